@@ -1,0 +1,105 @@
+//! A crawl as meant: checked, with every default filled in.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use crate::fetch::FetchOptions;
+use crate::input::InputPlan;
+
+/// A crawl as meant. Nothing in it needs checking later.
+#[derive(Clone, Debug)]
+pub struct RunPlan {
+    /// The list.
+    pub input: InputPlan,
+    /// Where rows go.
+    pub output: OutputPlan,
+    /// How the work is spread.
+    pub mode: Mode,
+    /// Processes or threads.
+    pub n_workers: NonZeroU32,
+    /// Fetches in flight in each worker.
+    pub concurrency: NonZeroU32,
+    /// One CPU for each worker.
+    pub pin: bool,
+    /// What holds for every request; sent to the workers.
+    pub fetch: FetchOptions,
+    /// What is shown while it runs.
+    pub progress: ProgressStyle,
+    /// What is logged, and how.
+    pub log: LogPlan,
+    /// The command line, for `run.json`.
+    pub command_line: Vec<String>,
+    /// Every option with the value that holds, for `run.json`.
+    pub options: serde_json::Value,
+}
+
+/// Where rows go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OutputPlan {
+    /// To standard output.
+    Stdout,
+    /// Into a run directory.
+    Directory(PathBuf),
+}
+
+/// How the work is spread over the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// N processes, each with one event loop.
+    Processes,
+    /// N threads, each with one event loop.
+    Threads,
+    /// One work-stealing runtime of N threads.
+    Multi,
+    /// One event loop.
+    Single,
+    /// One event loop, one URL at a time.
+    Serial,
+}
+
+impl Mode {
+    /// Every mode, in the order of the documentation.
+    pub const ALL: [Self; 5] = [Self::Processes, Self::Threads, Self::Multi, Self::Single, Self::Serial];
+
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Processes => "processes",
+            Self::Threads => "threads",
+            Self::Multi => "multi",
+            Self::Single => "single",
+            Self::Serial => "serial",
+        }
+    }
+}
+
+/// What is shown on standard error while a crawl runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProgressStyle {
+    /// A bar that is redrawn.
+    Bar,
+    /// A line every few seconds.
+    Plain,
+    /// Nothing while it runs, but the summary at the end.
+    None,
+    /// Nothing but errors, and no summary (`-q`).
+    Quiet,
+}
+
+/// What is logged, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogPlan {
+    /// A filter as `tracing` has it: a level, or `module=level` pairs with commas.
+    pub filter: String,
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}

@@ -1,0 +1,9 @@
+//! A crawl engine for large batches: one process per core, one row per URL.
+//!
+//! The map of the modules; `ARCHITECTURE.md` tells how they work together.
+
+pub mod crawl;
+pub mod fetch;
+pub mod ids;
+pub mod input;
+pub mod model;

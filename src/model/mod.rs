@@ -1,0 +1,11 @@
+//! What a crawl speaks of: the target, its outcome, and the row that tells of it.
+//!
+//! Does not know how anything is fetched, sent between processes or written.
+
+mod outcome;
+mod row;
+mod target;
+
+pub use outcome::{Blame, FailureKind, Outcome, Truncated};
+pub use row::{HttpVersion, Row, RowError};
+pub use target::{Line, RejectReason, Rejected, Target};

@@ -1,0 +1,61 @@
+//! One line of the input, accepted or not.
+//!
+//! Does not know how a URL is parsed; the worker that fetches it does that, once.
+
+use crate::ids::Seq;
+
+/// A URL to fetch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// Its place in the input as expanded.
+    pub seq: Seq,
+    /// The URL as given, trimmed; with the default scheme put before it where there is one.
+    pub url: String,
+}
+
+/// A line that can not be fetched; it still gets its row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rejected {
+    /// Its place in the input as expanded.
+    pub seq: Seq,
+    /// The line, cut at 2 KiB and made valid UTF-8.
+    pub url: String,
+    /// Why it is not fetched.
+    pub reason: RejectReason,
+}
+
+/// Why a line is not a URL to fetch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RejectReason {
+    /// Holds no `://`.
+    NotAbsolute,
+    /// Longer than the limit, which is given in bytes.
+    TooLong {
+        /// The longest line that is taken.
+        limit: usize,
+    },
+    /// Holds bytes that are not UTF-8.
+    NotUtf8,
+    /// A template that can not be expanded; the text says where and why.
+    BadTemplate(String),
+}
+
+/// What one input line, or one expansion of a template, turns into.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Line {
+    /// To be fetched.
+    Target(Target),
+    /// To be reported.
+    Rejected(Rejected),
+}
+
+impl std::fmt::Display for RejectReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotAbsolute => f.write_str("not an absolute URL: no '://'"),
+            Self::TooLong { limit } => write!(f, "longer than {limit} bytes"),
+            Self::NotUtf8 => f.write_str("not valid UTF-8"),
+            Self::BadTemplate(message) => write!(f, "bad template: {message}"),
+        }
+    }
+}
