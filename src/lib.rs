@@ -2,8 +2,12 @@
 //!
 //! The map of the modules; `ARCHITECTURE.md` tells how they work together.
 
+pub mod backoff;
 pub mod crawl;
 pub mod fetch;
 pub mod ids;
 pub mod input;
+pub mod ipc;
 pub mod model;
+pub mod pool;
+pub mod version;

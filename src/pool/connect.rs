@@ -1,0 +1,378 @@
+//! Starts a worker of any kind and carries what is said between it and the driver.
+//!
+//! Does not know which task goes where, nor when a worker should be started or killed.
+//!
+//! Invariant: reading never waits for writing. A process has one task that reads and one that writes; what is to be
+//! written is bounded by the windows.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::unix::pipe;
+use tokio::runtime::LocalOptions;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ids::{Incarnation, SlotId};
+use crate::ipc::{
+    Batch, FrameReader, FromWorker, Hello, MAGIC, PROTOCOL_VERSION, ToWorker, decode_item, encode_message,
+    write_frames,
+};
+use crate::pool::dispatch::Dispatcher;
+use crate::pool::driver::Input;
+use crate::pool::entry::task_name;
+use crate::pool::error::ExitCause;
+use crate::pool::lease::LeaseId;
+use crate::pool::link::{ChannelSink, Event, Heard, Inbox, Incoming, Outbox, items};
+use crate::pool::process::{self, Child, Started, WorkerOutput};
+use crate::pool::task::{Task, WorkerContext};
+use crate::pool::worker::{self, Finish};
+
+/// The longest line of a worker's output that is handed on; the rest becomes further lines.
+const MAX_PRINTED: u64 = 8 * 1024;
+
+/// What kind of worker is started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Process,
+    Thread,
+    /// A guest in the loop that runs the driver.
+    Local,
+}
+
+/// Starts the workers of one pool.
+pub(super) struct Connector<T: Task> {
+    pub(super) kind: Kind,
+    pub(super) setup: T::Setup,
+    pub(super) concurrency: u32,
+    pub(super) task_timeout: Option<Duration>,
+    /// The CPUs that slots are kept on in turn; none for anywhere.
+    pub(super) cpus: Vec<u32>,
+    pub(super) name: String,
+    pub(super) output: WorkerOutput,
+    pub(super) driver: mpsc::UnboundedSender<Input<T>>,
+}
+
+/// The driver's end of a running worker.
+pub(super) enum Link<T: Task> {
+    Process {
+        batch: Batch,
+        frames: mpsc::UnboundedSender<Bytes>,
+        kill: Option<oneshot::Sender<()>>,
+        pid: Option<u32>,
+    },
+    Channel {
+        batch: Vec<(LeaseId, T)>,
+        tasks: Option<mpsc::UnboundedSender<Incoming<T>>>,
+    },
+}
+
+impl<T: Task> Link<T> {
+    /// Adds the task of a lease to what is sent next. Says whether it can be sent at all.
+    pub(super) fn give(&mut self, lease: LeaseId, dispatcher: &mut Dispatcher<T>) -> bool {
+        match self {
+            Self::Process { batch, .. } => {
+                let task = dispatcher.task(lease).expect("an open lease has its task");
+                batch.push(&(lease, task), ToWorker::<T::Setup>::Tasks).is_ok()
+            }
+            Self::Channel { batch, .. } => {
+                let task = dispatcher.take_task(lease).expect("an open lease has its task");
+                batch.push((lease, task));
+                true
+            }
+        }
+    }
+
+    /// Sends what was given. A worker that is gone is heard of elsewhere.
+    pub(super) fn flush(&mut self) {
+        match self {
+            Self::Process { batch, frames, .. } if !batch.is_empty() => {
+                let _ = frames.send(batch.take_frames(ToWorker::<T::Setup>::Tasks));
+            }
+            Self::Channel { batch, tasks: Some(tasks) } if !batch.is_empty() => {
+                let next = Vec::with_capacity(batch.len());
+                let _ = tasks.send(Incoming::Tasks(std::mem::replace(batch, next)));
+            }
+            Self::Process { .. } | Self::Channel { .. } => {}
+        }
+    }
+
+    /// Tells the worker to finish what it holds and leave.
+    pub(super) fn drain(&mut self) {
+        self.flush();
+        match self {
+            Self::Process { frames, .. } => {
+                let drain = encode_message(&ToWorker::<T::Setup>::Drain).expect("a word fits a frame");
+                let _ = frames.send(drain);
+            }
+            Self::Channel { tasks: Some(tasks), .. } => {
+                let _ = tasks.send(Incoming::Drain);
+            }
+            Self::Channel { tasks: None, .. } => {}
+        }
+    }
+
+    /// Ends the worker now: a process by signal, a loop by taking its master away.
+    pub(super) fn kill(&mut self) {
+        match self {
+            Self::Process { kill, .. } => {
+                if let Some(kill) = kill.take() {
+                    let _ = kill.send(());
+                }
+            }
+            Self::Channel { tasks, .. } => *tasks = None,
+        }
+    }
+
+    /// The process, if it is one.
+    pub(super) fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Process { pid, .. } => *pid,
+            Self::Channel { .. } => None,
+        }
+    }
+}
+
+impl<T: Task> Connector<T> {
+    /// Starts a worker.
+    pub(super) fn start(&self, slot: SlotId, incarnation: Incarnation) -> Result<Link<T>, String> {
+        match self.kind {
+            Kind::Process => self.start_process(slot, incarnation).map_err(|error| error.to_string()),
+            Kind::Thread => self.start_thread(slot, incarnation).map_err(|error| error.to_string()),
+            Kind::Local => Ok(self.start_local(slot, incarnation)),
+        }
+    }
+
+    fn start_process(&self, slot: SlotId, incarnation: Incarnation) -> io::Result<Link<T>> {
+        let hello =
+            encode_message(&ToWorker::Hello(self.hello(slot, incarnation))).map_err(io::Error::other)?;
+        let Started { child, to_worker, from_worker, printed } =
+            process::start(task_name::<T>(), &self.name, self.output)?;
+        let pid = child.pid();
+        let voice = Voice { slot, incarnation, driver: self.driver.clone() };
+        let (kill, killed) = oneshot::channel();
+        let sink = pipe::Sender::from_owned_fd(to_worker)?;
+        let source = pipe::Receiver::from_owned_fd(from_worker)?;
+        let (frames, frames_rx) = mpsc::unbounded_channel();
+        // The channel was made a line above, so it is open.
+        let _ = frames.send(hello);
+        tokio::spawn(write_all(sink, frames_rx));
+        let printing = printed.map(|printed| tokio::spawn(read_printed(printed, voice.clone())));
+        tokio::spawn(attend(child, source, killed, voice, printing));
+        Ok(Link::Process { batch: Batch::default(), frames, kill: Some(kill), pid })
+    }
+
+    fn start_thread(&self, slot: SlotId, incarnation: Incarnation) -> io::Result<Link<T>> {
+        let (worker, tasks) = self.loop_worker(slot, incarnation, true);
+        let voice = Voice { slot, incarnation, driver: self.driver.clone() };
+        let cpu = self.cpu(slot);
+        std::thread::Builder::new().name(format!("{}-{slot}", self.name)).spawn(move || {
+            worker::pin(cpu);
+            let run = || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build_local(LocalOptions::default())?;
+                let finish = runtime.block_on(worker.run());
+                runtime.shutdown_background();
+                Ok::<Finish, io::Error>(finish)
+            };
+            let cause = match std::panic::catch_unwind(AssertUnwindSafe(run)) {
+                Ok(Ok(_)) => ExitCause::Exited { code: 0 },
+                Ok(Err(error)) => ExitCause::NotStarted { message: error.to_string() },
+                Err(_) => ExitCause::ThreadPanicked,
+            };
+            voice.say(Event::Gone(cause, None));
+        })?;
+        Ok(Link::Channel { batch: Vec::new(), tasks: Some(tasks) })
+    }
+
+    fn start_local(&self, slot: SlotId, incarnation: Incarnation) -> Link<T> {
+        let (worker, tasks) = self.loop_worker(slot, incarnation, false);
+        let voice = Voice { slot, incarnation, driver: self.driver.clone() };
+        tokio::task::spawn_local(async move {
+            worker.run().await;
+            voice.say(Event::Gone(ExitCause::Exited { code: 0 }, None));
+        });
+        Link::Channel { batch: Vec::new(), tasks: Some(tasks) }
+    }
+
+    fn loop_worker(
+        &self,
+        slot: SlotId,
+        incarnation: Incarnation,
+        own_thread: bool,
+    ) -> (LoopWorker<T>, mpsc::UnboundedSender<Incoming<T>>) {
+        let (tasks, tasks_rx) = mpsc::unbounded_channel();
+        let context =
+            WorkerContext { slot: slot.0, incarnation: incarnation.0, concurrency: self.concurrency };
+        let sink = ChannelSink { slot, incarnation, driver: self.driver.clone(), own_thread };
+        let (setup, task_timeout) = (self.setup.clone(), self.task_timeout);
+        (LoopWorker { context, setup, task_timeout, tasks: tasks_rx, sink }, tasks)
+    }
+
+    fn hello(&self, slot: SlotId, incarnation: Incarnation) -> Hello<T::Setup> {
+        Hello {
+            magic: MAGIC,
+            protocol: PROTOCOL_VERSION,
+            build: crate::version::BUILD_ID.to_owned(),
+            parent: std::process::id(),
+            slot: slot.0,
+            incarnation: incarnation.0,
+            concurrency: self.concurrency,
+            task_timeout: self.task_timeout,
+            cpu: self.cpu(slot),
+            setup: self.setup.clone(),
+        }
+    }
+
+    fn cpu(&self, slot: SlotId) -> Option<u32> {
+        if self.cpus.is_empty() { None } else { self.cpus.get(slot.index() % self.cpus.len()).copied() }
+    }
+}
+
+/// A worker that is no process: moved to where it runs.
+struct LoopWorker<T: Task> {
+    context: WorkerContext,
+    setup: T::Setup,
+    task_timeout: Option<Duration>,
+    tasks: mpsc::UnboundedReceiver<Incoming<T>>,
+    sink: ChannelSink<T>,
+}
+
+impl<T: Task> LoopWorker<T> {
+    async fn run(self) -> Finish {
+        let outbox = Outbox::channel(self.sink);
+        worker::run::<T>(self.context, self.setup, self.task_timeout, Inbox::Channel(self.tasks), outbox)
+            .await
+    }
+}
+
+/// Speaks to the driver for one worker.
+struct Voice<T: Task> {
+    slot: SlotId,
+    incarnation: Incarnation,
+    driver: mpsc::UnboundedSender<Input<T>>,
+}
+
+impl<T: Task> Clone for Voice<T> {
+    fn clone(&self) -> Self {
+        Self { slot: self.slot, incarnation: self.incarnation, driver: self.driver.clone() }
+    }
+}
+
+impl<T: Task> Voice<T> {
+    /// A driver that has ended hears nothing more, and need not.
+    fn say(&self, event: Event<T>) {
+        let heard = Heard { slot: self.slot, incarnation: self.incarnation, event };
+        let _ = self.driver.send(Input::Heard(heard));
+    }
+}
+
+/// Writes frames until the driver drops its end or the process is gone.
+async fn write_all(mut sink: pipe::Sender, mut frames: mpsc::UnboundedReceiver<Bytes>) {
+    while let Some(chunk) = frames.recv().await {
+        if write_frames(&mut sink, chunk).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads what a process says until its pipe ends, then sees to it that the process does too.
+async fn attend<T: Task>(
+    child: Child,
+    source: pipe::Receiver,
+    mut killed: oneshot::Receiver<()>,
+    voice: Voice<T>,
+    printing: Option<tokio::task::JoinHandle<()>>,
+) {
+    let mut reader = FrameReader::new(source);
+    let mut may_be_killed = true;
+    loop {
+        tokio::select! {
+            biased;
+            order = &mut killed, if may_be_killed => {
+                may_be_killed = false;
+                if order.is_ok() {
+                    child.kill();
+                }
+            }
+            frame = reader.next() => match frame {
+                Ok(Some(frame)) => {
+                    if let Err(reason) = hear(&frame, &voice) {
+                        voice.say(Event::Distrusted(reason));
+                        child.kill();
+                        break;
+                    }
+                }
+                // Torn or broken: it died in the middle of a word, and what it held is given out again.
+                Ok(None) | Err(crate::ipc::ChannelError::Torn { .. } | crate::ipc::ChannelError::Io(_)) => break,
+                Err(error @ crate::ipc::ChannelError::Frame(_)) => {
+                    voice.say(Event::Distrusted(error.to_string()));
+                    child.kill();
+                    break;
+                }
+            },
+        }
+    }
+    let (cause, cpu) = reap(child).await;
+    if let Some(printing) = printing {
+        // Its last words come before the news of its death.
+        let _ = tokio::time::timeout(Duration::from_secs(1), printing).await;
+    }
+    voice.say(Event::Gone(cause, cpu));
+}
+
+/// A process whose pipe has ended is leaving; it gets a moment for that, then it is made to.
+async fn reap(mut child: Child) -> (ExitCause, Option<Duration>) {
+    const GRACE: Duration = Duration::from_secs(1);
+    let Ok(mut ended) = signal(SignalKind::child()) else {
+        child.kill();
+        drop(child);
+        return (ExitCause::Unknown, None);
+    };
+    loop {
+        if let Some((cause, cpu)) = child.try_reap() {
+            return (cause, Some(cpu));
+        }
+        if tokio::time::timeout(GRACE, ended.recv()).await.is_err() {
+            child.kill();
+        }
+    }
+}
+
+fn hear<T: Task>(frame: &[u8], voice: &Voice<T>) -> Result<(), String> {
+    let mut bytes = frame;
+    let message = decode_item::<FromWorker>(&mut bytes).map_err(|error| error.to_string())?;
+    let event = match message {
+        FromWorker::Replies(announced) => {
+            Event::Replies(items(bytes, announced).map_err(|error| error.to_string())?)
+        }
+        FromWorker::Ready => Event::Ready,
+        FromWorker::Refused { message } => Event::Refused(message),
+        FromWorker::Usage(usage) => Event::Usage(usage),
+    };
+    voice.say(event);
+    Ok(())
+}
+
+/// Hands on what a process prints, line by line.
+async fn read_printed<T: Task>(printed: OwnedFd, voice: Voice<T>) {
+    let Ok(source) = pipe::Receiver::from_owned_fd(printed) else { return };
+    let mut source = BufReader::new(source);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut source).take(MAX_PRINTED).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        while line.last().is_some_and(u8::is_ascii_whitespace) {
+            line.pop();
+        }
+        voice.say(Event::Printed(String::from_utf8_lossy(&line).into_owned()));
+    }
+}

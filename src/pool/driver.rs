@@ -1,0 +1,398 @@
+#![expect(clippy::disallowed_methods, reason = "reads the clock for the supervisor, once a turn")]
+//! The pool's one loop: hears, asks the cores what to do, does it.
+//!
+//! Owns no decision: which slot lives is the supervisor's, which task goes where the dispatcher's.
+//!
+//! Invariants:
+//! - an idle pool sleeps: the only timers are the supervisor's deadlines, and a healthy pool has none;
+//! - whatever ends the loop, every task that was taken gets its outcome first.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ids::{Incarnation, SlotId};
+use crate::ipc::Usage;
+use crate::pool::connect::{Connector, Link};
+use crate::pool::dispatch::Dispatcher;
+use crate::pool::error::{ExitCause, PoolFailure, TaskError};
+use crate::pool::lease::Owner;
+use crate::pool::link::{Answer, Event, Heard};
+use crate::pool::stats::{PoolEvent, PoolStats, WorkerStats};
+use crate::pool::supervisor::{Action, Supervisor};
+use crate::pool::task::{Done, Task};
+
+/// How many things are heard before the cores are asked again.
+const HEARD_AT_A_TIME: usize = 256;
+
+/// Everything that reaches the loop.
+pub(super) enum Input<T: Task> {
+    Heard(Heard<T>),
+    Command(Command<T>),
+}
+
+/// What the holders of a pool ask for.
+pub(super) enum Command<T: Task> {
+    /// A map begins; its outcomes go here.
+    Open {
+        map: u32,
+        results: ResultSender<T>,
+    },
+    /// Tasks of a map, with their indices.
+    Submit {
+        map: u32,
+        tasks: Vec<(u64, T)>,
+    },
+    /// Nobody waits for what is left of a map.
+    Cancel {
+        map: u32,
+    },
+    Stats(oneshot::Sender<PoolStats>),
+    Resize {
+        n_workers: usize,
+        done: oneshot::Sender<()>,
+    },
+    Close(oneshot::Sender<Closed>),
+    Abort(oneshot::Sender<Closed>),
+}
+
+/// Outcomes on their way to the one who waits.
+pub(super) type ResultSender<T> = mpsc::UnboundedSender<Vec<Done<<T as Task>::Output>>>;
+
+/// What the end of a pool says.
+pub(super) type Closed = Result<PoolStats, PoolFailure>;
+
+/// What is told of the pool while it runs.
+pub(super) type EventHandler = Box<dyn FnMut(PoolEvent) + Send>;
+
+struct MapOut<T: Task> {
+    results: ResultSender<T>,
+    gathered: Vec<Done<T::Output>>,
+}
+
+/// The loop and all it owns.
+pub(super) struct Driver<T: Task> {
+    inputs: mpsc::UnboundedReceiver<Input<T>>,
+    supervisor: Supervisor,
+    dispatcher: Dispatcher<T>,
+    connector: Connector<T>,
+    on_event: EventHandler,
+    /// Told once, when the first worker is ready or the pool has failed.
+    started: Option<oneshot::Sender<Result<(), PoolFailure>>>,
+    links: Vec<Option<Link<T>>>,
+    maps: HashMap<u32, MapOut<T>>,
+    workers: Vec<WorkerStats>,
+    closers: Vec<oneshot::Sender<Closed>>,
+    /// All that was asked for is to be finished before the workers leave.
+    draining: bool,
+    /// Slots in use; a resize may leave more behind.
+    n_workers: usize,
+}
+
+impl<T: Task> Driver<T> {
+    pub(super) fn new(
+        inputs: mpsc::UnboundedReceiver<Input<T>>,
+        supervisor: Supervisor,
+        dispatcher: Dispatcher<T>,
+        connector: Connector<T>,
+        on_event: EventHandler,
+    ) -> Self {
+        let n_workers = supervisor.n_slots();
+        let mut driver = Self {
+            inputs,
+            supervisor,
+            dispatcher,
+            connector,
+            on_event,
+            started: None,
+            links: Vec::new(),
+            maps: HashMap::new(),
+            workers: Vec::new(),
+            closers: Vec::new(),
+            draining: false,
+            n_workers,
+        };
+        driver.make_room(n_workers);
+        driver
+    }
+
+    /// Runs until the pool is closed, aborted, or can not go on.
+    pub(super) async fn run(mut self) {
+        let mut heard = Vec::with_capacity(HEARD_AT_A_TIME);
+        loop {
+            self.act(Instant::now());
+            if self.supervisor.is_over() {
+                break;
+            }
+            match self.supervisor.next_deadline() {
+                None => {
+                    if self.inputs.recv_many(&mut heard, HEARD_AT_A_TIME).await == 0 {
+                        break;
+                    }
+                }
+                Some(deadline) => {
+                    let receive = self.inputs.recv_many(&mut heard, HEARD_AT_A_TIME);
+                    // Past the deadline nothing was heard, and the tick below acts on it.
+                    let _ = tokio::time::timeout_at(deadline.into(), receive).await;
+                }
+            }
+            let now = Instant::now();
+            for input in heard.drain(..) {
+                self.handle(input, now);
+            }
+            self.supervisor.handle_tick(now);
+        }
+        self.end();
+    }
+
+    /// Starts all slots at once, and tells when the first worker is ready or the pool has failed.
+    pub(super) fn start_all(&mut self, started: oneshot::Sender<Result<(), PoolFailure>>) {
+        self.started = Some(started);
+        let now = Instant::now();
+        for index in 0..self.n_workers {
+            self.supervisor.want(slot_id(index), now);
+        }
+    }
+
+    fn handle(&mut self, input: Input<T>, now: Instant) {
+        match input {
+            Input::Heard(heard) => self.on_heard(heard, now),
+            Input::Command(Command::Open { map, results }) => {
+                self.maps.insert(map, MapOut { results, gathered: Vec::new() });
+            }
+            Input::Command(Command::Submit { map, tasks }) => self.on_submit(map, tasks),
+            Input::Command(Command::Cancel { map }) => {
+                self.dispatcher.cancel(map);
+                self.maps.remove(&map);
+            }
+            Input::Command(Command::Stats(reply)) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.stats());
+            }
+            Input::Command(Command::Resize { n_workers, done }) => self.on_resize(n_workers, done, now),
+            Input::Command(Command::Close(done)) => {
+                self.closers.push(done);
+                self.draining = true;
+            }
+            Input::Command(Command::Abort(done)) => {
+                self.closers.push(done);
+                self.supervisor.abort();
+            }
+        }
+    }
+
+    fn on_submit(&mut self, map: u32, tasks: Vec<(u64, T)>) {
+        for (index, task) in tasks {
+            let owner = Owner { map, index };
+            if self.draining {
+                self.finish(owner, Err(TaskError::PoolClosed));
+            } else {
+                self.dispatcher.submit(owner, task, &self.supervisor);
+            }
+        }
+    }
+
+    fn on_resize(&mut self, n_workers: usize, done: oneshot::Sender<()>, now: Instant) {
+        self.n_workers = n_workers;
+        self.make_room(n_workers);
+        self.supervisor.grow(n_workers);
+        self.dispatcher.grow(n_workers);
+        self.supervisor.shrink(n_workers, now);
+        for index in n_workers..self.supervisor.n_slots() {
+            self.dispatcher.replace_placed(slot_id(index), &self.supervisor);
+        }
+        // Whoever asked may have gone.
+        let _ = done.send(());
+    }
+
+    fn on_heard(&mut self, heard: Heard<T>, now: Instant) {
+        let Heard { slot, incarnation, event } = heard;
+        match event {
+            Event::Ready => self.on_ready(slot, incarnation),
+            Event::Refused(message) => self.supervisor.handle_refused(slot, incarnation, message),
+            Event::Replies(answers) => self.on_replies(slot, incarnation, answers),
+            Event::Usage(usage) => self.on_usage(slot, usage),
+            Event::Printed(line) => (self.on_event)(PoolEvent::Printed { slot: slot.0, line }),
+            Event::Distrusted(reason) => {
+                (self.on_event)(PoolEvent::Distrusted { slot: slot.0, reason });
+                self.supervisor.handle_distrust(slot, incarnation);
+            }
+            Event::Gone(cause, cpu) => self.on_gone(slot, incarnation, cause, cpu, now),
+        }
+    }
+
+    fn on_ready(&mut self, slot: SlotId, incarnation: Incarnation) {
+        self.supervisor.handle_ready(slot, incarnation);
+        (self.on_event)(PoolEvent::Ready { slot: slot.0, incarnation: incarnation.0 });
+        if let Some(started) = self.started.take() {
+            // Whoever started the pool may have gone; then an abort is on its way.
+            let _ = started.send(Ok(()));
+        }
+    }
+
+    fn on_replies(&mut self, slot: SlotId, incarnation: Incarnation, answers: Vec<Answer<T::Output>>) {
+        for (lease, result) in answers {
+            let Some(owner) = self.dispatcher.handle_reply(slot, incarnation, lease) else { continue };
+            self.supervisor.handle_useful(slot, incarnation);
+            self.workers[slot.index()].tasks += 1;
+            self.finish(owner, result.map_err(TaskError::from));
+        }
+    }
+
+    fn on_usage(&mut self, slot: SlotId, usage: Usage) {
+        let worker = &mut self.workers[slot.index()];
+        worker.cpu_now = usage.cpu;
+        worker.peak_rss = worker.peak_rss.max(usage.peak_rss);
+    }
+
+    fn on_gone(
+        &mut self,
+        slot: SlotId,
+        incarnation: Incarnation,
+        cause: ExitCause,
+        cpu: Option<Duration>,
+        now: Instant,
+    ) {
+        self.links[slot.index()] = None;
+        let worker = &mut self.workers[slot.index()];
+        worker.cpu_before += cpu.unwrap_or(worker.cpu_now);
+        worker.cpu_now = Duration::ZERO;
+        if !self.supervisor.handle_gone(slot, incarnation, cause.clone(), now) {
+            return;
+        }
+        let returned = self.dispatcher.handle_gone(slot, &cause);
+        for (owner, error) in returned {
+            self.finish(owner, Err(error));
+        }
+        if !self.supervisor.is_usable(slot) {
+            self.dispatcher.replace_placed(slot, &self.supervisor);
+        }
+        let (slot, incarnation) = (slot.0, incarnation.0);
+        (self.on_event)(PoolEvent::Gone { slot, incarnation, cause });
+    }
+
+    /// Does all that the cores want done now.
+    fn act(&mut self, now: Instant) {
+        if self.draining && self.dispatcher.n_unfinished() == (0, 0) {
+            self.draining = false;
+            self.supervisor.close(now);
+        }
+        while let Some(slot) = self.dispatcher.wanted(&self.supervisor) {
+            self.supervisor.want(slot, now);
+        }
+        while let Some(action) = self.supervisor.poll_action() {
+            self.perform(action, now);
+        }
+        while let Some((slot, lease)) = self.dispatcher.poll_lease(&self.supervisor) {
+            self.give(slot, lease);
+        }
+        for link in self.links.iter_mut().flatten() {
+            link.flush();
+        }
+        self.hand_out();
+    }
+
+    fn perform(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::Start(slot, incarnation) => match self.connector.start(slot, incarnation) {
+                Ok(link) => {
+                    let pid = link.pid();
+                    self.links[slot.index()] = Some(link);
+                    (self.on_event)(PoolEvent::Started { slot: slot.0, incarnation: incarnation.0, pid });
+                }
+                Err(message) => {
+                    self.on_gone(slot, incarnation, ExitCause::NotStarted { message }, None, now);
+                }
+            },
+            Action::Drain(slot) => {
+                if let Some(link) = &mut self.links[slot.index()] {
+                    link.drain();
+                }
+            }
+            Action::Kill(slot) => {
+                if let Some(link) = &mut self.links[slot.index()] {
+                    link.kill();
+                }
+            }
+        }
+    }
+
+    fn give(&mut self, slot: SlotId, lease: crate::pool::lease::LeaseId) {
+        let link = self.links[slot.index()].as_mut().expect("a serving slot has a link");
+        if !link.give(lease, &mut self.dispatcher) {
+            let incarnation = self.supervisor.serving(slot).expect("the slot was leased to");
+            if let Some(owner) = self.dispatcher.handle_reply(slot, incarnation, lease) {
+                self.finish(owner, Err(TaskError::TooLarge));
+            }
+        }
+    }
+
+    fn finish(&mut self, owner: Owner, result: Result<T::Output, TaskError>) {
+        if let Some(map) = self.maps.get_mut(&owner.map) {
+            map.gathered.push(Done { index: owner.index, result });
+        }
+    }
+
+    /// Sends what has gathered for each map.
+    fn hand_out(&mut self) {
+        for map in self.maps.values_mut().filter(|map| !map.gathered.is_empty()) {
+            let next = Vec::with_capacity(map.gathered.len());
+            // Whoever waits may have gone; its word of that is on its way.
+            let _ = map.results.send(std::mem::replace(&mut map.gathered, next));
+        }
+    }
+
+    fn end(&mut self) {
+        self.inputs.close();
+        while let Ok(input) = self.inputs.try_recv() {
+            match input {
+                Input::Command(Command::Submit { map, tasks }) => {
+                    for (index, _) in tasks {
+                        self.finish(Owner { map, index }, Err(TaskError::PoolClosed));
+                    }
+                }
+                Input::Heard(Heard { event: Event::Printed(line), slot, .. }) => {
+                    (self.on_event)(PoolEvent::Printed { slot: slot.0, line });
+                }
+                Input::Command(command) => self.handle(Input::Command(command), Instant::now()),
+                Input::Heard(_) => {}
+            }
+        }
+        for owner in self.dispatcher.drain() {
+            self.finish(owner, Err(TaskError::PoolClosed));
+        }
+        self.hand_out();
+        let closed = match self.supervisor.failure() {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(self.stats()),
+        };
+        if let (Some(started), Err(failure)) = (self.started.take(), &closed) {
+            let _ = started.send(Err(failure.clone()));
+        }
+        for closer in std::mem::take(&mut self.closers) {
+            let _ = closer.send(closed.clone());
+        }
+    }
+
+    fn make_room(&mut self, n_slots: usize) {
+        while self.links.len() < n_slots {
+            let slot = u32::try_from(self.links.len()).expect("slots are counted in 32 bits");
+            self.workers.push(WorkerStats::new(slot));
+            self.links.push(None);
+        }
+    }
+
+    fn stats(&self) -> PoolStats {
+        let (waiting, running) = self.dispatcher.n_unfinished();
+        let workers = self.workers.iter().map(|worker| {
+            let (restarts, crashes) = self.supervisor.counts(SlotId(worker.slot));
+            WorkerStats { restarts, crashes, ..worker.clone() }
+        });
+        PoolStats { waiting, running, workers: workers.collect() }
+    }
+}
+
+fn slot_id(index: usize) -> SlotId {
+    SlotId(u32::try_from(index).expect("slots are counted in 32 bits"))
+}

@@ -1,0 +1,177 @@
+#![expect(
+    unsafe_code,
+    reason = "takes over two inherited descriptors and removes a variable from the environment"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads the variable that makes a process a worker, and ends the worker"
+)]
+//! Where a process that was started as a worker becomes one.
+//!
+//! Does not know what the tasks do.
+//!
+//! Invariant: the variable that made this process a worker is gone before any code of the task type runs, so that
+//! a program started by a task is not taken for a worker.
+
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::prctl::{set_name, set_pdeathsig};
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
+use tokio::net::unix::pipe;
+use tokio::runtime::LocalOptions;
+
+use crate::ipc::{FrameReader, Hello, MAGIC, PROTOCOL_VERSION, ToWorker, decode_item};
+use crate::pool::error::StartError;
+use crate::pool::link::{Inbox, Outbox, PipeInbox};
+use crate::pool::task::{Task, WorkerContext};
+use crate::pool::worker::{self, Finish};
+
+/// Names the task type that a process serves, and the descriptors of its pipes.
+pub(super) const WORKER_VARIABLE: &str = "MYRIAPOD_POOL_WORKER";
+
+/// How a worker process ends, for the one who started it.
+mod exit {
+    pub(super) const DRAINED: i32 = 0;
+    pub(super) const PROTOCOL: i32 = 64;
+    pub(super) const INTERNAL: i32 = 70;
+    pub(super) const PIPE_BROKEN: i32 = 74;
+    pub(super) const CONFIGURATION: i32 = 78;
+}
+
+/// Serves tasks of type `T` if this process was started for that; returns otherwise.
+///
+/// To be called first thing in `main`, before any thread is started, once for each task type of the program.
+/// In a worker of that type it never returns. Test programs without a `main` of their own can not call it: they
+/// use `mode(Mode::Threads)`, or `harness = false` in their manifest.
+///
+/// # Panics
+/// In a worker, when other threads run already: taking the variable out of the environment would not be safe.
+///
+/// ```no_run
+/// # use std::rc::Rc;
+/// # use myriapod::pool::{self, Task, WorkerContext};
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct Fetch;
+/// # impl Task for Fetch {
+/// #     type Setup = ();
+/// #     type State = ();
+/// #     type Output = ();
+/// #     async fn start(_: (), _: &WorkerContext) -> Result<(), String> { Ok(()) }
+/// #     async fn run(self, _: Rc<()>, _: &WorkerContext) {}
+/// # }
+/// fn main() {
+///     pool::serve::<Fetch>();
+///     // the program itself
+/// }
+/// ```
+pub fn serve<T: Task>() {
+    let Ok(assignment) = std::env::var(WORKER_VARIABLE) else { return };
+    let mut parts = assignment.rsplitn(3, '|');
+    let (writes, reads, task) = (parts.next(), parts.next(), parts.next());
+    if task != Some(task_name::<T>()) {
+        return;
+    }
+    let descriptor =
+        |part: Option<&str>| part.and_then(|part| part.parse::<RawFd>().ok()).filter(|fd| *fd > 2);
+    let code = match (descriptor(reads), descriptor(writes)) {
+        (Some(reads), Some(writes)) if reads != writes => {
+            leave_environment();
+            serve_on::<T>(take_over(reads), take_over(writes))
+        }
+        _ => exit::PROTOCOL,
+    };
+    std::process::exit(code);
+}
+
+/// The name that stands for a task type between a program and itself.
+pub(super) fn task_name<T: Task>() -> &'static str {
+    std::any::type_name::<T>()
+}
+
+/// A pool must not be started in a process that is meant to serve one: it would start workers for ever.
+pub(super) fn refuse_in_worker() -> Result<(), StartError> {
+    match std::env::var(WORKER_VARIABLE) {
+        Ok(assignment) => {
+            let task = assignment.split('|').next().unwrap_or_default().to_owned();
+            Err(StartError::ServeNotCalled { task })
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+fn leave_environment() {
+    let n_threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    assert!(n_threads == 1, "myriapod::pool::serve is called before any thread is started");
+    // SAFETY: this is the only thread of the process, so nobody reads or writes the environment meanwhile.
+    unsafe { std::env::remove_var(WORKER_VARIABLE) };
+}
+
+fn take_over(descriptor: RawFd) -> OwnedFd {
+    // SAFETY: the parent put this number into the environment because it left the descriptor open here for us;
+    // nothing else has run in this process that could own it.
+    let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    // What a task starts must not hold the pipe open.
+    let _ = fcntl(owned.as_fd(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    owned
+}
+
+fn serve_on<T: Task>(reads: OwnedFd, writes: OwnedFd) -> i32 {
+    if let Some(name) = std::env::args_os().next()
+        && let Ok(name) = std::ffi::CString::new(name.into_encoded_bytes())
+    {
+        // For the eyes of an operator only; the kernel cuts it at 15 bytes.
+        let _ = set_name(&name);
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let Ok(runtime) = runtime else { return exit::INTERNAL };
+    let code = runtime.block_on(converse::<T>(reads, writes));
+    // A look-up that hangs in a thread of the runtime must not hold up the end.
+    runtime.shutdown_background();
+    code
+}
+
+async fn converse<T: Task>(reads: OwnedFd, writes: OwnedFd) -> i32 {
+    let (Ok(reads), Ok(writes)) = (pipe::Receiver::from_owned_fd(reads), pipe::Sender::from_owned_fd(writes))
+    else {
+        return exit::PIPE_BROKEN;
+    };
+    let mut reader = FrameReader::new(reads);
+    let frame = match reader.next().await {
+        Ok(Some(frame)) => frame,
+        Ok(None) => return exit::DRAINED,
+        Err(_) => return exit::PIPE_BROKEN,
+    };
+    let hello = match decode_item::<ToWorker<T::Setup>>(&mut &frame[..]) {
+        Ok(ToWorker::Hello(hello)) if is_ours(&hello) => hello,
+        _ => return exit::PROTOCOL,
+    };
+    drop(frame);
+    if !stay_with(hello.parent) {
+        return exit::PIPE_BROKEN;
+    }
+    worker::pin(hello.cpu);
+    let context =
+        WorkerContext { slot: hello.slot, incarnation: hello.incarnation, concurrency: hello.concurrency };
+    let inbox = Inbox::Pipe(PipeInbox::new(reader));
+    let outbox = Outbox::pipe(writes);
+    match worker::run::<T>(context, hello.setup, hello.task_timeout, inbox, outbox).await {
+        Finish::Drained => exit::DRAINED,
+        Finish::Refused => exit::CONFIGURATION,
+        Finish::Abandoned => exit::PIPE_BROKEN,
+        Finish::Distrusted => exit::PROTOCOL,
+    }
+}
+
+fn is_ours<S>(hello: &Hello<S>) -> bool {
+    hello.magic == MAGIC && hello.protocol == PROTOCOL_VERSION && hello.build == crate::version::BUILD_ID
+}
+
+/// Asks to be killed when the parent goes. The request is too late if it has gone already: then its place as our
+/// parent is taken by another.
+fn stay_with(parent: u32) -> bool {
+    let _ = set_pdeathsig(Signal::SIGKILL);
+    u32::try_from(getppid().as_raw()) == Ok(parent)
+}

@@ -1,0 +1,141 @@
+//! What can go wrong with a task, with a worker, and with a pool as a whole.
+//!
+//! Knows no behaviour; the texts complete "could not ...".
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a task has no output. Every task has exactly one outcome: its output, or one of these.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TaskError {
+    /// It panicked; its worker goes on with the others.
+    #[error("task panicked: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
+    /// The processes that ran it died.
+    #[error("task was in {attempts} workers that died{}", died_of(*signal))]
+    Crashed {
+        /// The signal of the last death; `None` where the process ended otherwise.
+        signal: Option<i32>,
+        /// How many processes died while they held it.
+        attempts: u32,
+    },
+    /// Its worker stopped answering while it ran.
+    #[error("task kept its worker from answering")]
+    Hung,
+    /// The task or its output does not fit a frame.
+    #[error("task or its output is too large to be sent")]
+    TooLarge,
+    /// It was taken back before it had an outcome.
+    #[error("task was cancelled")]
+    Cancelled,
+    /// It took longer than a task may.
+    #[error("task took longer than allowed")]
+    TimedOut,
+    /// The pool ended before the task did.
+    #[error("pool is closed")]
+    PoolClosed,
+}
+
+fn died_of(signal: Option<i32>) -> String {
+    signal.map(|signal| format!(", the last of {}", signal_name(signal))).unwrap_or_default()
+}
+
+fn signal_name(signal: i32) -> String {
+    nix::sys::signal::Signal::try_from(signal)
+        .map_or_else(|_| format!("signal {signal}"), |name| format!("signal {signal} ({name})"))
+}
+
+/// How a worker ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ExitCause {
+    /// It left with this code.
+    Exited {
+        /// The code; 0 for a worker that was told to leave.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// It was never there.
+    NotStarted {
+        /// What the system said.
+        message: String,
+    },
+    /// Its thread ended with a panic (threads only).
+    ThreadPanicked,
+    /// Somebody else waited for the process, so that its status is lost.
+    Unknown,
+}
+
+impl fmt::Display for ExitCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited { code: 64 } => f.write_str("exit code 64 (protocol mismatch)"),
+            Self::Exited { code: 78 } => f.write_str("exit code 78 (configuration can not work)"),
+            Self::Exited { code } => write!(f, "exit code {code}"),
+            Self::Signaled { signal } => f.write_str(&signal_name(*signal)),
+            Self::NotStarted { message } => write!(f, "not started: {message}"),
+            Self::ThreadPanicked => f.write_str("panic of its thread"),
+            Self::Unknown => f.write_str("unknown status"),
+        }
+    }
+}
+
+/// Why a pool can not go on.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PoolFailure {
+    /// A worker said that this configuration can not work.
+    #[error("worker can not work with this configuration: {message}")]
+    Refused {
+        /// What the task type said.
+        message: String,
+    },
+    /// In every slot the workers died without finishing anything.
+    #[error("workers can not be kept alive: {n_deaths} in a row died without finishing a task{}", after(cause.as_ref()))]
+    GivenUp {
+        /// How many deaths in a row end a slot.
+        n_deaths: u32,
+        /// How the last one ended.
+        cause: Option<ExitCause>,
+    },
+    /// For too long no worker was ready.
+    #[error("no worker was ready within {} s{}", within.as_secs(), after(cause.as_ref()))]
+    NotReady {
+        /// How long was waited.
+        within: Duration,
+        /// How the last one ended, if one did.
+        cause: Option<ExitCause>,
+    },
+    /// The runtime that it ran on has ended.
+    #[error("the pool's runtime has ended")]
+    Ended,
+}
+
+fn after(cause: Option<&ExitCause>) -> String {
+    cause.map(|cause| format!(" (last: {cause})")).unwrap_or_default()
+}
+
+/// Why a pool did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// This process is a worker, and the program went on past where it should have served.
+    #[error("start a pool in a worker process: call myriapod::pool::serve::<{task}>() first thing in main")]
+    ServeNotCalled {
+        /// The task type that the worker was started for.
+        task: String,
+    },
+    /// The pool failed before its first worker was ready.
+    #[error("start the pool")]
+    Failed(#[from] PoolFailure),
+    /// A thread for the pool could not be had.
+    #[error("start a thread for the pool")]
+    Thread(#[source] std::io::Error),
+    /// There is no runtime to run on.
+    #[error("start the pool outside of a tokio runtime")]
+    NoRuntime,
+}

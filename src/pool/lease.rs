@@ -1,0 +1,220 @@
+//! The lease table: which task is out, with which process in which slot, and for whom.
+//!
+//! Does not know how a task travels, why a process died, or what a result is.
+//!
+//! Invariants:
+//! - a lease is closed once; an answer for a closed one, or from another process than it was given to, is stale;
+//! - the number of open leases of a slot is what [`LeaseTable::n_open`] says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Incarnation, SlotId};
+
+/// A lease as it crosses the pipe: its place in the table and how often the place was used before.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub(super) struct LeaseId {
+    index: u32,
+    generation: u32,
+}
+
+/// Who gets the result of a task.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Owner {
+    /// The map that the task came from.
+    pub(super) map: u32,
+    /// Its index there.
+    pub(super) index: u64,
+}
+
+/// A task that is not out: new, or come back from a process that died.
+#[derive(Debug)]
+pub(super) struct Pending<T> {
+    pub(super) owner: Owner,
+    pub(super) task: T,
+    /// Processes that died while they held it.
+    pub(super) n_losses: u32,
+    /// How many of these held nothing else.
+    pub(super) n_losses_alone: u32,
+}
+
+#[derive(Debug)]
+struct Lease<T> {
+    slot: SlotId,
+    incarnation: Incarnation,
+    pending: Pending<Option<T>>,
+}
+
+#[derive(Debug)]
+struct Place<T> {
+    generation: u32,
+    lease: Option<Lease<T>>,
+}
+
+/// All open leases.
+#[derive(Debug)]
+pub(super) struct LeaseTable<T> {
+    places: Vec<Place<T>>,
+    free: Vec<u32>,
+    open_by_slot: Vec<u32>,
+}
+
+impl<T> LeaseTable<T> {
+    /// An empty table for `n_slots` slots.
+    pub(super) fn new(n_slots: usize) -> Self {
+        Self { places: Vec::new(), free: Vec::new(), open_by_slot: vec![0; n_slots] }
+    }
+
+    /// Makes room for slots up to `n_slots`.
+    pub(super) fn grow(&mut self, n_slots: usize) {
+        if n_slots > self.open_by_slot.len() {
+            self.open_by_slot.resize(n_slots, 0);
+        }
+    }
+
+    /// Gives `pending` to a process.
+    pub(super) fn open(&mut self, pending: Pending<T>, slot: SlotId, incarnation: Incarnation) -> LeaseId {
+        let Pending { owner, task, n_losses, n_losses_alone } = pending;
+        let pending = Pending { owner, task: Some(task), n_losses, n_losses_alone };
+        let lease = Some(Lease { slot, incarnation, pending });
+        self.open_by_slot[slot.index()] += 1;
+        if let Some(index) = self.free.pop() {
+            let place = &mut self.places[index as usize];
+            place.lease = lease;
+            return LeaseId { index, generation: place.generation };
+        }
+        let index = u32::try_from(self.places.len()).expect("fewer leases than the windows allow");
+        self.places.push(Place { generation: 0, lease });
+        LeaseId { index, generation: 0 }
+    }
+
+    /// The task of an open lease, to be sent by reference and kept for another try.
+    pub(super) fn task(&self, id: LeaseId) -> Option<&T> {
+        self.lease(id)?.pending.task.as_ref()
+    }
+
+    /// The task of an open lease, to be moved to a worker that can not die alone.
+    pub(super) fn take_task(&mut self, id: LeaseId) -> Option<T> {
+        self.places.get_mut(id.index as usize)?.lease.as_mut()?.pending.task.take()
+    }
+
+    /// Closes a lease with its answer; `None` if it was closed before or given to another process.
+    pub(super) fn close(&mut self, id: LeaseId, slot: SlotId, incarnation: Incarnation) -> Option<Owner> {
+        let lease = self.lease(id)?;
+        if lease.slot != slot || lease.incarnation != incarnation {
+            return None;
+        }
+        Some(self.vacate(id.index).pending.owner)
+    }
+
+    /// Closes all leases of a slot whose process is gone; what it held comes back in the order of the input.
+    pub(super) fn revoke(&mut self, slot: SlotId) -> Vec<Pending<Option<T>>> {
+        let held = |place: &Place<T>| place.lease.as_ref().is_some_and(|lease| lease.slot == slot);
+        let indices: Vec<u32> =
+            (0u32..).zip(&self.places).filter(|(_, place)| held(place)).map(|(index, _)| index).collect();
+        let mut lost: Vec<_> = indices.into_iter().map(|index| self.vacate(index).pending).collect();
+        lost.sort_by_key(|pending| (pending.owner.map, pending.owner.index));
+        lost
+    }
+
+    /// Open leases of a slot.
+    pub(super) fn n_open(&self, slot: SlotId) -> u32 {
+        self.open_by_slot[slot.index()]
+    }
+
+    /// Open leases of all slots.
+    pub(super) fn n_open_in_all(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    fn lease(&self, id: LeaseId) -> Option<&Lease<T>> {
+        let place = self.places.get(id.index as usize)?;
+        if place.generation == id.generation { place.lease.as_ref() } else { None }
+    }
+
+    fn vacate(&mut self, index: u32) -> Lease<T> {
+        let place = &mut self.places[index as usize];
+        let lease = place.lease.take().expect("only open leases are closed");
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(index);
+        self.open_by_slot[lease.slot.index()] -= 1;
+        lease
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SLOT: SlotId = SlotId(0);
+    const OTHER: SlotId = SlotId(1);
+
+    fn pending(index: u64) -> Pending<u64> {
+        Pending { owner: Owner { map: 0, index }, task: index, n_losses: 0, n_losses_alone: 0 }
+    }
+
+    #[test]
+    fn a_second_answer_is_stale() {
+        let mut table = LeaseTable::new(2);
+        let id = table.open(pending(7), SLOT, Incarnation(0));
+        assert_eq!(table.task(id), Some(&7));
+        assert_eq!(table.close(id, SLOT, Incarnation(0)).map(|owner| owner.index), Some(7));
+        assert_eq!(table.close(id, SLOT, Incarnation(0)), None);
+        let reused = table.open(pending(8), SLOT, Incarnation(0));
+        assert_eq!(table.close(id, SLOT, Incarnation(0)), None, "the place is used again, the lease is not");
+        assert!(table.close(reused, SLOT, Incarnation(0)).is_some());
+    }
+
+    #[test]
+    fn an_answer_from_another_process_is_stale() {
+        let mut table = LeaseTable::new(2);
+        let id = table.open(pending(7), SLOT, Incarnation(1));
+        assert_eq!(table.close(id, SLOT, Incarnation(0)), None);
+        assert_eq!(table.close(id, OTHER, Incarnation(1)), None);
+        assert_eq!(table.n_open(SLOT), 1);
+    }
+
+    #[test]
+    fn what_a_dead_process_held_comes_back_in_order() {
+        let mut table = LeaseTable::new(2);
+        let first = table.open(pending(0), SLOT, Incarnation(0));
+        for index in [3, 1, 2] {
+            table.open(pending(index), SLOT, Incarnation(0));
+        }
+        table.open(pending(9), OTHER, Incarnation(0));
+        table.close(first, SLOT, Incarnation(0));
+        let lost: Vec<u64> = table.revoke(SLOT).into_iter().map(|pending| pending.owner.index).collect();
+        assert_eq!(lost, [1, 2, 3]);
+        assert_eq!((table.n_open(SLOT), table.n_open(OTHER), table.n_open_in_all()), (0, 1, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn every_task_is_out_once_or_back_once(steps in proptest::collection::vec((0u8..3, 0u32..2), 1..200)) {
+            let mut table = LeaseTable::new(2);
+            let mut out: Vec<(LeaseId, SlotId, u64)> = Vec::new();
+            let mut next = 0;
+            for (step, slot) in steps {
+                let slot = SlotId(slot);
+                match step {
+                    0 => { out.push((table.open(pending(next), slot, Incarnation(0)), slot, next)); next += 1; }
+                    1 => if let Some((id, slot, index)) = out.pop() {
+                        prop_assert_eq!(table.close(id, slot, Incarnation(0)).map(|owner| owner.index), Some(index));
+                    }
+                    _ => {
+                        let mut expected: Vec<u64> = out.iter().filter(|lease| lease.1 == slot).map(|lease| lease.2).collect();
+                        expected.sort_unstable();
+                        out.retain(|lease| lease.1 != slot);
+                        let back: Vec<u64> = table.revoke(slot).into_iter().map(|pending| pending.owner.index).collect();
+                        prop_assert_eq!(back, expected);
+                    }
+                }
+                prop_assert_eq!(table.n_open_in_all(), out.len());
+                for slot in [SLOT, OTHER] {
+                    let n_open = out.iter().filter(|lease| lease.1 == slot).count();
+                    prop_assert_eq!(table.n_open(slot) as usize, n_open);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The two ways between a driver and a worker: pipes to a process, channels to a loop in this process.
+//!
+//! Does not know what a task does, nor when one is given out.
+//!
+//! Invariant: both ways carry the same messages, so neither side needs to know which one it has.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::io;
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
+
+use crate::ids::{Incarnation, SlotId};
+use crate::ipc::{
+    Batch, ChannelError, CodecError, FrameReader, FromWorker, Items, ToWorker, Usage, decode_item,
+    encode_message, write_frames,
+};
+use crate::pool::error::{ExitCause, TaskError};
+use crate::pool::lease::LeaseId;
+use crate::pool::task::Task;
+
+/// Why a worker has no output for a task.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum TaskFault {
+    Panicked(String),
+    TooLarge,
+    TimedOut,
+}
+
+impl From<TaskFault> for TaskError {
+    fn from(fault: TaskFault) -> Self {
+        match fault {
+            TaskFault::Panicked(message) => Self::Panicked { message },
+            TaskFault::TooLarge => Self::TooLarge,
+            TaskFault::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
+/// What a worker answers for one task.
+pub(super) type Answer<O> = (LeaseId, Result<O, TaskFault>);
+
+/// What a driver hears of one process.
+pub(super) struct Heard<T: Task> {
+    pub(super) slot: SlotId,
+    pub(super) incarnation: Incarnation,
+    pub(super) event: Event<T>,
+}
+
+/// Everything that can be heard of a worker.
+pub(super) enum Event<T: Task> {
+    Ready,
+    Refused(String),
+    Replies(Vec<Answer<T::Output>>),
+    Usage(Usage),
+    /// A line of its standard output or error.
+    Printed(String),
+    /// It sent something that is no message.
+    Distrusted(String),
+    /// Gone and reaped, with the processor time that it took if that is known.
+    Gone(ExitCause, Option<std::time::Duration>),
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(super) enum Incoming<T> {
+    Tasks(Vec<(LeaseId, T)>),
+    Drain,
+}
+
+/// The worker's end for what it is told.
+pub(super) enum Inbox<T> {
+    Pipe(PipeInbox),
+    Channel(mpsc::UnboundedReceiver<Incoming<T>>),
+}
+
+/// Why a worker can not go on listening.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InboxError {
+    #[error("read what the master says")]
+    Channel(#[from] ChannelError),
+    #[error("understand what the master says")]
+    Codec(#[from] CodecError),
+    #[error("understand a second handshake")]
+    SecondHello,
+}
+
+impl<T: Task> Inbox<T> {
+    /// The next thing; `None` when the master is gone. Cancelling loses nothing.
+    pub(super) async fn next(&mut self) -> Result<Option<Incoming<T>>, InboxError> {
+        match self {
+            Self::Pipe(pipe) => pipe.next::<T>().await,
+            Self::Channel(channel) => Ok(channel.recv().await),
+        }
+    }
+}
+
+/// Frames from a pipe.
+pub(super) struct PipeInbox {
+    reader: FrameReader<pipe::Receiver>,
+}
+
+impl PipeInbox {
+    pub(super) fn new(reader: FrameReader<pipe::Receiver>) -> Self {
+        Self { reader }
+    }
+
+    async fn next<T: Task>(&mut self) -> Result<Option<Incoming<T>>, InboxError> {
+        let Some(frame) = self.reader.next().await? else { return Ok(None) };
+        let mut bytes = &frame[..];
+        match decode_item::<ToWorker<T::Setup>>(&mut bytes)? {
+            ToWorker::Hello(_) => Err(InboxError::SecondHello),
+            ToWorker::Drain => Ok(Some(Incoming::Drain)),
+            ToWorker::Tasks(announced) => Ok(Some(Incoming::Tasks(items(bytes, announced)?))),
+        }
+    }
+}
+
+/// All items of a batch.
+pub(super) fn items<V: serde::de::DeserializeOwned>(
+    bytes: &[u8],
+    announced: u32,
+) -> Result<Vec<V>, CodecError> {
+    // An item takes a byte at least, so the frame bounds what is set aside.
+    let mut all = Vec::with_capacity(bytes.len().min(usize::try_from(announced).unwrap_or(usize::MAX)));
+    let mut items = Items::new(bytes, announced);
+    while let Some(item) = items.next_item()? {
+        all.push(item);
+    }
+    Ok(all)
+}
+
+/// The worker's end for what it says: answers gather until they are taken to be sent.
+pub(super) struct Outbox<T: Task> {
+    pub(super) replies: Replies<T::Output>,
+    pub(super) sink: Sink<T>,
+}
+
+impl<T: Task> Outbox<T> {
+    /// Over a pipe.
+    pub(super) fn pipe(sender: pipe::Sender) -> Self {
+        Self { replies: Replies::Encoded(Batch::default()), sink: Sink::Pipe(sender) }
+    }
+
+    /// Over a channel.
+    pub(super) fn channel(channel: ChannelSink<T>) -> Self {
+        Self { replies: Replies::Moved(Vec::new()), sink: Sink::Channel(channel) }
+    }
+}
+
+/// Answers that wait to be sent.
+pub(super) enum Replies<O> {
+    Encoded(Batch),
+    Moved(Vec<Answer<O>>),
+}
+
+/// Answers on their way.
+pub(super) enum Parcel<O> {
+    Frames(Bytes),
+    Answers(Vec<Answer<O>>),
+}
+
+impl<O: Serialize> Replies<O> {
+    /// Adds an answer; one that does not fit a frame is replaced by saying so.
+    pub(super) fn push(&mut self, lease: LeaseId, result: Result<O, TaskFault>) {
+        match self {
+            Self::Moved(answers) => answers.push((lease, result)),
+            Self::Encoded(batch) => {
+                let unfit = match batch.push(&(lease, &result), FromWorker::Replies) {
+                    Ok(()) => return,
+                    Err(CodecError::TooLarge) => TaskFault::TooLarge,
+                    Err(error) => TaskFault::Panicked(error.to_string()),
+                };
+                let told: Result<O, TaskFault> = Err(unfit);
+                batch.push(&(lease, &told), FromWorker::Replies).expect("a fault fits a frame");
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Encoded(batch) => batch.is_empty(),
+            Self::Moved(answers) => answers.is_empty(),
+        }
+    }
+
+    /// All answers so far.
+    pub(super) fn take(&mut self) -> Parcel<O> {
+        match self {
+            Self::Encoded(batch) => Parcel::Frames(batch.take_frames(FromWorker::Replies)),
+            Self::Moved(answers) => {
+                let next = Vec::with_capacity(answers.len());
+                Parcel::Answers(std::mem::replace(answers, next))
+            }
+        }
+    }
+}
+
+/// Where a worker's words go.
+pub(super) enum Sink<T: Task> {
+    Pipe(pipe::Sender),
+    Channel(ChannelSink<T>),
+}
+
+/// A worker's words within this process.
+pub(super) struct ChannelSink<T: Task> {
+    pub(super) slot: SlotId,
+    pub(super) incarnation: Incarnation,
+    pub(super) driver: mpsc::UnboundedSender<super::driver::Input<T>>,
+    /// Whether the worker has a thread of its own, whose time is its own.
+    pub(super) own_thread: bool,
+}
+
+impl<T: Task> Sink<T> {
+    /// Sends answers.
+    pub(super) async fn send(&mut self, parcel: Parcel<T::Output>) -> io::Result<()> {
+        match (self, parcel) {
+            (Self::Pipe(pipe), Parcel::Frames(frames)) => write_frames(pipe, frames).await,
+            (Self::Channel(channel), Parcel::Answers(answers)) => channel.say(Event::Replies(answers)),
+            (Self::Pipe(_), Parcel::Answers(_)) | (Self::Channel(_), Parcel::Frames(_)) => {
+                unreachable!("answers are gathered in the form that their sink takes")
+            }
+        }
+    }
+
+    /// Sends a message without items.
+    pub(super) async fn say(&mut self, message: FromWorker) -> io::Result<()> {
+        match self {
+            Self::Pipe(pipe) => write_frames(pipe, encode_message(&message).map_err(io::Error::other)?).await,
+            Self::Channel(channel) => match message {
+                FromWorker::Ready => channel.say(Event::Ready),
+                FromWorker::Refused { message } => channel.say(Event::Refused(message)),
+                FromWorker::Usage(usage) => channel.say(Event::Usage(usage)),
+                FromWorker::Replies(_) => unreachable!("answers go as parcels"),
+            },
+        }
+    }
+
+    /// What the worker has used so far, where that can be told apart from the rest of the process.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Pipe(_) => Some(super::usage::of_process()),
+            Self::Channel(channel) => channel.own_thread.then(super::usage::of_thread),
+        }
+    }
+}
+
+impl<T: Task> ChannelSink<T> {
+    pub(super) fn say(&self, event: Event<T>) -> io::Result<()> {
+        let heard = Heard { slot: self.slot, incarnation: self.incarnation, event };
+        self.driver
+            .send(super::driver::Input::Heard(heard))
+            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    }
+}

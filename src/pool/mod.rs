@@ -1,0 +1,38 @@
+//! A pool of workers, each an event loop that runs many tasks of a user's type at once.
+//!
+//! The workers are processes (copies of this program), threads, or one loop; a dead one is replaced, and what it held
+//! is given out again: every task has exactly one outcome. Knows nothing of what the tasks do.
+//!
+//! Two pure cores decide: `supervisor` (the life of each slot) and `dispatch` with `lease` and `queue` (which task is
+//! where). `driver` is the loop that hears and acts; `connect` and `link` carry words to processes, threads and loops;
+//! `worker` is the other end, the same for all of them; `entry` is where a process becomes one.
+//!
+//! Each worker holds at most as many tasks as it may run at once, and each answer is the credit for another: a task
+//! never waits behind a slow one while another worker is free.
+
+mod builder;
+mod connect;
+mod dispatch;
+mod driver;
+mod entry;
+mod error;
+mod handle;
+mod lease;
+mod link;
+mod process;
+mod queue;
+mod results;
+mod stats;
+mod supervisor;
+mod task;
+mod usage;
+mod worker;
+
+pub use builder::{Builder, Mode, WorkerStart};
+pub use entry::serve;
+pub use error::{ExitCause, PoolFailure, StartError, TaskError};
+pub use handle::Pool;
+pub use process::WorkerOutput;
+pub use results::{Ordered, Results};
+pub use stats::{PoolEvent, PoolStats, WorkerStats};
+pub use task::{Done, Placement, Task, WorkerContext};

@@ -1,0 +1,169 @@
+#![expect(clippy::disallowed_methods, reason = "opens /dev/null for workers; nothing else")]
+//! Worker processes: this program again, with the two ends of its pipes.
+//!
+//! Does not know what is said over the pipes, nor when a process should be started.
+//!
+//! Invariants:
+//! - every descriptor of ours is close-on-exec, so a worker holds the ends of its own pipes and no others, and
+//!   the end of a process is the end of its pipes;
+//! - a child that is dropped is killed and reaped.
+//!
+//! A worker is started with `posix_spawn`, which is a fork and an exec of `/proc/self/exe` with nothing of ours in
+//! between: safe whatever threads this process has, and the same image even if the file was replaced meanwhile.
+
+use std::ffi::{CStr, CString, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::time::TimeValLike;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, pipe2};
+
+use crate::pool::entry::WORKER_VARIABLE;
+use crate::pool::error::ExitCause;
+
+const IMAGE: &CStr = c"/proc/self/exe";
+
+/// Where the standard output of a worker goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WorkerOutput {
+    /// Both streams are those of this process.
+    Inherit,
+    /// Both streams are read line by line and handed on as events, so that lines never mix and carry their slot.
+    Lines,
+}
+
+/// A running worker process and this side's ends of its pipes.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) child: Child,
+    /// Tasks go in here.
+    pub(super) to_worker: OwnedFd,
+    /// Replies come out here.
+    pub(super) from_worker: OwnedFd,
+    /// What it prints, if that is read.
+    pub(super) printed: Option<OwnedFd>,
+}
+
+/// Starts this program again as a worker of the task type called `task`.
+pub(super) fn start(task: &str, name: &str, output: WorkerOutput) -> io::Result<Started> {
+    let (worker_reads, to_worker) = pipe2(OFlag::O_CLOEXEC)?;
+    let (from_worker, worker_writes) = pipe2(OFlag::O_CLOEXEC)?;
+    let mut actions = PosixSpawnFileActions::init()?;
+    let nothing = File::open("/dev/null")?;
+    actions.add_dup2(nothing.as_raw_fd(), 0)?;
+    let printed = match output {
+        WorkerOutput::Inherit => None,
+        WorkerOutput::Lines => {
+            let (printed, worker_prints) = pipe2(OFlag::O_CLOEXEC)?;
+            actions.add_dup2(worker_prints.as_raw_fd(), 1)?;
+            actions.add_dup2(worker_prints.as_raw_fd(), 2)?;
+            Some((printed, worker_prints))
+        }
+    };
+    // Duplicating a descriptor onto itself is how it is told to survive the exec.
+    for end in [&worker_reads, &worker_writes] {
+        actions.add_dup2(end.as_raw_fd(), end.as_raw_fd())?;
+    }
+    let assignment = format!("{task}|{}|{}", worker_reads.as_raw_fd(), worker_writes.as_raw_fd());
+    let arguments = [CString::new(name)?];
+    let pid = posix_spawn(IMAGE, &actions, &attributes()?, &arguments, &environment(assignment)?)?;
+    Ok(Started {
+        child: Child { pid: Some(pid) },
+        to_worker,
+        from_worker,
+        printed: printed.map(|ends| ends.0),
+    })
+}
+
+/// A signal to the terminal's group is for the master to act on; a worker hears of it over its pipe.
+fn attributes() -> nix::Result<PosixSpawnAttr> {
+    let mut blocked = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1] {
+        blocked.add(signal);
+    }
+    let mut attributes = PosixSpawnAttr::init()?;
+    attributes.set_sigmask(&blocked)?;
+    attributes.set_flags(PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK)?;
+    Ok(attributes)
+}
+
+fn environment(assignment: String) -> io::Result<Vec<CString>> {
+    let ours = (OsString::from(WORKER_VARIABLE), OsString::from(assignment));
+    std::env::vars_os()
+        .filter(|(name, _)| name.as_encoded_bytes() != WORKER_VARIABLE.as_bytes())
+        .chain([ours])
+        .map(|(name, value)| {
+            let mut pair = name.into_vec();
+            pair.push(b'=');
+            pair.extend(value.into_vec());
+            CString::new(pair).map_err(io::Error::from)
+        })
+        .collect()
+}
+
+/// A process that is ours to reap.
+#[derive(Debug)]
+pub(super) struct Child {
+    pid: Option<Pid>,
+}
+
+impl Child {
+    /// Its number, while it is not reaped.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.pid.and_then(|pid| u32::try_from(pid.as_raw()).ok())
+    }
+
+    /// Ends it, if it has not ended.
+    pub(super) fn kill(&self) {
+        if let Some(pid) = self.pid {
+            // It can only fail because the process has ended.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    }
+
+    /// Reaps it if it has ended: how, and the processor time it took.
+    pub(super) fn try_reap(&mut self) -> Option<(ExitCause, Duration)> {
+        let pid = self.pid?;
+        let before = children_time();
+        let cause = match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
+            Ok(status) => exit_cause(status)?,
+            Err(_) => ExitCause::Unknown,
+        };
+        self.pid = None;
+        Some((cause, children_time().saturating_sub(before)))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+        if let Some(pid) = self.pid.take() {
+            while waitpid(pid, None) == Err(Errno::EINTR) {}
+        }
+    }
+}
+
+fn exit_cause(status: WaitStatus) -> Option<ExitCause> {
+    match status {
+        WaitStatus::Exited(_, code) => Some(ExitCause::Exited { code }),
+        WaitStatus::Signaled(_, signal, _) => Some(ExitCause::Signaled { signal: signal as i32 }),
+        _ => None,
+    }
+}
+
+fn children_time() -> Duration {
+    getrusage(UsageWho::RUSAGE_CHILDREN).map_or(Duration::ZERO, |usage| {
+        let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    })
+}

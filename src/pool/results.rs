@@ -1,0 +1,168 @@
+//! The outcomes of one map, as they come or in the order of the input.
+//!
+//! Does not know workers; feeds the pool from the map's input as places get free.
+//!
+//! Invariants:
+//! - no more than the map's capacity of tasks is out or unread, so the input is read as slowly as outcomes are taken;
+//! - every task that was taken from the input has one outcome here, also when the pool ends first;
+//! - dropping it takes back what is left.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_util::Stream;
+use tokio::sync::mpsc;
+
+use crate::pool::driver::{Command, Input};
+use crate::pool::error::TaskError;
+use crate::pool::task::{Done, Task};
+
+/// How many tasks are handed to the pool at a time, at most.
+const HANDED_AT_A_TIME: usize = 256;
+
+/// The outcomes of a map, as they come: a [`Stream`] of [`Done`].
+///
+/// The input is read while this is polled, and only as far ahead as the workers need.
+/// Dropping it cancels what is left: tasks that wait are dropped, outcomes of running ones are not kept.
+pub struct Results<T: Task, S> {
+    map: u32,
+    source: Option<Pin<Box<S>>>,
+    driver: mpsc::UnboundedSender<Input<T>>,
+    outcomes: mpsc::UnboundedReceiver<Vec<Done<T::Output>>>,
+    ready: VecDeque<Done<T::Output>>,
+    next_index: u64,
+    n_out: usize,
+    capacity: usize,
+}
+
+impl<T: Task, S: Stream<Item = T>> Results<T, S> {
+    pub(super) fn new(map: u32, source: S, driver: mpsc::UnboundedSender<Input<T>>, capacity: usize) -> Self {
+        let (results, outcomes) = mpsc::unbounded_channel();
+        // A pool that has ended is noticed when tasks are handed over.
+        let _ = driver.send(Input::Command(Command::Open { map, results }));
+        Self {
+            map,
+            source: Some(Box::pin(source)),
+            driver,
+            outcomes,
+            ready: VecDeque::new(),
+            next_index: 0,
+            n_out: 0,
+            capacity,
+        }
+    }
+
+    /// The same outcomes in the order of the input; as many as the capacity wait for an earlier one.
+    pub fn ordered(self) -> Ordered<T, S> {
+        Ordered { results: self, waiting: BTreeMap::new(), next: 0 }
+    }
+
+    /// Takes tasks from the input while there is room for them. `ahead` are outcomes that the reader holds back.
+    fn feed(&mut self, context: &mut Context<'_>, ahead: usize) {
+        loop {
+            let room = self.capacity.saturating_sub(self.n_out + self.ready.len() + ahead);
+            let mut tasks = Vec::new();
+            while tasks.len() < room.min(HANDED_AT_A_TIME) {
+                let Some(source) = &mut self.source else { break };
+                match source.as_mut().poll_next(context) {
+                    Poll::Ready(Some(task)) => {
+                        tasks.push((self.next_index, task));
+                        self.next_index += 1;
+                    }
+                    Poll::Ready(None) => self.source = None,
+                    Poll::Pending => break,
+                }
+            }
+            let n_tasks = tasks.len();
+            if n_tasks == 0 {
+                return;
+            }
+            self.hand_over(tasks);
+            if n_tasks < HANDED_AT_A_TIME {
+                return;
+            }
+        }
+    }
+
+    fn hand_over(&mut self, tasks: Vec<(u64, T)>) {
+        self.n_out += tasks.len();
+        let submit = Input::Command(Command::Submit { map: self.map, tasks });
+        if let Err(mpsc::error::SendError(Input::Command(Command::Submit { tasks, .. }))) =
+            self.driver.send(submit)
+        {
+            self.n_out -= tasks.len();
+            let closed = |(index, _)| Done { index, result: Err(TaskError::PoolClosed) };
+            self.ready.extend(tasks.into_iter().map(closed));
+        }
+    }
+
+    fn poll_done(&mut self, context: &mut Context<'_>, ahead: usize) -> Poll<Option<Done<T::Output>>> {
+        loop {
+            if let Some(done) = self.ready.pop_front() {
+                return Poll::Ready(Some(done));
+            }
+            self.feed(context, ahead);
+            if !self.ready.is_empty() {
+                continue;
+            }
+            if self.n_out == 0 {
+                return if self.source.is_none() { Poll::Ready(None) } else { Poll::Pending };
+            }
+            match ready!(self.outcomes.poll_recv(context)) {
+                Some(outcomes) => {
+                    self.n_out -= outcomes.len();
+                    self.ready.extend(outcomes);
+                }
+                // The driver answers for every task before it ends, so nothing is out any more.
+                None => self.n_out = 0,
+            }
+        }
+    }
+}
+
+impl<T: Task, S: Stream<Item = T>> Stream for Results<T, S> {
+    type Item = Done<T::Output>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_done(context, 0)
+    }
+}
+
+// The source is boxed and nothing else is pinned.
+impl<T: Task, S> Unpin for Results<T, S> {}
+
+impl<T: Task, S> Drop for Results<T, S> {
+    fn drop(&mut self) {
+        let _ = self.driver.send(Input::Command(Command::Cancel { map: self.map }));
+    }
+}
+
+/// The outcomes of a map in the order of its input.
+pub struct Ordered<T: Task, S> {
+    results: Results<T, S>,
+    waiting: BTreeMap<u64, Done<T::Output>>,
+    next: u64,
+}
+
+impl<T: Task, S: Stream<Item = T>> Stream for Ordered<T, S> {
+    type Item = Done<T::Output>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(done) = this.waiting.remove(&this.next) {
+                this.next += 1;
+                return Poll::Ready(Some(done));
+            }
+            match ready!(this.results.poll_done(context, this.waiting.len())) {
+                Some(done) => {
+                    this.waiting.insert(done.index, done);
+                }
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl<T: Task, S> Unpin for Ordered<T, S> {}

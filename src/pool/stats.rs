@@ -1,0 +1,98 @@
+//! What a pool tells of itself: figures when asked, events as they happen.
+//!
+//! Knows no behaviour.
+
+use std::time::Duration;
+
+use crate::pool::error::ExitCause;
+
+/// The figures of a pool at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PoolStats {
+    /// Tasks that wait for a free place.
+    pub waiting: usize,
+    /// Tasks that are with a worker.
+    pub running: usize,
+    /// The figures of each slot.
+    pub workers: Vec<WorkerStats>,
+}
+
+/// The figures of one slot, over all processes that were in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WorkerStats {
+    /// The slot's number, from zero.
+    pub slot: u32,
+    /// Tasks that got an answer here.
+    pub tasks: u64,
+    /// How often the process was replaced.
+    pub restarts: u32,
+    /// How often a process died that was not told to.
+    pub crashes: u32,
+    /// The largest resident size of any of them, in bytes; 0 where it is no process of its own.
+    pub peak_rss: u64,
+    pub(super) cpu_before: Duration,
+    pub(super) cpu_now: Duration,
+}
+
+impl WorkerStats {
+    pub(super) fn new(slot: u32) -> Self {
+        Self {
+            slot,
+            tasks: 0,
+            restarts: 0,
+            crashes: 0,
+            peak_rss: 0,
+            cpu_before: Duration::ZERO,
+            cpu_now: Duration::ZERO,
+        }
+    }
+
+    /// Processor time, user and system. That of a running worker is up to a second old.
+    pub fn cpu(&self) -> Duration {
+        self.cpu_before + self.cpu_now
+    }
+}
+
+/// Something that happened to a worker; for logs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PoolEvent {
+    /// A process or thread was started.
+    Started {
+        /// Its slot.
+        slot: u32,
+        /// Its number in the slot.
+        incarnation: u32,
+        /// Its process, if it is one.
+        pid: Option<u32>,
+    },
+    /// It takes tasks.
+    Ready {
+        /// Its slot.
+        slot: u32,
+        /// Its number in the slot.
+        incarnation: u32,
+    },
+    /// It printed a line (with [`WorkerOutput::Lines`](crate::pool::WorkerOutput::Lines)).
+    Printed {
+        /// Its slot.
+        slot: u32,
+        /// The line without its end; at most 8 KiB, invalid bytes replaced.
+        line: String,
+    },
+    /// It sent something that is no message, and is killed.
+    Distrusted {
+        /// Its slot.
+        slot: u32,
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// It is gone; if it was not told to leave, it is replaced and its tasks are given out again.
+    Gone {
+        /// Its slot.
+        slot: u32,
+        /// Its number in the slot.
+        incarnation: u32,
+        /// How it ended.
+        cause: ExitCause,
+    },
+}

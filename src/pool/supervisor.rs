@@ -1,0 +1,513 @@
+//! The life of each slot: when a process is started, replaced, told to leave, killed, or given up.
+//!
+//! Does not know tasks, pipes or process ids, and has no clock: time is an argument.
+//!
+//! Call `handle_*` with what happened, then [`Supervisor::poll_action`] until it is empty, then wait until
+//! [`Supervisor::next_deadline`] at most and call [`Supervisor::handle_tick`].
+//!
+//! Invariants:
+//! - every process that was started is waited for: a slot leaves `Starting`, `Serving` or `Draining` only when
+//!   its process is gone;
+//! - what an earlier process in a slot still had to say changes nothing.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::backoff::Backoff;
+use crate::ids::{Incarnation, SlotId};
+use crate::pool::error::{ExitCause, PoolFailure};
+
+/// How patient the supervisor is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// Deaths in a row, none after useful work, that end a slot.
+    pub(super) restart_limit: u32,
+    /// How long a process may take until it is ready; and how long a pool may have none that is.
+    pub(super) ready_within: Duration,
+    /// How long a process may take to finish what it holds and leave.
+    pub(super) drain_within: Duration,
+    /// The wait before a restart that follows a death without useful work.
+    pub(super) backoff: Backoff,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            restart_limit: 5,
+            ready_within: Duration::from_secs(30),
+            drain_within: Duration::from_secs(10),
+            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
+        }
+    }
+}
+
+/// What the driver has to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Action {
+    /// Start a process.
+    Start(SlotId, Incarnation),
+    /// Tell the process to finish what it holds and leave.
+    Drain(SlotId),
+    /// Kill the process.
+    Kill(SlotId),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum State {
+    /// Not needed so far.
+    Idle,
+    /// A process is on its way.
+    Starting { deadline: Instant },
+    /// The process takes tasks; it is useful once it has finished one.
+    Serving { useful: bool },
+    /// The process was told to leave.
+    Draining { deadline: Instant },
+    /// Killed; its end has not been seen yet.
+    Dying,
+    /// To be started again.
+    Waiting { until: Instant },
+    /// Left as it was told; not started again.
+    Left,
+    /// Given up.
+    Retired,
+}
+
+#[derive(Debug)]
+struct Slot {
+    state: State,
+    incarnation: Incarnation,
+    n_starts: u32,
+    n_crashes: u32,
+    /// Deaths since the last that followed useful work.
+    n_useless: u32,
+}
+
+/// The life of all slots of a pool.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    rules: Rules,
+    slots: Vec<Slot>,
+    actions: VecDeque<Action>,
+    /// When the pool began to have no process that is ready, while one is wanted.
+    unready_since: Option<Instant>,
+    last_cause: Option<ExitCause>,
+    failure: Option<PoolFailure>,
+    /// No process is started any more.
+    closing: bool,
+}
+
+impl Supervisor {
+    /// `n_slots` slots, none of them started.
+    pub(super) fn new(n_slots: usize, rules: Rules) -> Self {
+        let mut supervisor = Self {
+            rules,
+            slots: Vec::new(),
+            actions: VecDeque::new(),
+            unready_since: None,
+            last_cause: None,
+            failure: None,
+            closing: false,
+        };
+        supervisor.grow(n_slots);
+        supervisor
+    }
+
+    /// Makes room for slots up to `n_slots`, and takes slots that had left into use again.
+    pub(super) fn grow(&mut self, n_slots: usize) {
+        for slot in self.slots.iter_mut().take(n_slots).filter(|slot| slot.state == State::Left) {
+            slot.state = State::Idle;
+        }
+        while self.slots.len() < n_slots {
+            self.slots.push(Slot {
+                state: State::Idle,
+                incarnation: Incarnation(0),
+                n_starts: 0,
+                n_crashes: 0,
+                n_useless: 0,
+            });
+        }
+    }
+
+    /// Starts the slot's process if it has none and none is due.
+    pub(super) fn want(&mut self, slot: SlotId, now: Instant) {
+        if !self.closing && self.slots[slot.index()].state == State::Idle {
+            self.start(slot, now);
+        }
+    }
+
+    /// The process said that it takes tasks.
+    pub(super) fn handle_ready(&mut self, slot: SlotId, incarnation: Incarnation) {
+        let Some(place) = self.current(slot, incarnation) else { return };
+        if matches!(place.state, State::Starting { .. }) {
+            place.state = State::Serving { useful: false };
+            self.unready_since = None;
+        }
+    }
+
+    /// The process finished a task.
+    pub(super) fn handle_useful(&mut self, slot: SlotId, incarnation: Incarnation) {
+        let Some(place) = self.current(slot, incarnation) else { return };
+        place.n_useless = 0;
+        if let State::Serving { useful } = &mut place.state {
+            *useful = true;
+        }
+    }
+
+    /// The process said that its configuration can not work.
+    pub(super) fn handle_refused(&mut self, slot: SlotId, incarnation: Incarnation, message: String) {
+        if self.current(slot, incarnation).is_some() {
+            self.fail(PoolFailure::Refused { message });
+        }
+    }
+
+    /// The process sent something that is no message of ours; it is no longer trusted.
+    pub(super) fn handle_distrust(&mut self, slot: SlotId, incarnation: Incarnation) {
+        let Some(place) = self.current(slot, incarnation) else { return };
+        if place.has_process() && place.state != State::Dying {
+            place.state = State::Dying;
+            self.actions.push_back(Action::Kill(slot));
+        }
+    }
+
+    /// The process is gone and reaped, or could not be started. Says whether it was the slot's current one.
+    pub(super) fn handle_gone(
+        &mut self,
+        slot: SlotId,
+        incarnation: Incarnation,
+        cause: ExitCause,
+        now: Instant,
+    ) -> bool {
+        let rules = self.rules;
+        let closing = self.closing;
+        let Some(place) = self.current(slot, incarnation) else { return false };
+        if !place.has_process() {
+            return false;
+        }
+        if closing || matches!(place.state, State::Draining { .. }) {
+            place.state = State::Left;
+            return true;
+        }
+        place.n_crashes += 1;
+        let useful = place.state == State::Serving { useful: true };
+        place.n_useless = if useful { 0 } else { place.n_useless + 1 };
+        place.state = if place.n_useless >= rules.restart_limit {
+            State::Retired
+        } else {
+            let wait = match place.n_useless {
+                0 | 1 => Duration::ZERO,
+                n_useless => rules.backoff.bound(n_useless - 2),
+            };
+            State::Waiting { until: now + wait }
+        };
+        self.last_cause = Some(cause);
+        if self.n_serving() == 0 {
+            self.unready_since.get_or_insert(now);
+        }
+        if self.slots.iter().all(|slot| matches!(slot.state, State::Retired | State::Left)) {
+            self.give_up();
+        }
+        self.handle_tick(now);
+        true
+    }
+
+    /// Time has passed.
+    pub(super) fn handle_tick(&mut self, now: Instant) {
+        for index in 0..self.slots.len() {
+            let slot = SlotId(u32::try_from(index).expect("slots are counted in 32 bits"));
+            match self.slots[index].state {
+                State::Waiting { until } if until <= now && !self.closing => self.start(slot, now),
+                State::Starting { deadline } | State::Draining { deadline } if deadline <= now => {
+                    self.slots[index].state = State::Dying;
+                    self.actions.push_back(Action::Kill(slot));
+                }
+                _ => {}
+            }
+        }
+        if self.unready_since.is_some_and(|since| since + self.rules.ready_within <= now) && !self.closing {
+            let cause = self.last_cause.clone();
+            self.fail(PoolFailure::NotReady { within: self.rules.ready_within, cause });
+        }
+    }
+
+    /// Tells the slots from `n_slots` on to leave, and starts no more processes in them.
+    pub(super) fn shrink(&mut self, n_slots: usize, now: Instant) {
+        for index in n_slots..self.slots.len() {
+            self.drain(index, now);
+        }
+    }
+
+    /// Tells every process to finish what it holds and leave; starts no more.
+    pub(super) fn close(&mut self, now: Instant) {
+        self.closing = true;
+        self.unready_since = None;
+        self.shrink(0, now);
+    }
+
+    /// Kills every process; starts no more.
+    pub(super) fn abort(&mut self) {
+        self.closing = true;
+        self.unready_since = None;
+        for (index, place) in self.slots.iter_mut().enumerate() {
+            if place.has_process() {
+                place.state = State::Dying;
+                let slot = SlotId(u32::try_from(index).expect("slots are counted in 32 bits"));
+                self.actions.push_back(Action::Kill(slot));
+            } else if place.state != State::Retired {
+                place.state = State::Left;
+            }
+        }
+    }
+
+    /// The next thing to do.
+    pub(super) fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Supervisor::handle_tick`] is due at the latest.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let by_slot = self.slots.iter().filter_map(|slot| match slot.state {
+            State::Starting { deadline } | State::Draining { deadline } => Some(deadline),
+            State::Waiting { until } => Some(until),
+            State::Idle | State::Serving { .. } | State::Dying | State::Left | State::Retired => None,
+        });
+        by_slot.chain(self.unready_since.map(|since| since + self.rules.ready_within)).min()
+    }
+
+    /// The process of a slot that takes tasks.
+    pub(super) fn serving(&self, slot: SlotId) -> Option<Incarnation> {
+        let place = &self.slots[slot.index()];
+        matches!(place.state, State::Serving { .. }).then_some(place.incarnation)
+    }
+
+    /// Whether the slot may have a process that takes tasks later, or has one now.
+    pub(super) fn is_usable(&self, slot: SlotId) -> bool {
+        let state = &self.slots[slot.index()].state;
+        !matches!(state, State::Left | State::Retired | State::Draining { .. })
+    }
+
+    /// Whether the slot has no process and has not been asked for one.
+    pub(super) fn is_idle(&self, slot: SlotId) -> bool {
+        self.slots[slot.index()].state == State::Idle
+    }
+
+    /// Slots whose process is on its way.
+    pub(super) fn n_starting(&self) -> usize {
+        let coming = |slot: &&Slot| matches!(slot.state, State::Starting { .. } | State::Waiting { .. });
+        self.slots.iter().filter(coming).count()
+    }
+
+    /// Whether no process is left and none will be started.
+    pub(super) fn is_over(&self) -> bool {
+        self.closing && !self.slots.iter().any(Slot::has_process)
+    }
+
+    /// Why the pool can not go on.
+    pub(super) fn failure(&self) -> Option<&PoolFailure> {
+        self.failure.as_ref()
+    }
+
+    /// How often the slot's process was replaced, and how often one died uncalled.
+    pub(super) fn counts(&self, slot: SlotId) -> (u32, u32) {
+        let place = &self.slots[slot.index()];
+        (place.n_starts.saturating_sub(1), place.n_crashes)
+    }
+
+    /// Slots, whatever their state.
+    pub(super) fn n_slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn n_serving(&self) -> usize {
+        self.slots.iter().filter(|slot| matches!(slot.state, State::Serving { .. })).count()
+    }
+
+    fn start(&mut self, slot: SlotId, now: Instant) {
+        let rules = self.rules;
+        let place = &mut self.slots[slot.index()];
+        if place.n_starts > 0 {
+            place.incarnation = place.incarnation.next();
+        }
+        place.n_starts += 1;
+        place.state = State::Starting { deadline: now + rules.ready_within };
+        self.actions.push_back(Action::Start(slot, place.incarnation));
+        if self.n_serving() == 0 {
+            self.unready_since.get_or_insert(now);
+        }
+    }
+
+    fn drain(&mut self, index: usize, now: Instant) {
+        let deadline = now + self.rules.drain_within;
+        let slot = SlotId(u32::try_from(index).expect("slots are counted in 32 bits"));
+        let place = &mut self.slots[index];
+        match place.state {
+            State::Starting { .. } | State::Serving { .. } => {
+                place.state = State::Draining { deadline };
+                self.actions.push_back(Action::Drain(slot));
+            }
+            State::Idle | State::Waiting { .. } => place.state = State::Left,
+            State::Draining { .. } | State::Dying | State::Left | State::Retired => {}
+        }
+    }
+
+    fn give_up(&mut self) {
+        let cause = self.last_cause.clone();
+        self.fail(PoolFailure::GivenUp { n_deaths: self.rules.restart_limit, cause });
+    }
+
+    fn fail(&mut self, failure: PoolFailure) {
+        self.failure.get_or_insert(failure);
+        self.abort();
+    }
+
+    fn current(&mut self, slot: SlotId, incarnation: Incarnation) -> Option<&mut Slot> {
+        let place = self.slots.get_mut(slot.index())?;
+        (place.incarnation == incarnation).then_some(place)
+    }
+}
+
+impl Slot {
+    fn has_process(&self) -> bool {
+        match self.state {
+            State::Starting { .. } | State::Serving { .. } | State::Draining { .. } | State::Dying => true,
+            State::Idle | State::Waiting { .. } | State::Left | State::Retired => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOT: SlotId = SlotId(0);
+    const KILLED: ExitCause = ExitCause::Signaled { signal: 9 };
+
+    struct Bench {
+        supervisor: Supervisor,
+        now: Instant,
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a base for simulated time")]
+    fn bench(n_slots: usize) -> Bench {
+        Bench { supervisor: Supervisor::new(n_slots, Rules::default()), now: Instant::now() }
+    }
+
+    impl Bench {
+        fn actions(&mut self) -> Vec<Action> {
+            std::iter::from_fn(|| self.supervisor.poll_action()).collect()
+        }
+
+        fn die(&mut self, incarnation: u32) {
+            assert!(self.supervisor.handle_gone(SLOT, Incarnation(incarnation), KILLED, self.now));
+        }
+
+        fn jump_to_deadline(&mut self) {
+            self.now = self.supervisor.next_deadline().expect("a deadline");
+            self.supervisor.handle_tick(self.now);
+        }
+    }
+
+    #[test]
+    fn a_slot_starts_when_it_is_wanted_and_once() {
+        let mut bench = bench(2);
+        assert_eq!(bench.actions(), []);
+        bench.supervisor.want(SLOT, bench.now);
+        bench.supervisor.want(SLOT, bench.now);
+        assert_eq!(bench.actions(), [Action::Start(SLOT, Incarnation(0))]);
+        assert_eq!(bench.supervisor.serving(SLOT), None);
+        bench.supervisor.handle_ready(SLOT, Incarnation(0));
+        assert_eq!(bench.supervisor.serving(SLOT), Some(Incarnation(0)));
+    }
+
+    #[test]
+    fn a_thousand_deaths_after_useful_work_are_a_thousand_restarts_at_once() {
+        let mut bench = bench(1);
+        bench.supervisor.want(SLOT, bench.now);
+        for number in 0..1000 {
+            assert_eq!(bench.actions(), [Action::Start(SLOT, Incarnation(number))]);
+            bench.supervisor.handle_ready(SLOT, Incarnation(number));
+            bench.supervisor.handle_useful(SLOT, Incarnation(number));
+            bench.die(number);
+        }
+        assert_eq!(bench.supervisor.failure(), None);
+        assert_eq!(bench.supervisor.counts(SLOT), (1000, 1000));
+    }
+
+    #[test]
+    fn five_useless_deaths_in_a_row_end_a_slot_and_the_last_slot_ends_the_pool() {
+        let mut bench = bench(1);
+        bench.supervisor.want(SLOT, bench.now);
+        let mut waited = Vec::new();
+        for number in 0..5 {
+            assert_eq!(bench.actions(), [Action::Start(SLOT, Incarnation(number))]);
+            bench.supervisor.handle_ready(SLOT, Incarnation(number));
+            let died = bench.now;
+            bench.die(number);
+            if number > 0 && number < 4 {
+                bench.jump_to_deadline();
+                waited.push((bench.now - died).as_millis());
+            }
+        }
+        assert_eq!(waited, [100, 200, 400]);
+        let failure = PoolFailure::GivenUp { n_deaths: 5, cause: Some(KILLED) };
+        assert_eq!(bench.supervisor.failure(), Some(&failure));
+        assert!(bench.supervisor.is_over());
+    }
+
+    #[test]
+    fn a_process_that_never_gets_ready_is_killed_and_the_pool_fails_in_time() {
+        let mut bench = bench(1);
+        bench.supervisor.want(SLOT, bench.now);
+        bench.actions();
+        bench.jump_to_deadline();
+        assert_eq!(bench.actions(), [Action::Kill(SLOT)]);
+        assert!(matches!(bench.supervisor.failure(), Some(PoolFailure::NotReady { .. })));
+        assert!(!bench.supervisor.is_over(), "the killed process is still waited for");
+        bench.die(0);
+        assert!(bench.supervisor.is_over());
+        assert_eq!(bench.actions(), []);
+    }
+
+    #[test]
+    fn a_refusal_ends_the_pool_with_its_reason() {
+        let mut bench = bench(2);
+        bench.supervisor.want(SLOT, bench.now);
+        bench.supervisor.handle_refused(SLOT, Incarnation(0), "no such file".into());
+        assert_eq!(
+            bench.supervisor.failure(),
+            Some(&PoolFailure::Refused { message: "no such file".into() })
+        );
+    }
+
+    #[test]
+    fn late_words_of_an_earlier_process_change_nothing() {
+        let mut bench = bench(1);
+        bench.supervisor.want(SLOT, bench.now);
+        bench.supervisor.handle_ready(SLOT, Incarnation(0));
+        bench.supervisor.handle_useful(SLOT, Incarnation(0));
+        bench.die(0);
+        bench.actions();
+        bench.supervisor.handle_ready(SLOT, Incarnation(0));
+        bench.supervisor.handle_refused(SLOT, Incarnation(0), String::new());
+        assert!(!bench.supervisor.handle_gone(SLOT, Incarnation(0), KILLED, bench.now));
+        assert_eq!((bench.supervisor.serving(SLOT), bench.supervisor.failure()), (None, None));
+    }
+
+    #[test]
+    fn closing_drains_then_kills_and_starts_nothing() {
+        let mut bench = bench(3);
+        bench.supervisor.want(SLOT, bench.now);
+        bench.supervisor.want(SlotId(1), bench.now);
+        bench.supervisor.handle_ready(SLOT, Incarnation(0));
+        bench.actions();
+        bench.supervisor.close(bench.now);
+        assert_eq!(bench.actions(), [Action::Drain(SLOT), Action::Drain(SlotId(1))]);
+        bench.die(0);
+        bench.jump_to_deadline();
+        assert_eq!(bench.actions(), [Action::Kill(SlotId(1))]);
+        assert!(!bench.supervisor.is_over());
+        assert!(bench.supervisor.handle_gone(SlotId(1), Incarnation(0), KILLED, bench.now));
+        assert!(bench.supervisor.is_over());
+        bench.supervisor.want(SlotId(2), bench.now);
+        assert_eq!(bench.actions(), []);
+    }
+}

@@ -1,0 +1,215 @@
+#![expect(clippy::disallowed_methods, reason = "reads the clock to tell now and then what it has used")]
+//! A worker: one event loop that runs many tasks at once and answers each.
+//!
+//! Does not know whether it is a process, a thread, or a guest in somebody's loop.
+//!
+//! Invariants:
+//! - every task that comes in is answered once, whatever it does short of ending the process;
+//! - nothing waits for a timer: answers gather while the loop is busy and go when it gets round to it.
+//!
+//! Tasks are run by a fixed set of loops, started as they are needed and kept: a task costs no allocation and no
+//! spawn of its own (a set of joined tasks costs a tenth more for a small fetch).
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::ipc::FromWorker;
+use crate::pool::lease::LeaseId;
+use crate::pool::link::{Inbox, InboxError, Incoming, Outbox, Replies, Sink, TaskFault};
+use crate::pool::task::{Task, WorkerContext};
+
+/// How often at most a busy worker tells what it has used.
+const USAGE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How a worker ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Finish {
+    /// As it was told, with all it held.
+    Drained,
+    /// The task type can not work with its set-up.
+    Refused,
+    /// The master is gone.
+    Abandoned,
+    /// The master said something that is no message.
+    Distrusted,
+}
+
+/// Keeps the calling thread on one CPU, if it is told one and may run there.
+pub(super) fn pin(cpu: Option<u32>) {
+    let Some(cpu) = cpu.and_then(|cpu| usize::try_from(cpu).ok()) else { return };
+    let mut set = CpuSet::new();
+    if set.set(cpu).is_ok() {
+        // Where the CPU was taken away meanwhile, running anywhere is the better choice.
+        let _ = sched_setaffinity(Pid::from_raw(0), &set);
+    }
+}
+
+/// Runs a worker until it is told to leave or its master is gone.
+pub(super) async fn run<T: Task>(
+    context: WorkerContext,
+    setup: T::Setup,
+    task_timeout: Option<Duration>,
+    mut inbox: Inbox<T>,
+    outbox: Outbox<T>,
+) -> Finish {
+    let Outbox { replies, mut sink } = outbox;
+    let state = match T::start(setup, &context).await {
+        Ok(state) => Rc::new(state),
+        Err(message) => {
+            // Should the master not hear it, it still sees the exit code.
+            let _ = sink.say(FromWorker::Refused { message }).await;
+            return Finish::Refused;
+        }
+    };
+    if sink.say(FromWorker::Ready).await.is_err() {
+        return Finish::Abandoned;
+    }
+    let shared = Rc::new(Shared {
+        context,
+        state,
+        task_timeout,
+        queue: RefCell::new(VecDeque::new()),
+        queue_filled: Notify::new(),
+        replies: RefCell::new(replies),
+        replies_filled: Notify::new(),
+        n_unanswered: Cell::new(0),
+        n_idle: Cell::new(0),
+        leaving: Cell::new(false),
+    });
+    let mut loops = JoinSet::new();
+    let mut flusher = std::pin::pin!(flush(shared.clone(), sink));
+    loop {
+        tokio::select! {
+            finish = &mut flusher => return finish,
+            incoming = inbox.next() => match incoming {
+                Ok(Some(Incoming::Tasks(tasks))) => shared.accept(tasks, &mut loops),
+                Ok(Some(Incoming::Drain)) => shared.leave(),
+                Ok(None) | Err(InboxError::Channel(_)) => return Finish::Abandoned,
+                Err(InboxError::Codec(_) | InboxError::SecondHello) => return Finish::Distrusted,
+            },
+        }
+    }
+}
+
+/// What the loops of a worker share. They run on one thread, so nothing here is locked.
+struct Shared<T: Task> {
+    context: WorkerContext,
+    state: Rc<T::State>,
+    task_timeout: Option<Duration>,
+    queue: RefCell<VecDeque<(LeaseId, T)>>,
+    queue_filled: Notify,
+    replies: RefCell<Replies<T::Output>>,
+    replies_filled: Notify,
+    n_unanswered: Cell<usize>,
+    /// Loops that wait and have not been woken.
+    n_idle: Cell<usize>,
+    leaving: Cell<bool>,
+}
+
+impl<T: Task> Shared<T> {
+    fn accept(self: &Rc<Self>, tasks: Vec<(LeaseId, T)>, loops: &mut JoinSet<()>) {
+        let n_tasks = tasks.len();
+        self.n_unanswered.set(self.n_unanswered.get() + n_tasks);
+        self.queue.borrow_mut().extend(tasks);
+        let n_woken = n_tasks.min(self.n_idle.get());
+        self.n_idle.set(self.n_idle.get() - n_woken);
+        for _ in 0..n_woken {
+            self.queue_filled.notify_last();
+        }
+        let limit = usize::try_from(self.context.concurrency).unwrap_or(usize::MAX);
+        let n_new = (n_tasks - n_woken).min(limit.saturating_sub(loops.len()));
+        for _ in 0..n_new {
+            loops.spawn_local(self.clone().work());
+        }
+    }
+
+    fn leave(&self) {
+        self.leaving.set(true);
+        self.replies_filled.notify_one();
+    }
+
+    async fn work(self: Rc<Self>) {
+        loop {
+            let next = self.queue.borrow_mut().pop_front();
+            let Some((lease, task)) = next else {
+                self.n_idle.set(self.n_idle.get() + 1);
+                self.queue_filled.notified().await;
+                continue;
+            };
+            let result = self.run_one(task).await;
+            self.n_unanswered.set(self.n_unanswered.get() - 1);
+            let mut replies = self.replies.borrow_mut();
+            let first = replies.is_empty();
+            replies.push(lease, result);
+            if first {
+                // The flusher runs after the loops that are ready now, so their answers go together.
+                self.replies_filled.notify_one();
+            }
+        }
+    }
+
+    async fn run_one(&self, task: T) -> Result<T::Output, TaskFault> {
+        let running = AssertUnwindSafe(task.run(self.state.clone(), &self.context)).catch_unwind();
+        let outcome = match self.task_timeout {
+            None => running.await,
+            Some(limit) => tokio::time::timeout(limit, running).await.map_err(|_| TaskFault::TimedOut)?,
+        };
+        outcome.map_err(|panic| TaskFault::Panicked(panic_message(panic.as_ref())))
+    }
+
+    fn is_done(&self) -> bool {
+        self.leaving.get() && self.n_unanswered.get() == 0 && self.replies.borrow().is_empty()
+    }
+}
+
+/// Sends answers as they gather, until the worker has left or the master is gone.
+async fn flush<T: Task>(shared: Rc<Shared<T>>, mut sink: Sink<T>) -> Finish {
+    let mut told_usage = Instant::now();
+    loop {
+        shared.replies_filled.notified().await;
+        loop {
+            let parcel = {
+                let mut replies = shared.replies.borrow_mut();
+                if replies.is_empty() {
+                    break;
+                }
+                replies.take()
+            };
+            if sink.send(parcel).await.is_err() {
+                return Finish::Abandoned;
+            }
+        }
+        if told_usage.elapsed() >= USAGE_INTERVAL {
+            told_usage = Instant::now();
+            tell_usage(&mut sink).await;
+        }
+        if shared.is_done() {
+            T::stop(shared.state.clone()).await;
+            tell_usage(&mut sink).await;
+            return Finish::Drained;
+        }
+    }
+}
+
+async fn tell_usage<T: Task>(sink: &mut Sink<T>) {
+    if let Some(usage) = sink.usage() {
+        // Figures for a summary; a master that is gone is noticed with the next answer.
+        let _ = sink.say(FromWorker::Usage(usage)).await;
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        return (*text).to_owned();
+    }
+    panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic without a text".to_owned())
+}

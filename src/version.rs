@@ -1,0 +1,3 @@
+//! What this build calls itself.
+/// Which build this is.
+pub const BUILD_ID: &str = "dev";

@@ -1,0 +1,113 @@
+//! A task of named behaviours, good and bad.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "sleeping and printing are among the behaviours"
+)]
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use myriapod::pool::{Task, WorkerContext};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Probe {
+    Double(u64),
+    Sleep(Duration),
+    Pid,
+    PidAfter(Duration),
+    SlotAfter(Duration),
+    SlotOf(u64),
+    Panic(String),
+    Abort,
+    AbortOnce,
+    Large(usize),
+    Carry(Bytes),
+    Print(u64),
+    Environment,
+    Name,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Setup {
+    Works,
+    Refuses(String),
+    Dies,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Output {
+    Number(u64),
+    Text(String),
+    Raw(Bytes),
+}
+
+impl Output {
+    pub(crate) fn number(&self) -> u64 {
+        let Self::Number(number) = self else { panic!("{self:?}") };
+        *number
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        let Self::Text(text) = self else { panic!("{self:?}") };
+        text
+    }
+
+    pub(crate) fn length(&self) -> usize {
+        let Self::Raw(raw) = self else { panic!("{self:?}") };
+        raw.len()
+    }
+}
+
+impl Task for Probe {
+    type Setup = Setup;
+    type State = ();
+    type Output = Output;
+
+    async fn start(setup: Setup, _worker: &WorkerContext) -> Result<(), String> {
+        match setup {
+            Setup::Works => Ok(()),
+            Setup::Refuses(message) => Err(message),
+            Setup::Dies => std::process::abort(),
+        }
+    }
+
+    async fn run(self, _state: Rc<()>, worker: &WorkerContext) -> Output {
+        match self {
+            Self::Double(number) => Output::Number(number * 2),
+            Self::Sleep(time) => {
+                tokio::time::sleep(time).await;
+                Output::Number(0)
+            }
+            Self::Pid => Output::Number(std::process::id().into()),
+            Self::PidAfter(time) => {
+                tokio::time::sleep(time).await;
+                Output::Number(std::process::id().into())
+            }
+            Self::SlotAfter(time) => {
+                tokio::time::sleep(time).await;
+                Output::Number(worker.slot().into())
+            }
+            Self::SlotOf(_) => Output::Number(worker.slot().into()),
+            Self::Panic(message) => panic!("{message}"),
+            Self::Abort | Self::AbortOnce => std::process::abort(),
+            Self::Large(length) => Output::Raw(vec![0; length].into()),
+            Self::Carry(raw) => Output::Raw(raw),
+            Self::Print(number) => {
+                println!("printed {number}");
+                Output::Number(number)
+            }
+            Self::Environment => {
+                let ours = std::env::vars().filter(|(name, _)| name.starts_with("MYRIAPOD_POOL"));
+                Output::Text(ours.map(|(name, _)| name).collect())
+            }
+            Self::Name => Output::Text(std::fs::read_to_string("/proc/self/comm").unwrap()),
+        }
+    }
+
+    fn repeatable(&self) -> bool {
+        !matches!(self, Self::AbortOnce)
+    }
+}
