@@ -11,3 +11,4 @@ pub mod ipc;
 pub mod model;
 pub mod pool;
 pub mod version;
+pub mod origin;
