@@ -1,7 +1,31 @@
 //! The list of URLs: files, standard input and arguments, read as a stream, line by line.
 //!
 //! Does not know what is done with a line; knows no runtime and no process.
+//!
+//! - `line` and `template` are pure: bytes to a line, a template to its expansions.
+//! - `buffer`, `signature` and `stream` get from a file to the bytes of one line.
+//! - `reader` goes through all sources and numbers what gives a row; `thread` runs it beside an event loop.
 
+mod argument;
+mod buffer;
+mod collect;
+mod error;
+mod line;
 mod plan;
+mod progress;
+mod reader;
+mod signature;
+mod stream;
+mod template;
+mod text;
+mod thread;
 
+pub use argument::{ArgumentError, Braces, Hint};
+pub use collect::CHUNK_LINES;
+pub use error::{InputError, Origin, Unreadable};
+pub use line::{MAX_LINE, MAX_REJECTED_URL, parse_line};
 pub use plan::{InputPlan, Source};
+pub use progress::InputProgress;
+pub use reader::{Chunk, Reader};
+pub use template::{Expansion, Template, TemplateError, TemplateFault, is_template};
+pub use thread::read_on_thread;

@@ -27,7 +27,7 @@ pub struct Rejected {
 /// Why a line is not a URL to fetch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RejectReason {
-    /// Holds no `://`.
+    /// Does not begin with a scheme and `://`.
     NotAbsolute,
     /// Longer than the limit, which is given in bytes.
     TooLong {
@@ -52,7 +52,7 @@ pub enum Line {
 impl std::fmt::Display for RejectReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotAbsolute => f.write_str("not an absolute URL: no '://'"),
+            Self::NotAbsolute => f.write_str("not an absolute URL: no scheme and '://' at its start"),
             Self::TooLong { limit } => write!(f, "longer than {limit} bytes"),
             Self::NotUtf8 => f.write_str("not valid UTF-8"),
             Self::BadTemplate(message) => write!(f, "bad template: {message}"),

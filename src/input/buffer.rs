@@ -1,0 +1,233 @@
+//! Cuts a stream of bytes into lines, with bounded memory.
+//!
+//! Does not know what a line means, but that leading white space does not count.
+//!
+//! Invariants:
+//! - Memory is `CAPACITY`, whatever comes: of a longer line only the head is kept.
+//! - The lines do not depend on how the stream was split into reads.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use crate::input::MAX_LINE;
+
+/// Twice the longest line: with a line as long as may be waiting for its end, a read is still large.
+const CAPACITY: usize = 2 * MAX_LINE;
+
+/// What is handed over of a line that is too long: over the limit even when the last byte is a carriage return.
+const OVERLONG: usize = MAX_LINE + 2;
+
+/// Bytes on their way to be lines.
+///
+/// Take lines until there is none, then `fill`, until it `has_ended`.
+pub(super) struct LineBuffer {
+    bytes: Box<[u8]>,
+    /// What was read and not yet taken.
+    pending: Range<usize>,
+    /// The first of `pending` that was not yet searched for a line feed.
+    searched: usize,
+    place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// The pending bytes belong to a line that will be handed over.
+    InLine,
+    /// The head of a long line was handed over; all up to its line feed is dropped.
+    InTail,
+    /// There is nothing to read any more; pending bytes without a line feed are the last line.
+    AtEnd,
+}
+
+impl LineBuffer {
+    pub(super) fn new() -> Self {
+        Self { bytes: vec![0; CAPACITY].into(), pending: 0..0, searched: 0, place: Place::InLine }
+    }
+
+    /// What was read and not yet taken.
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.bytes[self.pending.clone()]
+    }
+
+    /// Whether all was read and taken.
+    pub(super) fn has_ended(&self) -> bool {
+        self.place == Place::AtEnd && self.pending.is_empty()
+    }
+
+    /// Drops the first bytes of what is pending.
+    pub(super) fn skip(&mut self, length: usize) {
+        self.pending.start += length;
+        self.searched = self.searched.max(self.pending.start);
+    }
+
+    /// The next line without its line feed, or the first `OVERLONG` bytes of a line that is too long.
+    /// `None` if more must be read first.
+    pub(super) fn next_line(&mut self) -> Option<&[u8]> {
+        loop {
+            let Some(offset) = memchr::memchr(b'\n', &self.bytes[self.searched..self.pending.end]) else {
+                return self.take_unfinished();
+            };
+            let feed = self.searched + offset;
+            let line = self.pending.start..feed;
+            self.skip(feed + 1 - self.pending.start);
+            match self.place {
+                Place::InTail => self.place = Place::InLine,
+                Place::InLine | Place::AtEnd => return Some(&self.bytes[line]),
+            }
+        }
+    }
+
+    /// Reads once; gives the number of bytes, which is 0 at the end. To be called when `next_line` gave `None`.
+    pub(super) fn fill(&mut self, stream: &mut impl Read) -> io::Result<usize> {
+        self.bytes.copy_within(self.pending.clone(), 0);
+        self.searched -= self.pending.start;
+        self.pending = 0..self.pending.len();
+        let length = loop {
+            match stream.read(&mut self.bytes[self.pending.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        self.pending.end += length;
+        if length == 0 {
+            self.place = Place::AtEnd;
+        }
+        Ok(length)
+    }
+
+    /// What to do where no line feed is in sight: hand over the last line or the head of a long one, or make room.
+    fn take_unfinished(&mut self) -> Option<&[u8]> {
+        self.searched = self.pending.end;
+        match self.place {
+            Place::InLine => self.skip(self.pending().len() - self.pending().trim_ascii_start().len()),
+            Place::InTail => self.skip(self.pending.len()),
+            Place::AtEnd => {}
+        }
+        let rest = self.pending.clone();
+        if self.place == Place::InLine && rest.len() >= OVERLONG {
+            self.place = Place::InTail;
+            self.skip(rest.len());
+            return Some(&self.bytes[rest.start..rest.start + OVERLONG]);
+        }
+        if self.place == Place::AtEnd && !rest.is_empty() {
+            self.skip(rest.len());
+            return Some(&self.bytes[rest]);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives at most so many bytes a read.
+    struct Trickle<'a>(&'a [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let length = self.0.len().min(self.1).min(into.len());
+            let (now, later) = self.0.split_at(length);
+            into[..length].copy_from_slice(now);
+            self.0 = later;
+            Ok(length)
+        }
+    }
+
+    /// The lines without leading white space, which may or may not be dropped, and cut to `OVERLONG`.
+    fn lines_of(mut stream: impl Read) -> Vec<Vec<u8>> {
+        let mut buffer = LineBuffer::new();
+        let mut lines = Vec::new();
+        let mut keep = |line: &[u8]| {
+            let line = line.trim_ascii_start();
+            lines.push(line[..line.len().min(OVERLONG)].to_vec());
+        };
+        while !buffer.has_ended() {
+            while let Some(line) = buffer.next_line() {
+                keep(line);
+            }
+            if !buffer.has_ended() {
+                buffer.fill(&mut stream).unwrap();
+            }
+        }
+        lines
+    }
+
+    fn expected(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let cut = |line: &[u8]| line[..line.len().min(OVERLONG)].to_vec();
+        bytes.split(|&byte| byte == b'\n').map(|line| cut(line.trim_ascii_start())).collect()
+    }
+
+    fn check(bytes: &[u8]) {
+        for read_size in [1, 2, 3, 1000, CAPACITY] {
+            if read_size < 1000 && bytes.len() > 1000 {
+                continue;
+            }
+            let lines = lines_of(Trickle(bytes, read_size));
+            assert!(lines == expected(bytes), "{} bytes, {read_size} a read", bytes.len());
+        }
+    }
+
+    #[test]
+    fn lines_come_whole_however_they_are_read() {
+        check(b"a\nb\r\n\nc");
+        check(b"a\n");
+        check(b"\n\n");
+        check(b"a");
+        assert!(lines_of(&b""[..]).is_empty());
+    }
+
+    #[test]
+    fn a_long_line_loses_its_tail_alone() {
+        for length in [MAX_LINE, MAX_LINE + 1, OVERLONG, OVERLONG + 1, CAPACITY, CAPACITY + 1, 3 * CAPACITY] {
+            let long = [b"first\n  ", &vec![b'x'; length][..], b"\nlast"].concat();
+            check(&long);
+            check(&long[..long.len() - 5]);
+        }
+    }
+
+    #[test]
+    fn leading_white_space_takes_no_room() {
+        let indented = [&vec![b' '; 3 * CAPACITY][..], b"http://h/\nlast"].concat();
+        check(&indented);
+    }
+
+    #[test]
+    fn a_gigabyte_in_one_line_fits() {
+        let endless = io::repeat(b'x').take(1 << 30).chain(&b"\nhttp://h/"[..]);
+        let lines = lines_of(endless);
+        assert_eq!(lines.iter().map(Vec::len).collect::<Vec<_>>(), [OVERLONG, 9]);
+    }
+
+    #[test]
+    fn an_interrupted_read_is_tried_again() {
+        struct Interrupted<'a>(bool, &'a [u8]);
+        impl Read for Interrupted<'_> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                self.0 = !self.0;
+                if self.0 { Err(io::ErrorKind::Interrupted.into()) } else { self.1.read(into) }
+            }
+        }
+        assert_eq!(lines_of(Interrupted(false, b"a\nb")), [b"a", b"b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn lines_do_not_depend_on_the_reads(
+            text in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b' '), Just(b'\r'), any::<u8>()], 1..200),
+            read_size in 1_usize..40,
+        ) {
+            let rest_is_blank = !text.ends_with(b"\n") && expected(&text).last().is_some_and(Vec::is_empty);
+            let mut expected = expected(&text);
+            let mut lines = lines_of(Trickle(&text, read_size));
+            // A blank rest may have been dropped while more could have followed.
+            if rest_is_blank {
+                expected.pop();
+                lines.truncate(expected.len());
+            }
+            prop_assert_eq!(lines, expected);
+        }
+    }
+}

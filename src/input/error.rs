@@ -1,0 +1,132 @@
+//! What keeps an input from being read.
+//!
+//! A line that can not be fetched is no error but a row; see `line`.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::input::TemplateError;
+
+/// Where text comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A file, plain or compressed.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// What keeps an input from being read; completes "could not ...".
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// The file is missing, or may not be read.
+    #[error("open {origin}")]
+    Open {
+        /// What was to be opened.
+        origin: Origin,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// A directory was given.
+    #[error("read {origin}: it is a directory")]
+    Directory {
+        /// The directory.
+        origin: Origin,
+    },
+    /// The first bytes are not those of a list of URLs.
+    #[error("read {origin}: it {content}")]
+    NotText {
+        /// What was read.
+        origin: Origin,
+        /// What it holds.
+        content: Unreadable,
+    },
+    /// Reading failed; every whole line before that was handed over.
+    #[error("read {origin} past line {n_lines}")]
+    Broken {
+        /// What was read.
+        origin: Origin,
+        /// How many lines were whole, comments and blank lines included.
+        n_lines: u64,
+        /// Why it failed; for a compressed file, what is wrong with it.
+        #[source]
+        source: io::Error,
+    },
+    /// A template argument can not be expanded.
+    #[error("expand {template:?}")]
+    BadTemplate {
+        /// The argument.
+        template: String,
+        /// Where and why.
+        #[source]
+        source: TemplateError,
+    },
+    /// No thread could be started to read on.
+    #[error("start a thread to read the input")]
+    Thread {
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A fault of this program: what was not read is missing.
+    #[error("go on reading the input: its reader panicked")]
+    Panicked,
+}
+
+/// What a file holds in the place of text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unreadable {
+    /// Text of two bytes a character.
+    Utf16,
+    /// gzip, where the name (or the lack of one) promised text.
+    Gzip,
+    /// Zstandard, where the name (or the lack of one) promised text.
+    Zstd,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Quoted and escaped: a name may hold anything, and this may reach a terminal.
+            Self::File(path) => write!(f, "{path:?}"),
+            Self::Stdin => f.write_str("standard input"),
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Utf16 => "is UTF-16; convert it to UTF-8",
+            Self::Gzip => "holds gzip data; give it a name that ends in .gz, or unpack it first",
+            Self::Zstd => "holds zstd data; give it a name that ends in .zst, or unpack it first",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(error: &InputError, expected: &str) {
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn texts_complete_could_not() {
+        let file = || Origin::File(PathBuf::from("urls\u{1b}.txt"));
+        let cause = || io::Error::from(io::ErrorKind::NotFound);
+        check(&InputError::Open { origin: file(), source: cause() }, r#"open "urls\u{1b}.txt""#);
+        check(&InputError::Directory { origin: file() }, r#"read "urls\u{1b}.txt": it is a directory"#);
+        check(
+            &InputError::NotText { origin: Origin::Stdin, content: Unreadable::Utf16 },
+            "read standard input: it is UTF-16; convert it to UTF-8",
+        );
+        check(
+            &InputError::Broken { origin: file(), n_lines: 12, source: cause() },
+            r#"read "urls\u{1b}.txt" past line 12"#,
+        );
+    }
+}
