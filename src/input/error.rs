@@ -20,7 +20,7 @@ pub enum Origin {
 /// What keeps an input from being read; completes "could not ...".
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    /// The file is missing, or may not be read.
+    /// The file is missing, may not be read, or is not compressed as its name says.
     #[error("open {origin}")]
     Open {
         /// What was to be opened.

@@ -88,11 +88,10 @@ pub(super) fn check(path: &Path) -> Result<Option<u64>, InputError> {
     let stream = Stream::open(path).map_err(|source| InputError::Open { origin: origin(), source })?;
     let mut head = Vec::with_capacity(SIGNATURE_LENGTH);
     let limit = u64::try_from(SIGNATURE_LENGTH).expect("a length fits 64 bits");
-    stream.take(limit).read_to_end(&mut head).map_err(|source| InputError::Broken {
-        origin: origin(),
-        n_lines: 0,
-        source,
-    })?;
+    stream
+        .take(limit)
+        .read_to_end(&mut head)
+        .map_err(|source| InputError::Open { origin: origin(), source })?;
     match signature::inspect(&head) {
         Signature::Unreadable(content) => Err(InputError::NotText { origin: origin(), content }),
         Signature::Text { .. } | Signature::Undecided => Ok(Some(metadata.len())),
