@@ -9,6 +9,6 @@ pub mod ids;
 pub mod input;
 pub mod ipc;
 pub mod model;
+pub mod origin;
 pub mod pool;
 pub mod version;
-pub mod origin;

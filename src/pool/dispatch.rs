@@ -130,20 +130,24 @@ impl<T: Task> Dispatcher<T> {
         self.leases.take_task(lease)
     }
 
-    /// Closes a lease with its answer; `None` for a stale one.
+    /// Closes a lease with its answer; `None` for a stale one. The task comes along unless it was moved.
     pub(super) fn handle_reply(
         &mut self,
         slot: SlotId,
         incarnation: crate::ids::Incarnation,
         lease: LeaseId,
-    ) -> Option<Owner> {
-        let owner = self.leases.close(lease, slot, incarnation)?;
+    ) -> Option<(Owner, Option<T>)> {
+        let closed = self.leases.close(lease, slot, incarnation)?;
         self.leave_alone(slot);
-        Some(owner)
+        Some(closed)
     }
 
     /// The process of a slot is gone. Its tasks wait again, but for those that have their outcome now.
-    pub(super) fn handle_gone(&mut self, slot: SlotId, cause: &ExitCause) -> Vec<(Owner, TaskError)> {
+    pub(super) fn handle_gone(
+        &mut self,
+        slot: SlotId,
+        cause: &ExitCause,
+    ) -> Vec<(Owner, Option<T>, TaskError)> {
         let was_alone = self.alone == Some(slot);
         let lost = self.leases.revoke(slot);
         let was_alone = was_alone && lost.len() == 1;
@@ -154,14 +158,14 @@ impl<T: Task> Dispatcher<T> {
             let n_losses = pending.n_losses + 1;
             let n_losses_alone = pending.n_losses_alone + u32::from(was_alone);
             let crashed = TaskError::Crashed { signal: signal_of(cause), attempts: n_losses };
-            let Some(task) = pending.task.filter(T::repeatable) else {
-                ended.push((owner, crashed));
-                continue;
+            let may_repeat = n_losses_alone < deaths_that_convict(cause);
+            let task = match pending.task {
+                Some(task) if may_repeat && task.repeatable() => task,
+                task => {
+                    ended.push((owner, task, crashed));
+                    continue;
+                }
             };
-            if n_losses_alone >= deaths_that_convict(cause) {
-                ended.push((owner, crashed));
-                continue;
-            }
             let pending = Pending { owner, task, n_losses, n_losses_alone };
             if n_losses >= LOSSES_BEFORE_ALONE {
                 self.suspects.push_back(pending);
@@ -187,13 +191,17 @@ impl<T: Task> Dispatcher<T> {
         }
     }
 
-    /// Drops what a map still has waiting.
-    pub(super) fn cancel(&mut self, map: u32) {
-        self.shared.remove_map(map);
+    /// Drops what a map still has waiting; says whose it was.
+    pub(super) fn cancel(&mut self, map: u32) -> Vec<Owner> {
+        let mut cancelled = self.shared.remove_map(map);
         for queue in &mut self.by_slot {
-            queue.remove_map(map);
+            cancelled.extend(queue.remove_map(map));
         }
-        self.suspects.retain(|pending| pending.owner.map != map);
+        let (of_map, others) = self.suspects.drain(..).partition(|pending| pending.owner.map == map);
+        let of_map: VecDeque<Pending<T>> = of_map;
+        self.suspects = others;
+        cancelled.extend(of_map.iter().map(|pending| pending.owner));
+        cancelled
     }
 
     /// Ends everything: whoever waits for an outcome is named.

@@ -44,6 +44,10 @@ pub(super) enum Command<T: Task> {
         map: u32,
         tasks: Vec<(u64, T)>,
     },
+    /// What a map still has waiting is not started; each of these tasks ends as cancelled.
+    Recall {
+        map: u32,
+    },
     /// Nobody waits for what is left of a map.
     Cancel {
         map: u32,
@@ -58,7 +62,13 @@ pub(super) enum Command<T: Task> {
 }
 
 /// Outcomes on their way to the one who waits.
-pub(super) type ResultSender<T> = mpsc::UnboundedSender<Vec<Done<<T as Task>::Output>>>;
+pub(super) type ResultSender<T> = mpsc::UnboundedSender<Vec<Outcome<T>>>;
+
+/// The outcome of a task, and the task itself where it has none and is still here.
+pub(super) struct Outcome<T: Task> {
+    pub(super) done: Done<T::Output>,
+    pub(super) task: Option<Box<T>>,
+}
 
 /// What the end of a pool says.
 pub(super) type Closed = Result<PoolStats, PoolFailure>;
@@ -68,7 +78,7 @@ pub(super) type EventHandler = Box<dyn FnMut(PoolEvent) + Send>;
 
 struct MapOut<T: Task> {
     results: ResultSender<T>,
-    gathered: Vec<Done<T::Output>>,
+    gathered: Vec<Outcome<T>>,
 }
 
 /// The loop and all it owns.
@@ -162,6 +172,11 @@ impl<T: Task> Driver<T> {
                 self.maps.insert(map, MapOut { results, gathered: Vec::new() });
             }
             Input::Command(Command::Submit { map, tasks }) => self.on_submit(map, tasks),
+            Input::Command(Command::Recall { map }) => {
+                for owner in self.dispatcher.cancel(map) {
+                    self.finish(owner, Err(TaskError::Cancelled));
+                }
+            }
             Input::Command(Command::Cancel { map }) => {
                 self.dispatcher.cancel(map);
                 self.maps.remove(&map);
@@ -233,10 +248,15 @@ impl<T: Task> Driver<T> {
 
     fn on_replies(&mut self, slot: SlotId, incarnation: Incarnation, answers: Vec<Answer<T::Output>>) {
         for (lease, result) in answers {
-            let Some(owner) = self.dispatcher.handle_reply(slot, incarnation, lease) else { continue };
+            let Some((owner, task)) = self.dispatcher.handle_reply(slot, incarnation, lease) else {
+                continue;
+            };
             self.supervisor.handle_useful(slot, incarnation);
             self.workers[slot.index()].tasks += 1;
-            self.finish(owner, result.map_err(TaskError::from));
+            match result {
+                Ok(output) => self.finish(owner, Ok(output)),
+                Err(fault) => self.finish_with_task(owner, task, fault.into()),
+            }
         }
     }
 
@@ -262,8 +282,8 @@ impl<T: Task> Driver<T> {
             return;
         }
         let returned = self.dispatcher.handle_gone(slot, &cause);
-        for (owner, error) in returned {
-            self.finish(owner, Err(error));
+        for (owner, task, error) in returned {
+            self.finish_with_task(owner, task, error);
         }
         if !self.supervisor.is_usable(slot) {
             self.dispatcher.replace_placed(slot, &self.supervisor);
@@ -322,15 +342,22 @@ impl<T: Task> Driver<T> {
         let link = self.links[slot.index()].as_mut().expect("a serving slot has a link");
         if !link.give(lease, &mut self.dispatcher) {
             let incarnation = self.supervisor.serving(slot).expect("the slot was leased to");
-            if let Some(owner) = self.dispatcher.handle_reply(slot, incarnation, lease) {
-                self.finish(owner, Err(TaskError::TooLarge));
+            if let Some((owner, task)) = self.dispatcher.handle_reply(slot, incarnation, lease) {
+                self.finish_with_task(owner, task, TaskError::TooLarge);
             }
         }
     }
 
     fn finish(&mut self, owner: Owner, result: Result<T::Output, TaskError>) {
         if let Some(map) = self.maps.get_mut(&owner.map) {
-            map.gathered.push(Done { index: owner.index, result });
+            map.gathered.push(Outcome { done: Done { index: owner.index, result }, task: None });
+        }
+    }
+
+    fn finish_with_task(&mut self, owner: Owner, task: Option<T>, error: TaskError) {
+        if let Some(map) = self.maps.get_mut(&owner.map) {
+            let done = Done { index: owner.index, result: Err(error) };
+            map.gathered.push(Outcome { done, task: task.map(Box::new) });
         }
     }
 

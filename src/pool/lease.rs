@@ -98,12 +98,20 @@ impl<T> LeaseTable<T> {
     }
 
     /// Closes a lease with its answer; `None` if it was closed before or given to another process.
-    pub(super) fn close(&mut self, id: LeaseId, slot: SlotId, incarnation: Incarnation) -> Option<Owner> {
+    ///
+    /// The task comes with it, if it was not moved to the worker.
+    pub(super) fn close(
+        &mut self,
+        id: LeaseId,
+        slot: SlotId,
+        incarnation: Incarnation,
+    ) -> Option<(Owner, Option<T>)> {
         let lease = self.lease(id)?;
         if lease.slot != slot || lease.incarnation != incarnation {
             return None;
         }
-        Some(self.vacate(id.index).pending.owner)
+        let pending = self.vacate(id.index).pending;
+        Some((pending.owner, pending.task))
     }
 
     /// Closes all leases of a slot whose process is gone; what it held comes back in the order of the input.
@@ -158,7 +166,8 @@ mod tests {
         let mut table = LeaseTable::new(2);
         let id = table.open(pending(7), SLOT, Incarnation(0));
         assert_eq!(table.task(id), Some(&7));
-        assert_eq!(table.close(id, SLOT, Incarnation(0)).map(|owner| owner.index), Some(7));
+        let owner = Owner { map: 0, index: 7 };
+        assert_eq!(table.close(id, SLOT, Incarnation(0)), Some((owner, Some(7))));
         assert_eq!(table.close(id, SLOT, Incarnation(0)), None);
         let reused = table.open(pending(8), SLOT, Incarnation(0));
         assert_eq!(table.close(id, SLOT, Incarnation(0)), None, "the place is used again, the lease is not");
@@ -199,7 +208,7 @@ mod tests {
                 match step {
                     0 => { out.push((table.open(pending(next), slot, Incarnation(0)), slot, next)); next += 1; }
                     1 => if let Some((id, slot, index)) = out.pop() {
-                        prop_assert_eq!(table.close(id, slot, Incarnation(0)).map(|owner| owner.index), Some(index));
+                        prop_assert_eq!(table.close(id, slot, Incarnation(0)).and_then(|closed| closed.1), Some(index));
                     }
                     _ => {
                         let mut expected: Vec<u64> = out.iter().filter(|lease| lease.1 == slot).map(|lease| lease.2).collect();

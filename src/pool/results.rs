@@ -8,13 +8,14 @@
 //! - dropping it takes back what is left.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
 use tokio::sync::mpsc;
 
-use crate::pool::driver::{Command, Input};
+use crate::pool::driver::{Command, Input, Outcome};
 use crate::pool::error::TaskError;
 use crate::pool::task::{Done, Task};
 
@@ -29,8 +30,8 @@ pub struct Results<T: Task, S> {
     map: u32,
     source: Option<Pin<Box<S>>>,
     driver: mpsc::UnboundedSender<Input<T>>,
-    outcomes: mpsc::UnboundedReceiver<Vec<Done<T::Output>>>,
-    ready: VecDeque<Done<T::Output>>,
+    outcomes: mpsc::UnboundedReceiver<Vec<Outcome<T>>>,
+    ready: VecDeque<Outcome<T>>,
     next_index: u64,
     n_out: usize,
     capacity: usize,
@@ -92,15 +93,41 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
             self.driver.send(submit)
         {
             self.n_out -= tasks.len();
-            let closed = |(index, _)| Done { index, result: Err(TaskError::PoolClosed) };
-            self.ready.extend(tasks.into_iter().map(closed));
+            let closed = |index| Done { index, result: Err(TaskError::PoolClosed) };
+            let outcome = |(index, task)| Outcome { done: closed(index), task: Some(Box::new(task)) };
+            self.ready.extend(tasks.into_iter().map(outcome));
         }
     }
 
-    fn poll_done(&mut self, context: &mut Context<'_>, ahead: usize) -> Poll<Option<Done<T::Output>>> {
+    /// Up to `limit` outcomes that are there, and at least one; none at the end. A task without an output comes with
+    /// its outcome where it is still known. Cancelling loses nothing.
+    pub(crate) async fn next_batch(&mut self, limit: usize) -> Vec<(Done<T::Output>, Option<Box<T>>)> {
+        poll_fn(|context| {
+            let mut batch = Vec::new();
+            while batch.len() < limit {
+                match self.poll_outcome(context, 0) {
+                    Poll::Ready(Some(outcome)) => batch.push((outcome.done, outcome.task)),
+                    Poll::Ready(None) => break,
+                    Poll::Pending if batch.is_empty() => return Poll::Pending,
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Ready(batch)
+        })
+        .await
+    }
+
+    /// Starts nothing more: the input is left unread, tasks that wait end as cancelled, running ones go on.
+    pub fn stop(&mut self) {
+        self.source = None;
+        // A pool that has ended runs nothing any more.
+        let _ = self.driver.send(Input::Command(Command::Recall { map: self.map }));
+    }
+
+    fn poll_outcome(&mut self, context: &mut Context<'_>, ahead: usize) -> Poll<Option<Outcome<T>>> {
         loop {
-            if let Some(done) = self.ready.pop_front() {
-                return Poll::Ready(Some(done));
+            if let Some(outcome) = self.ready.pop_front() {
+                return Poll::Ready(Some(outcome));
             }
             self.feed(context, ahead);
             if !self.ready.is_empty() {
@@ -125,7 +152,7 @@ impl<T: Task, S: Stream<Item = T>> Stream for Results<T, S> {
     type Item = Done<T::Output>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_done(context, 0)
+        self.get_mut().poll_outcome(context, 0).map(|outcome| outcome.map(|outcome| outcome.done))
     }
 }
 
@@ -155,8 +182,8 @@ impl<T: Task, S: Stream<Item = T>> Stream for Ordered<T, S> {
                 this.next += 1;
                 return Poll::Ready(Some(done));
             }
-            match ready!(this.results.poll_done(context, this.waiting.len())) {
-                Some(done) => {
+            match ready!(this.results.poll_outcome(context, this.waiting.len())) {
+                Some(Outcome { done, .. }) => {
                     this.waiting.insert(done.index, done);
                 }
                 None => return Poll::Ready(None),
