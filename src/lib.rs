@@ -3,6 +3,7 @@
 //! The map of the modules; `ARCHITECTURE.md` tells how they work together.
 
 pub mod backoff;
+pub mod cli;
 pub mod crawl;
 pub mod fetch;
 pub mod ids;

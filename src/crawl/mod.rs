@@ -5,4 +5,4 @@
 mod plan;
 
 pub use crate::fetch::{FetchOptions, Fetcher, ProxyChoice, ResolveRule};
-pub use plan::{LogFormat, LogPlan, Mode, OutputPlan, ProgressStyle, RunPlan};
+pub use plan::{LogFormat, LogPlan, Mode, OutputPlan, ProgressStyle, RunPlan, WorkerPlan};

@@ -9,8 +9,10 @@ use crate::input::InputPlan;
 /// A crawl as meant. Nothing in it needs checking later.
 #[derive(Clone, Debug)]
 pub struct RunPlan {
-    /// The list.
+    /// The list; without sources where `demo` brings its own.
     pub input: InputPlan,
+    /// Crawl the built-in site on loopback: the crawl starts it and makes the list.
+    pub demo: bool,
     /// Where rows go.
     pub output: OutputPlan,
     /// How the work is spread.
@@ -19,6 +21,8 @@ pub struct RunPlan {
     pub n_workers: NonZeroU32,
     /// Fetches in flight in each worker.
     pub concurrency: NonZeroU32,
+    /// Simultaneous requests to one host, over all workers; `None` is no limit.
+    pub per_host: Option<NonZeroU32>,
     /// One CPU for each worker.
     pub pin: bool,
     /// What holds for every request; sent to the workers.
@@ -27,10 +31,23 @@ pub struct RunPlan {
     pub progress: ProgressStyle,
     /// What is logged, and how.
     pub log: LogPlan,
-    /// The command line, for `run.json`.
+    /// The command line, for `run.json`; passwords, cookies and tokens are masked.
     pub command_line: Vec<String>,
-    /// Every option with the value that holds, for `run.json`.
+    /// Every option with the value that holds, for `run.json`; masked likewise.
     pub options: serde_json::Value,
+}
+
+/// A worker started by hand, as meant: URLs on standard input, rows on standard output.
+#[derive(Clone, Debug)]
+pub struct WorkerPlan {
+    /// What holds for every request.
+    pub fetch: FetchOptions,
+    /// Fetches in flight.
+    pub concurrency: NonZeroU32,
+    /// The scheme of lines without one, such as `https`.
+    pub default_scheme: Option<String>,
+    /// What is logged, and how.
+    pub log: LogPlan,
 }
 
 /// Where rows go.

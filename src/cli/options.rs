@@ -1,0 +1,330 @@
+//! The table of commands and their options: names, defaults, one line of help each.
+//!
+//! Does not know what a value means: every value is text here, so that all of them are judged together in `plan`.
+//!
+//! Invariants:
+//! - an option's id is its long name, which is also its key in a file and, in upper case, its environment name;
+//! - `-h` shows what is used daily (the rest is marked `rare`), `--help` shows everything.
+
+use clap::{Arg, ArgAction, Command, ValueHint};
+
+use crate::version::{VERSION_AND_BUILD, user_agent};
+
+/// The name of the command.
+pub(super) const MASTER: &str = "myriapod";
+/// The name of the worker by hand.
+pub(super) const WORKER: &str = "myriapod-worker";
+
+/// The widest help text: longer lines are hard to read on any screen.
+const HELP_WIDTH: usize = 110;
+
+const INPUT: &str = "Input";
+const OUTPUT: &str = "Output";
+const WORK: &str = "Work";
+const REQUESTS: &str = "Requests";
+const LIMITS: &str = "Limits of one request";
+const DISPLAY: &str = "Display (all on standard error)";
+const SETTINGS: &str = "Configuration and help";
+
+/// The `myriapod` command with all its subcommands.
+pub(super) fn master_command() -> Command {
+    base(Command::new(MASTER))
+        .about("Crawl large lists of URLs: one process per core, one row per URL")
+        .version(VERSION_AND_BUILD)
+        .subcommand_required(true)
+        .after_help("Try 'myriapod crawl --demo', or 'myriapod crawl --help' for examples.")
+        .arg(help_flag())
+        .arg(version_flag())
+        .subcommand(crawl())
+        .subcommand(origin())
+        .subcommand(completions())
+        .subcommand(base(Command::new("man").about("Print the manual page, for 'man -l -'")).arg(help_flag()))
+}
+
+/// The `myriapod-worker` command, started by hand.
+pub(super) fn worker_command() -> Command {
+    base(Command::new(WORKER))
+        .about("Fetch the URLs on standard input, one a line, and write one row each to standard output")
+        .version(VERSION_AND_BUILD)
+        .args([default_scheme(), concurrency()])
+        .args(request_options())
+        .args(log_options())
+        .args([help_flag(), version_flag()].map(|option| option.help_heading(SETTINGS)))
+}
+
+fn crawl() -> Command {
+    base(Command::new("crawl"))
+        .about("Crawl a list of URLs")
+        .override_usage("myriapod crawl [OPTIONS] INPUT...")
+        .after_help("'myriapod crawl --help' shows every option, and examples.")
+        .arg(input())
+        .args(input_options())
+        .args(output_options())
+        .args(work_options())
+        .args(request_options())
+        .args(display_options())
+        .args(log_options())
+        .args(settings_options())
+        .arg(help_flag().help_heading(SETTINGS))
+}
+
+fn origin() -> Command {
+    base(Command::new("origin"))
+        .about("Serve slow, large, linked and broken pages on loopback, to test with")
+        .args([
+            value("listen", "ADDR:PORT", "First address to listen on; port 0 takes a free one")
+                .default_value("127.0.0.1:8080"),
+            value("hosts", "N", "Loopback addresses to serve on, counted up from the first")
+                .default_value("1"),
+            flag("list", "Print the pages that it serves, and exit"),
+        ])
+        .arg(help_flag())
+}
+
+fn completions() -> Command {
+    base(Command::new("completions"))
+        .about("Print completions for a shell")
+        .arg(
+            Arg::new("shell")
+                .value_name("SHELL")
+                .required(true)
+                .help("bash, zsh, fish, elvish or powershell"),
+        )
+        .arg(help_flag())
+}
+
+/// What all commands share. An option given twice holds as given last, so that an alias can be overridden.
+fn base(command: Command) -> Command {
+    command
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args_override_self(true)
+        .max_term_width(HELP_WIDTH)
+}
+
+fn input() -> Arg {
+    Arg::new("input")
+        .value_name("INPUT")
+        .action(ArgAction::Append)
+        .num_args(0..)
+        .value_hint(ValueHint::FilePath)
+        .help(
+            "A file of URLs, one a line; '-' for standard input; a URL; a template such as 'http://h/{1..9}'",
+        )
+}
+
+fn input_options() -> Vec<Arg> {
+    under(
+        INPUT,
+        [
+            rare(flag("templates", "Expand templates in files and standard input too")),
+            rare(flag("no-templates", "Take URLs of the command line literally, braces and all").short('g')),
+            default_scheme(),
+            flag("demo", "Crawl a small site of our own on loopback; needs no INPUT and no network"),
+        ],
+    )
+}
+
+fn default_scheme() -> Arg {
+    rare(value(
+        "default-scheme",
+        "SCHEME",
+        "Take a bare 'example.com/x' as a URL with this scheme: http or https",
+    ))
+    .help_heading(INPUT)
+}
+
+fn output_options() -> Vec<Arg> {
+    under(
+        OUTPUT,
+        [
+            value(
+                "output",
+                "DIR",
+                "Write a run directory (rows.jsonl, summary.json and more) [default: rows to stdout]",
+            )
+            .short('o'),
+            rare(value("format", "FORMAT", "Form of the rows: jsonl").default_value("jsonl")),
+        ],
+    )
+}
+
+fn work_options() -> Vec<Arg> {
+    under(
+        WORK,
+        [
+            value("workers", "N", "Worker processes, or threads [default: one per CPU that may be used]")
+                .short('w'),
+            concurrency(),
+            value("per-host", "N", "Simultaneous requests to one host, over all workers; 0 for no limit")
+                .default_value("4"),
+            value("mode", "MODE", "How work is spread: processes, threads, multi, single or serial")
+                .default_value("processes"),
+            rare(flag("pin", "Keep each worker on one CPU")),
+        ],
+    )
+}
+
+fn concurrency() -> Arg {
+    value("concurrency", "N", "Fetches in flight in each worker")
+        .short('c')
+        .default_value("256")
+        .help_heading(WORK)
+}
+
+/// What holds for every request: the part that the worker by hand has in common with `crawl`.
+fn request_options() -> Vec<Arg> {
+    let mut options = under(
+        REQUESTS,
+        [
+            rare(value("method", "METHOD", "Request method [default: GET, or POST with --data]").short('X')),
+            list(
+                "header",
+                "HEADER",
+                "Send 'Name: value'; 'Name:' takes ours away, 'Name;' is \
+                 empty, '@FILE' has one a line (repeatable)",
+            )
+            .short('H'),
+            rare(list(
+                "data",
+                "DATA",
+                "Send a body; '@FILE' reads it, '@-' standard input \
+                 where that is not the list (repeatable, joined with '&')",
+            ))
+            .short('d')
+            .allow_hyphen_values(true),
+            value("user-agent", "TEXT", "Who asks; '' sends no User-Agent")
+                .short('A')
+                .default_value(user_agent()),
+            rare(
+                value("user", "NAME:PASSWORD", "Basic authentication, for the origin of each line only")
+                    .short('u'),
+            ),
+            rare(value("cookie", "NAME=VALUE", "Send these cookies ('a=1; b=2')").short('b')),
+            value(
+                "proxy",
+                "URL",
+                "Ask through a proxy (http, https, socks5, socks5h); '' \
+                 for none [default: http_proxy etc.]",
+            )
+            .short('x'),
+            rare(flag("insecure", "Accept any certificate").short('k')),
+            rare(value("cacert", "FILE", "Trust the certificates (PEM) in FILE instead of the system's"))
+                .value_hint(ValueHint::FilePath),
+            rare(flag("http1", "Do not offer HTTP/2")),
+            rare(list(
+                "resolve",
+                "HOST:PORT:ADDR",
+                "Use this address, or several with commas, for the name \
+                 and port (repeatable)",
+            )),
+            value("fetcher", "FETCHER", "Who answers: http, or null for an empty 200 at once")
+                .default_value("http")
+                .hide(true),
+        ],
+    );
+    options.extend(limit_options());
+    options
+}
+
+fn limit_options() -> Vec<Arg> {
+    under(
+        LIMITS,
+        [
+            rare(value("max-redirs", "N", "Redirects to follow; 0 for none").default_value("10")),
+            rare(value("connect-timeout", "TIME", "Name look-up, TCP and TLS together").default_value("10s")),
+            rare(value("read-timeout", "TIME", "Silence: before the response, and between two reads"))
+                .default_value("20s"),
+            value("max-time", "TIME", "One attempt, all of it").default_value("120s"),
+            value("max-body", "SIZE", "Decoded bytes kept; the row of a longer body says so")
+                .default_value("8MiB"),
+        ],
+    )
+}
+
+fn display_options() -> Vec<Arg> {
+    under(
+        DISPLAY,
+        [
+            flag("quiet", "Show errors only").short('q'),
+            value("progress", "STYLE", "Progress: auto, bar, plain (a line now and then), none")
+                .default_value("auto"),
+        ],
+    )
+}
+
+fn log_options() -> Vec<Arg> {
+    under(
+        DISPLAY,
+        [
+            value("log", "LEVEL", "Log: off, error, warn, info, debug, trace; or target=level, with commas")
+                .default_value("warn"),
+            rare(value("log-format", "FORMAT", "Form of the log: text or json").default_value("text")),
+        ],
+    )
+}
+
+fn settings_options() -> Vec<Arg> {
+    under(
+        SETTINGS,
+        [
+            rare(value("config", "FILE", "Read options from a TOML file; see below"))
+                .value_hint(ValueHint::FilePath),
+            rare(flag(
+                "print-config",
+                "Print every option as it holds, fit for --config (with passwords), and exit",
+            )),
+        ],
+    )
+}
+
+fn help_flag() -> Arg {
+    Arg::new("help").short('h').long("help").action(ArgAction::HelpShort).help("Print help; -h is shorter")
+}
+
+fn version_flag() -> Arg {
+    Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Print version and build")
+}
+
+fn value(name: &'static str, value_name: &'static str, help: &'static str) -> Arg {
+    // A negative number is a value that is refused with its name, not an unknown option.
+    Arg::new(name).long(name).value_name(value_name).help(help).allow_negative_numbers(true)
+}
+
+fn list(name: &'static str, value_name: &'static str, help: &'static str) -> Arg {
+    value(name, value_name, help).action(ArgAction::Append)
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+/// Not shown by `-h`.
+fn rare(option: Arg) -> Arg {
+    option.hide_short_help(true)
+}
+
+fn under<const N: usize>(heading: &'static str, options: [Arg; N]) -> Vec<Arg> {
+    options.into_iter().map(|option| option.help_heading(heading)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_consistent() {
+        master_command().debug_assert();
+        worker_command().debug_assert();
+    }
+
+    #[test]
+    fn the_worker_takes_nothing_that_crawl_does_not() {
+        let crawl = crawl();
+        let known: Vec<&str> = crawl.get_arguments().map(|option| option.get_id().as_str()).collect();
+        for option in worker_command().get_arguments() {
+            let name = option.get_id().as_str();
+            assert!(name == "version" || known.contains(&name), "{name}");
+        }
+    }
+}

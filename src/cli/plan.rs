@@ -1,0 +1,165 @@
+//! Settings as meant: a checked plan for each command, or all the mistakes in it.
+//!
+//! Does not know where a setting came from, nor how a mistake is shown.
+//!
+//! A function gives `None` only after it has noted at least one mistake.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU8, NonZeroU32};
+use std::path::PathBuf;
+
+use super::files::{PathKind, Surroundings, kind_of};
+use super::inputs::classify;
+use super::request::{fetch_options, log_plan};
+use super::settings::Reader;
+use super::value_error::ValueError;
+use super::{print, values};
+use crate::crawl::{OutputPlan, ProgressStyle, RunPlan, WorkerPlan};
+use crate::input::{InputPlan, Source};
+
+/// The most workers: far more than one machine has CPUs, and few enough to start.
+const MOST_WORKERS: u32 = 4096;
+
+/// The most fetches in flight in a worker; past it the ports of one address run out.
+const MOST_IN_FLIGHT: u32 = 100_000;
+
+/// A checked command of `myriapod`.
+#[derive(Clone, Debug)]
+pub enum MasterPlan {
+    /// Crawl a list.
+    Crawl(Box<RunPlan>),
+    /// Serve pages to test with.
+    Origin(OriginPlan),
+}
+
+/// The local test server, as meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OriginPlan {
+    /// The first address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How many addresses to serve on, counted up from the first.
+    ///
+    /// With more than one, all of them are IPv4 loopback addresses that exist.
+    pub hosts: NonZeroU8,
+    /// Print the pages that it serves, and serve none.
+    pub list: bool,
+}
+
+/// What a crawl's plan needs beside the settings.
+pub(super) struct CrawlFacts<'a> {
+    /// The process.
+    pub(super) surroundings: &'a Surroundings,
+    /// The arguments as typed, fit to be kept.
+    pub(super) command_line: Vec<String>,
+    /// What the settings say of INPUT can be believed.
+    pub(super) input_is_known: bool,
+}
+
+/// The plan of `crawl`.
+pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option<RunPlan> {
+    let default_scheme = reader.value("default-scheme", values::scheme);
+    let sources = if facts.input_is_known { sources(reader, default_scheme.as_deref()) } else { Vec::new() };
+    let output = output(reader);
+    reader.value("format", values::row_format);
+    let n_workers = reader.value("workers", values::positive(MOST_WORKERS));
+    let concurrency = reader.value("concurrency", values::positive(MOST_IN_FLIGHT));
+    let per_host = reader.value("per-host", values::count(0, MOST_IN_FLIGHT));
+    let mode = reader.value("mode", values::mode);
+    let fetch = fetch_options(reader, sources.contains(&Source::Stdin));
+    let progress = progress(reader, facts.surroundings);
+    let log = log_plan(reader);
+
+    Some(RunPlan {
+        input: InputPlan { sources, templates_in_files: reader.is_on("templates"), default_scheme },
+        demo: reader.is_on("demo"),
+        output,
+        mode: mode?,
+        n_workers: n_workers?,
+        concurrency: concurrency?,
+        per_host: NonZeroU32::new(per_host?),
+        pin: reader.is_on("pin"),
+        fetch: fetch?,
+        progress: progress?,
+        log: log?,
+        command_line: facts.command_line,
+        options: print::json(reader.settings),
+    })
+}
+
+/// The plan of a worker by hand.
+pub(super) fn worker_plan(reader: &mut Reader<'_>) -> Option<WorkerPlan> {
+    let default_scheme = reader.value("default-scheme", values::scheme);
+    let concurrency = reader.value("concurrency", values::positive(MOST_IN_FLIGHT));
+    // Its standard input is the list, always.
+    let fetch = fetch_options(reader, true);
+    let log = log_plan(reader);
+    Some(WorkerPlan { fetch: fetch?, concurrency: concurrency?, default_scheme, log: log? })
+}
+
+/// The plan of `origin`.
+pub(super) fn origin_plan(reader: &mut Reader<'_>) -> Option<OriginPlan> {
+    let listen = reader.value("listen", values::listen_address);
+    let hosts = reader.value("hosts", values::hosts);
+    let plan = OriginPlan { listen: listen?, hosts: hosts?, list: reader.is_on("list") };
+    if !addresses_exist(plan.listen.ip(), plan.hosts) {
+        reader.refuse("hosts", &ValueError::NotEnoughLoopback);
+        return None;
+    }
+    Some(plan)
+}
+
+/// Whether `hosts` addresses can be counted up from `first` in its last byte.
+fn addresses_exist(first: IpAddr, hosts: NonZeroU8) -> bool {
+    match first {
+        _ if hosts == NonZeroU8::MIN => true,
+        IpAddr::V4(address) if address.is_loopback() => {
+            // The last address of the block is a broadcast address, which nothing can listen on.
+            u16::from(address.octets()[3]) + u16::from(hosts.get()) <= u16::from(u8::MAX)
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => false,
+    }
+}
+
+fn sources(reader: &mut Reader<'_>, default_scheme: Option<&str>) -> Vec<Source> {
+    let no_templates = reader.is_on("no-templates");
+    let sources = reader.values("input", |argument| {
+        classify(argument, no_templates, default_scheme).map_err(|reason| ValueError::NotAnInput { reason })
+    });
+    if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
+        reader.mistakes.push(reader.settings.message("input", "-", &ValueError::StdinTwice));
+    }
+    let needs_input = !reader.is_on("demo") && !reader.is_on("print-config");
+    if reader.settings.get("input").values.is_empty() && needs_input {
+        let text = "no INPUT: give a file, '-' for standard input, or a URL; --demo needs none";
+        reader.mistakes.push(text.to_owned());
+    }
+    sources
+}
+
+/// Where rows go. What is in the directory is for the crawl to judge.
+fn output(reader: &mut Reader<'_>) -> OutputPlan {
+    let directory = reader.value("output", |path| match kind_of(path) {
+        _ if path.is_empty() => Err(ValueError::Empty),
+        PathKind::File => Err(ValueError::OutputIsFile),
+        PathKind::Missing | PathKind::Directory => Ok(PathBuf::from(path)),
+    });
+    directory.map_or(OutputPlan::Stdout, OutputPlan::Directory)
+}
+
+fn progress(reader: &mut Reader<'_>, surroundings: &Surroundings) -> Option<ProgressStyle> {
+    // A bar is redrawn in place, so rows on the same screen would tear it, and a log would hold each redrawing.
+    let rows_on_screen = reader.settings.get("output").text().is_none() && surroundings.stdout_is_terminal;
+    let automatic = match surroundings.stderr_is_terminal {
+        true if rows_on_screen => ProgressStyle::None,
+        true => ProgressStyle::Bar,
+        false => ProgressStyle::Plain,
+    };
+    let styles = [
+        ("auto", automatic),
+        ("bar", ProgressStyle::Bar),
+        ("plain", ProgressStyle::Plain),
+        ("none", ProgressStyle::None),
+    ];
+    let style = reader.value("progress", |text| values::choice(text, &styles))?;
+    Some(if reader.is_on("quiet") { ProgressStyle::Quiet } else { style })
+}

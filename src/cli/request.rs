@@ -1,0 +1,99 @@
+//! The request options as meant: what `crawl` and the worker by hand have in common.
+//!
+//! Does not know which of the two asks.
+
+use super::request_values::{self as request, HeaderRule};
+use super::settings::Reader;
+use super::values;
+use crate::crawl::{FetchOptions, LogPlan, ProxyChoice};
+
+/// What a body is, where nothing is said: the content type of a form, as curl has it.
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+/// The header fields of a request, after all rules.
+#[derive(Default)]
+struct Headers {
+    sent: Vec<(String, String)>,
+    /// Names of our own that are not sent, in lower case.
+    removed: Vec<String>,
+}
+
+/// The request options; `None` where one of them is refused.
+pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Option<FetchOptions> {
+    // All are read before any is missed: each refusal is to be told.
+    let fetcher = reader.value("fetcher", values::fetcher);
+    let method = reader.value("method", request::method);
+    let mut headers = headers(reader);
+    let body = body(reader, stdin_is_input);
+    let user_agent = reader.value("user-agent", request::header_value);
+    let user = reader.value("user", request::user);
+    let cookie = reader.value("cookie", request::cookie);
+    let proxy = reader.value("proxy", request::proxy).unwrap_or(ProxyChoice::Environment);
+    let ca_certificates = reader.value("cacert", request::certificates);
+    let resolve = reader.values("resolve", request::resolve_rule);
+    let max_redirects = reader.value("max-redirs", values::count(0, u32::MAX));
+    let connect_timeout = reader.value("connect-timeout", values::timeout);
+    let read_timeout = reader.value("read-timeout", values::timeout);
+    let max_time = reader.value("max-time", values::timeout);
+    let max_body = reader.value("max-body", values::size);
+
+    if body.is_some() {
+        headers.send_by_default(FORM);
+    }
+    if user_agent.as_deref() == Some("") {
+        headers.removed.push("user-agent".to_owned());
+    }
+    Some(FetchOptions {
+        fetcher: fetcher?,
+        method: method?,
+        headers: headers.sent,
+        removed_headers: headers.removed,
+        body: body.map(Into::into),
+        user_agent: user_agent?,
+        user,
+        cookie,
+        proxy,
+        insecure: reader.is_on("insecure"),
+        ca_certificates,
+        http1_only: reader.is_on("http1"),
+        resolve,
+        max_redirects: max_redirects?,
+        connect_timeout: connect_timeout?,
+        read_timeout: read_timeout?,
+        max_time: max_time?,
+        max_body: max_body?,
+    })
+}
+
+/// What is logged, and how.
+pub(super) fn log_plan(reader: &mut Reader<'_>) -> Option<LogPlan> {
+    let filter = reader.value("log", values::log_filter);
+    let format = reader.value("log-format", values::log_format);
+    Some(LogPlan { filter: filter?, format: format? })
+}
+
+fn headers(reader: &mut Reader<'_>) -> Headers {
+    let mut headers = Headers::default();
+    for rule in reader.values("header", request::headers).into_iter().flatten() {
+        match rule {
+            HeaderRule::Send(name, value) => headers.sent.push((name, value)),
+            HeaderRule::Remove(name) => headers.removed.push(name),
+        }
+    }
+    headers
+}
+
+fn body(reader: &mut Reader<'_>, stdin_is_input: bool) -> Option<Vec<u8>> {
+    let parts = reader.values("data", |text| request::data(text, stdin_is_input));
+    if parts.is_empty() { None } else { Some(parts.join(&b'&')) }
+}
+
+impl Headers {
+    fn send_by_default(&mut self, (name, value): (&str, &str)) {
+        let is_sent = self.sent.iter().any(|(sent, _)| sent.eq_ignore_ascii_case(name));
+        let is_removed = self.removed.iter().any(|removed| removed.eq_ignore_ascii_case(name));
+        if !is_sent && !is_removed {
+            self.sent.push((name.to_owned(), value.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Text to the plain values that options share: counts, times, sizes, choices.
+//!
+//! Does not know which option a value belongs to. Pure.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::num::{NonZeroU8, NonZeroU32};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+
+use super::value_error::ValueError;
+use crate::crawl::{Fetcher, LogFormat, Mode};
+
+/// The longest time-out. Nobody waits so long; it keeps a clock from running over.
+const LONGEST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The most loopback addresses that the origin serves on: they differ in the last byte.
+const MOST_HOSTS: u8 = 250;
+
+/// The two schemes that are fetched.
+const SCHEMES: [(&str, &str); 2] = [("http", "http"), ("https", "https")];
+
+/// A whole number from `low` to `high`.
+pub(super) fn count(low: u32, high: u32) -> impl Fn(&str) -> Result<u32, ValueError> {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (low..=high).contains(number));
+        number.ok_or(ValueError::NotACount { low, high })
+    }
+}
+
+/// A whole number from 1 to `high`.
+pub(super) fn positive(high: u32) -> impl Fn(&str) -> Result<NonZeroU32, ValueError> {
+    move |text| {
+        let number = count(1, high)(text)?;
+        NonZeroU32::new(number).ok_or(ValueError::NotACount { low: 1, high })
+    }
+}
+
+/// A number of loopback hosts.
+pub(super) fn hosts(text: &str) -> Result<NonZeroU8, ValueError> {
+    let number = text.parse().ok().filter(|number: &NonZeroU8| number.get() <= MOST_HOSTS);
+    number.ok_or(ValueError::NotACount { low: 1, high: MOST_HOSTS.into() })
+}
+
+/// A time-out: with units, or a bare number of seconds as curl takes it. Never zero.
+pub(super) fn timeout(text: &str) -> Result<Duration, ValueError> {
+    let is_bare = text.starts_with(|first: char| first.is_ascii_digit())
+        && text.chars().all(|character| character.is_ascii_digit() || character == '.');
+    let time = if is_bare {
+        let seconds: f64 = text.parse().map_err(|_| ValueError::NotATime)?;
+        Duration::try_from_secs_f64(seconds).map_err(|_| ValueError::TimeTooLong)?
+    } else {
+        humantime::parse_duration(text).map_err(|_| ValueError::NotATime)?
+    };
+    match time {
+        Duration::ZERO => Err(ValueError::ZeroTime),
+        time if time > LONGEST_TIME => Err(ValueError::TimeTooLong),
+        time => Ok(time),
+    }
+}
+
+/// A number of bytes, more than zero: with units, or bare.
+pub(super) fn size(text: &str) -> Result<u64, ValueError> {
+    match text.parse::<ByteSize>() {
+        Ok(ByteSize(0)) => Err(ValueError::ZeroSize),
+        Ok(ByteSize(bytes)) => Ok(bytes),
+        Err(_) => Err(ValueError::NotASize),
+    }
+}
+
+/// A switch in the environment.
+pub(super) fn switch(text: &str) -> Result<bool, ValueError> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(ValueError::NotASwitch),
+    }
+}
+
+/// How the work is spread.
+pub(super) fn mode(text: &str) -> Result<Mode, ValueError> {
+    choice(text, &Mode::ALL.map(|mode| (mode.as_str(), mode)))
+}
+
+/// Who answers.
+pub(super) fn fetcher(text: &str) -> Result<Fetcher, ValueError> {
+    choice(text, &[("http", Fetcher::Http), ("null", Fetcher::Null)])
+}
+
+/// The shape of a log line.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, ValueError> {
+    choice(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+}
+
+/// The form of the rows, of which there is one so far.
+pub(super) fn row_format(text: &str) -> Result<(), ValueError> {
+    const AVAILABLE: &str = "jsonl";
+    match text {
+        "jsonl" => Ok(()),
+        "csv" => Err(ValueError::NotAvailable { choice: "csv", available: AVAILABLE }),
+        "parquet" => Err(ValueError::NotAvailable { choice: "parquet", available: AVAILABLE }),
+        _ => Err(ValueError::NotOneOf { choices: AVAILABLE.to_owned() }),
+    }
+}
+
+/// A scheme to put before lines that have none.
+pub(super) fn scheme(text: &str) -> Result<String, ValueError> {
+    choice(text, &SCHEMES).map(str::to_owned)
+}
+
+/// An address to listen on.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, ValueError> {
+    text.parse().map_err(|_| ValueError::NotASocketAddress)
+}
+
+/// A log filter: levels, or `target=level`, with commas.
+///
+/// A word that is no level would be taken for a target, logged in full; a misspelt level must not mean that.
+pub(super) fn log_filter(text: &str) -> Result<String, ValueError> {
+    let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+    let is_plain = |part: &str| part.contains('=') || is_level(part.trim());
+    if text.split(',').all(is_plain) && EnvFilter::builder().parse(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(ValueError::NotALogFilter)
+    }
+}
+
+/// The choice called `text`.
+pub(super) fn choice<T: Copy>(
+    text: &str,
+    choices: &[(impl AsRef<str> + Display, T)],
+) -> Result<T, ValueError> {
+    let found = choices.iter().find(|(name, _)| name.as_ref() == text);
+    found.map(|&(_, meaning)| meaning).ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| name.as_ref()).collect();
+        ValueError::NotOneOf { choices: names.join(", ") }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_time(text: &str, expected: Option<Duration>) {
+        assert_eq!(timeout(text).ok(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn times() {
+        check_time("250ms", Some(Duration::from_millis(250)));
+        check_time("30s", Some(Duration::from_secs(30)));
+        check_time("2m", Some(Duration::from_secs(120)));
+        check_time("1m30s", Some(Duration::from_secs(90)));
+        check_time("1m 30s", Some(Duration::from_secs(90)));
+        check_time("2.5", Some(Duration::from_millis(2500)));
+        check_time("10", Some(Duration::from_secs(10)));
+        for bad in [
+            "", " ", "0", "0s", "0.0", "10x", "-1", "-1s", "ten", "1.2.3", ".", "inf", "nan", "1e3",
+            "2 years",
+        ] {
+            check_time(bad, None);
+        }
+        check_time(&"9".repeat(400), None);
+    }
+
+    #[track_caller]
+    fn check_size(text: &str, expected: Option<u64>) {
+        assert_eq!(size(text).ok(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn sizes() {
+        check_size("64KiB", Some(64 << 10));
+        check_size("8MiB", Some(8 << 20));
+        check_size("1MB", Some(1_000_000));
+        check_size("1.5 KiB", Some(1536));
+        check_size("512", Some(512));
+        for bad in ["", "0", "0MiB", "-1", "8XB", "MiB", "lots"] {
+            check_size(bad, None);
+        }
+    }
+
+    #[test]
+    fn counts() {
+        for (text, expected) in [
+            ("1", Some(1)),
+            ("4096", Some(4096)),
+            ("0", None),
+            ("4097", None),
+            ("-1", None),
+            ("x", None),
+            ("", None),
+            ("1.5", None),
+        ] {
+            assert_eq!(positive(4096)(text).ok().map(NonZeroU32::get), expected, "{text:?}");
+        }
+        for (text, expected) in
+            [("1", Some(1)), ("250", Some(250)), ("0", None), ("251", None), ("256", None)]
+        {
+            assert_eq!(hosts(text).ok().map(NonZeroU8::get), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn switches() {
+        for on in ["1", "true", "YES", "on"] {
+            assert!(switch(on).unwrap(), "{on}");
+        }
+        for off in ["0", "False", "no", "off"] {
+            assert!(!switch(off).unwrap(), "{off}");
+        }
+        assert!(switch("2").is_err());
+    }
+
+    #[test]
+    fn log_filters() {
+        for good in ["off", "warn", "TRACE", "myriapod::pool=debug", "warn,myriapod=info"] {
+            assert_eq!(log_filter(good).ok().as_deref(), Some(good));
+        }
+        for bad in ["", "wran", "warn,wran", "myriapod=wran", ","] {
+            assert!(log_filter(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn choices_tell_what_there_is() {
+        assert_eq!(mode("multi").unwrap(), Mode::Multi);
+        let error = mode("forks").unwrap_err();
+        assert_eq!(error.to_string(), "not one of processes, threads, multi, single, serial");
+        assert_eq!(row_format("csv").unwrap_err().to_string(), "'csv' is not built in; there is jsonl");
+        assert_eq!(scheme("ftp").unwrap_err().to_string(), "not one of http, https");
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        assert_eq!(listen_address("127.0.0.1:0").unwrap().port(), 0);
+        assert!(listen_address("[::1]:80").is_ok());
+        for bad in ["", "127.0.0.1", "localhost:80", "127.0.0.1:99999"] {
+            assert!(listen_address(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_parser(text in "\\PC{0,20}") {
+            let _ = (timeout(&text), size(&text), count(0, 9)(&text), log_filter(&text), listen_address(&text));
+        }
+
+        #[test]
+        fn a_time_is_read_as_it_is_written(milliseconds in 1_u64..31_000_000_000) {
+            let time = Duration::from_millis(milliseconds);
+            prop_assert_eq!(timeout(&humantime::format_duration(time).to_string()).ok(), Some(time));
+        }
+    }
+}
