@@ -1,7 +1,39 @@
 //! One URL to one response, or to one kind of failure, over HTTP.
 //!
 //! Does not know of other URLs, of processes or of rows.
+//!
+//! A [`Client`] is made once for a worker's life and answers [`Client::fetch`] any number of times at once.
+//! One call is one attempt: redirects are followed here, hop by hop, and one timer watches over all of them.
+//! Trying again after a failure is the caller's decision, with one exception: a kept connection that the
+//! server had closed is no failure of the URL, so that request is sent once more, on a new connection.
 
+mod attempt;
+mod body;
+mod classify;
+mod client;
+mod fetched;
+mod headers;
+mod limits;
+mod null;
 mod options;
+mod probe;
+mod redirect;
+mod resolve;
+mod target;
+mod tls;
 
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_tls;
+
+pub use client::{BuildError, Client, HttpClient};
+pub use fetched::{Failure, Fetched, content_type};
+pub use headers::HeaderError;
+pub use http::{HeaderMap, StatusCode};
 pub use options::{FetchOptions, Fetcher, ProxyChoice, ResolveRule};
+pub use target::parse_target;
+pub use tls::TlsError;
+pub use url::Url;

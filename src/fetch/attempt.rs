@@ -1,0 +1,337 @@
+//! One attempt at one URL: its hops, its one timer, and what is kept of them.
+//!
+//! Decides nothing by itself: `redirect` says where to go next, `limits` when it is over, `classify` what an
+//! error means. Does not try again, but for a stale connection.
+
+#![expect(clippy::disallowed_methods, reason = "takes the times of an attempt")]
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use url::Url;
+
+use super::body::{Collected, Pushed};
+use super::classify::{Classified, classify};
+use super::client::{HttpClient, MAX_HEAD_BYTES};
+use super::fetched::http_version;
+use super::limits::{self, Limit, Limits};
+use super::probe::{self, State};
+use super::redirect::{self, Hop, Origin, Resend, Verdict};
+use super::{Failure, Fetched, headers};
+use crate::model::{FailureKind, HttpVersion, Truncated};
+
+/// How much of a redirect's body is read to use its connection again, rather than to make a new one.
+const REDIRECT_BODY: u64 = 64 * 1024;
+
+/// How long a redirect's body is waited for. A guess at what a new connection costs.
+const REDIRECT_BODY_TIME: Duration = Duration::from_millis(500);
+
+/// Makes one attempt at `url`.
+pub(super) async fn fetch(client: &HttpClient, url: Url) -> Fetched {
+    let started = SystemTime::now();
+    let start = Instant::now();
+    let timer = pin!(limits::timer(start, client.max_time, client.read_timeout));
+    let limits = Limits::new(timer, start, client.max_time, client.read_timeout);
+    let attempt = Attempt {
+        client,
+        limits,
+        started,
+        start,
+        outgoing: Outgoing {
+            method: client.method.clone(),
+            headers: Cow::Borrowed(&client.headers),
+            body: client.body.as_ref(),
+        },
+        redirects: 0,
+        requests: 0,
+        status: None,
+        version: None,
+        time_connect: None,
+    };
+    attempt.run(url).await
+}
+
+/// An attempt under way.
+struct Attempt<'a> {
+    client: &'a HttpClient,
+    limits: Limits<'a>,
+    started: SystemTime,
+    start: Instant,
+    outgoing: Outgoing<'a>,
+    redirects: u32,
+    requests: u32,
+    status: Option<StatusCode>,
+    version: Option<HttpVersion>,
+    time_connect: Option<Duration>,
+}
+
+/// The request of the current hop, but for its URL.
+struct Outgoing<'a> {
+    method: Method,
+    headers: Cow<'a, HeaderMap>,
+    body: Option<&'a Bytes>,
+}
+
+/// Why an exchange or the reading of a body stopped.
+enum Stop {
+    Limit(Limit),
+    Error(reqwest::Error),
+}
+
+impl Attempt<'_> {
+    async fn run(mut self, mut url: Url) -> Fetched {
+        loop {
+            if !url.username().is_empty() || url.password().is_some() {
+                self.client.take_credentials(&mut url, self.outgoing.headers.to_mut());
+            }
+            let response = match self.exchange(&url).await {
+                Ok(response) => response,
+                Err(failure) => return self.fail(url, failure, Answer::none()),
+            };
+            let at = Instant::now();
+            self.limits.heard_at(at);
+            self.status = Some(response.status());
+            self.version = http_version(response.version());
+            if is_too_large(response.headers()) {
+                let failure = Failure::new(FailureKind::HeadersTooLarge, "the response head is too large");
+                return self.fail(url, failure, Answer::head(response, at));
+            }
+            match self.verdict(&url, &response) {
+                Verdict::Final => return self.finish(url, response, at).await,
+                Verdict::Broken(failure) => return self.fail(url, failure, Answer::head(response, at)),
+                Verdict::Refused(failure, target) => {
+                    return self.fail(target, failure, Answer::head(response, at));
+                }
+                Verdict::Follow(_) if self.redirects == self.client.max_redirects => {
+                    let message = format!("more than {} redirects", self.client.max_redirects);
+                    let failure = Failure::new(FailureKind::TooManyRedirects, message);
+                    return self.fail(url, failure, Answer::head(response, at));
+                }
+                Verdict::Follow(hop) => {
+                    self.discard(response, at).await;
+                    self.redirects += 1;
+                    self.outgoing.follow(&hop);
+                    url = hop.url;
+                }
+            }
+        }
+    }
+
+    fn verdict(&self, url: &Url, response: &reqwest::Response) -> Verdict {
+        if self.client.max_redirects == 0 {
+            return Verdict::Final;
+        }
+        let location = response.headers().get(header::LOCATION);
+        redirect::verdict(response.status(), location, &self.outgoing.method, url)
+    }
+
+    /// The response head to the current hop's request, sent again once if a stale connection swallowed it.
+    async fn exchange(&mut self, url: &Url) -> Result<reqwest::Response, Failure> {
+        let pool = self.client.pool(url);
+        let stale = match self.send(&pool.kept, url).await {
+            Ok(response) => return Ok(response),
+            Err(Stop::Limit(limit)) => return Err(self.out_of_time(limit)),
+            Err(Stop::Error(error)) => self.classify(&error),
+        };
+        let is_kept = self.time_connect.is_none();
+        if !(stale.may_be_stale && is_kept && self.outgoing.may_be_sent_twice()) {
+            return Err(stale.failure);
+        }
+        self.limits.heard_at(Instant::now());
+        self.send(&pool.fresh, url).await.map_err(|stop| match stop {
+            Stop::Limit(limit) => self.out_of_time(limit),
+            Stop::Error(error) => self.classify(&error).failure,
+        })
+    }
+
+    /// Sends the request and waits for the response head.
+    async fn send(&mut self, client: &reqwest::Client, url: &Url) -> Result<reqwest::Response, Stop> {
+        self.requests += 1;
+        self.time_connect = None;
+        let mut response = pin!(client.execute(self.outgoing.request(url)));
+        let (limits, time_connect) = (&mut self.limits, &mut self.time_connect);
+        probe::watch(poll_fn(|context| {
+            probe::begin_poll();
+            let polled = response.as_mut().poll(context);
+            let state = probe::state();
+            if let State::Connected(connected) = state {
+                *time_connect = Some(connected.took);
+            }
+            if let Poll::Ready(answer) = polled {
+                return Poll::Ready(answer.map_err(Stop::Error));
+            }
+            let reached = match state {
+                State::Kept => limits.poll_reached(context),
+                State::Connecting => limits.poll_total_reached(context),
+                State::Connected(connected) => {
+                    limits.heard_at(connected.at);
+                    limits.poll_reached(context)
+                }
+            };
+            reached.map(|limit| Err(Stop::Limit(limit)))
+        }))
+        .await
+    }
+
+    /// Reads the body of the final response.
+    async fn finish(mut self, url: Url, mut response: reqwest::Response, at: Instant) -> Fetched {
+        let mut body = Collected::new(self.client.max_body);
+        let stopped = read_body(&mut response, &mut body, &mut self.limits).await;
+        let mut answer = Answer::head(response, at);
+        answer.body = body.into_bytes();
+        let failure = match stopped {
+            Ok(Pushed::Whole) => None,
+            Ok(Pushed::Cut) => {
+                answer.truncated = Some(Truncated::Length);
+                None
+            }
+            Err(Stop::Limit(limit)) => {
+                answer.truncated = Some(Truncated::Time);
+                Some(self.out_of_time(limit))
+            }
+            Err(Stop::Error(error)) => {
+                answer.truncated = Some(Truncated::Disconnect);
+                Some(self.classify(&error).failure)
+            }
+        };
+        self.end(url, failure, answer)
+    }
+
+    /// Reads a redirect's body away, so that its connection can be used again; gives up on it early.
+    async fn discard(&mut self, mut response: reqwest::Response, now: Instant) {
+        let mut body = Collected::new(REDIRECT_BODY);
+        let time = REDIRECT_BODY_TIME.min(self.limits.total_left(now));
+        // However this ends, the attempt goes on; dropping what is not read whole closes the connection.
+        let _ = tokio::time::timeout(time, read_body(&mut response, &mut body, &mut self.limits)).await;
+        self.limits.heard_at(Instant::now());
+    }
+
+    fn classify(&self, error: &reqwest::Error) -> Classified {
+        let mut classified = classify(error, self.client.route);
+        if classified.failure.kind == FailureKind::InvalidUrl && self.redirects > 0 {
+            classified.failure.kind = FailureKind::BadRedirect;
+        }
+        classified
+    }
+
+    fn out_of_time(&self, limit: Limit) -> Failure {
+        match limit {
+            Limit::Total => {
+                Failure::new(FailureKind::Timeout, format!("took longer than {:?}", self.client.max_time))
+            }
+            Limit::Silence => {
+                let message = format!("heard nothing for {:?}", self.client.read_timeout);
+                Failure::new(FailureKind::ReadTimeout, message)
+            }
+        }
+    }
+
+    fn fail(self, url: Url, failure: Failure, answer: Answer) -> Fetched {
+        self.end(url, Some(failure), answer)
+    }
+
+    fn end(self, final_url: Url, failure: Option<Failure>, answer: Answer) -> Fetched {
+        Fetched {
+            failure,
+            status: self.status,
+            version: self.version,
+            headers: answer.headers,
+            final_url,
+            redirects: self.redirects,
+            requests: self.requests,
+            body: answer.body,
+            truncated: answer.truncated,
+            remote_addr: answer.remote_addr,
+            started: self.started,
+            time_connect: self.time_connect,
+            time_first_byte: answer.at.map(|at| at - self.start),
+            time_total: self.start.elapsed(),
+        }
+    }
+}
+
+impl Outgoing<'_> {
+    fn request(&self, url: &Url) -> reqwest::Request {
+        let mut request = reqwest::Request::new(self.method.clone(), url.clone());
+        *request.headers_mut() = HeaderMap::clone(&self.headers);
+        if let Some(body) = self.body {
+            *request.body_mut() = Some(body.clone().into());
+        }
+        request
+    }
+
+    fn follow(&mut self, hop: &Hop) {
+        if hop.resend == Resend::AsGet {
+            self.method = Method::GET;
+            self.body = None;
+            headers::strip_body(self.headers.to_mut());
+        }
+        if hop.origin == Origin::Other {
+            headers::strip_for_other_origin(self.headers.to_mut());
+        }
+    }
+
+    /// Whether the server does nothing twice if it gets this twice (RFC 9110 section 9.2.2).
+    fn may_be_sent_twice(&self) -> bool {
+        self.body.is_none() && (self.method == Method::GET || self.method == Method::HEAD)
+    }
+}
+
+/// What the last exchange brought.
+struct Answer {
+    headers: HeaderMap,
+    remote_addr: Option<std::net::SocketAddr>,
+    at: Option<Instant>,
+    body: Bytes,
+    truncated: Option<Truncated>,
+}
+
+impl Answer {
+    fn none() -> Self {
+        Self { headers: HeaderMap::new(), remote_addr: None, at: None, body: Bytes::new(), truncated: None }
+    }
+
+    /// A response head that came at this instant; what was not read of the response is dropped.
+    fn head(mut response: reqwest::Response, at: Instant) -> Self {
+        Self {
+            remote_addr: response.remote_addr(),
+            headers: std::mem::take(response.headers_mut()),
+            at: Some(at),
+            ..Self::none()
+        }
+    }
+}
+
+/// Reads a body to its end or to the limit of `body`.
+async fn read_body(
+    response: &mut reqwest::Response,
+    body: &mut Collected,
+    limits: &mut Limits<'_>,
+) -> Result<Pushed, Stop> {
+    loop {
+        let chunk = {
+            let mut chunk = pin!(response.chunk());
+            poll_fn(|context| match chunk.as_mut().poll(context) {
+                Poll::Ready(chunk) => Poll::Ready(chunk.map_err(Stop::Error)),
+                Poll::Pending => limits.poll_reached(context).map(|limit| Err(Stop::Limit(limit))),
+            })
+            .await?
+        };
+        let Some(chunk) = chunk else { return Ok(Pushed::Whole) };
+        limits.heard();
+        if body.push(chunk, response.content_length()) == Pushed::Cut {
+            return Ok(Pushed::Cut);
+        }
+    }
+}
+
+/// Whether a head is larger than allowed. HTTP/2 counts 32 bytes more for each field (RFC 9113 section 10.5.1).
+fn is_too_large(headers: &HeaderMap) -> bool {
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    u32::try_from(bytes).map_or(true, |bytes| bytes > MAX_HEAD_BYTES)
+}

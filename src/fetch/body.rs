@@ -1,0 +1,127 @@
+//! The bytes of a body as they come, up to a limit.
+//!
+//! Pure. Does not know where the bytes come from.
+
+use bytes::{Bytes, BytesMut};
+
+/// The largest buffer that is made on the strength of a server's word alone. A guess: most pages are smaller,
+/// and what a larger one saves by one allocation does not show beside the time it takes to come.
+const LARGEST_PROMISE: usize = 256 * 1024;
+
+/// The bytes of a body, collected.
+///
+/// A body that came in one piece, as most do, is kept as that piece and never copied.
+pub(super) struct Collected {
+    limit: usize,
+    pieces: Pieces,
+}
+
+enum Pieces {
+    One(Bytes),
+    Many(BytesMut),
+}
+
+/// What became of a piece.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pushed {
+    /// It was taken whole.
+    Whole,
+    /// It was cut at the limit; nothing more will be taken.
+    Cut,
+}
+
+impl Collected {
+    /// Nothing yet.
+    pub(super) fn new(limit: u64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Self { limit, pieces: Pieces::One(Bytes::new()) }
+    }
+
+    /// Takes a piece; `promised` is how much the server says is still to come after it.
+    pub(super) fn push(&mut self, mut piece: Bytes, promised: Option<u64>) -> Pushed {
+        let room = self.limit - self.len();
+        let pushed = if piece.len() > room { Pushed::Cut } else { Pushed::Whole };
+        piece.truncate(room);
+        match &mut self.pieces {
+            Pieces::Many(all) => all.extend_from_slice(&piece),
+            Pieces::One(first) if first.is_empty() => *first = piece,
+            Pieces::One(first) => {
+                let promised = promised.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+                let rest = promised.min(LARGEST_PROMISE).min(room - piece.len());
+                let mut all = BytesMut::with_capacity(first.len() + piece.len() + rest);
+                all.extend_from_slice(first);
+                all.extend_from_slice(&piece);
+                self.pieces = Pieces::Many(all);
+            }
+        }
+        pushed
+    }
+
+    /// The body.
+    pub(super) fn into_bytes(self) -> Bytes {
+        match self.pieces {
+            Pieces::One(bytes) => bytes,
+            Pieces::Many(bytes) => bytes.freeze(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match &self.pieces {
+            Pieces::One(bytes) => bytes.len(),
+            Pieces::Many(bytes) => bytes.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(limit: u64, pieces: &[&'static str], expected: &str, last: Pushed) {
+        let mut body = Collected::new(limit);
+        let pushed = pieces.iter().map(|piece| body.push(Bytes::from_static(piece.as_bytes()), None)).last();
+        assert_eq!((body.into_bytes(), pushed), (Bytes::copy_from_slice(expected.as_bytes()), Some(last)));
+    }
+
+    #[test]
+    fn a_body_is_cut_just_past_its_limit() {
+        check(4, &["abc"], "abc", Pushed::Whole);
+        check(4, &["abcd"], "abcd", Pushed::Whole);
+        check(4, &["abcde"], "abcd", Pushed::Cut);
+        check(4, &["ab", "cd"], "abcd", Pushed::Whole);
+        check(4, &["ab", "cd", ""], "abcd", Pushed::Whole);
+        check(4, &["ab", "cd", "e"], "abcd", Pushed::Cut);
+        check(4, &["a", "b", "cde"], "abcd", Pushed::Cut);
+        check(0, &["a"], "", Pushed::Cut);
+    }
+
+    #[test]
+    fn one_piece_is_not_copied() {
+        let piece = Bytes::from(vec![7; 100]);
+        let mut body = Collected::new(u64::MAX);
+        body.push(piece.clone(), Some(0));
+        assert_eq!(body.into_bytes().as_ptr(), piece.as_ptr());
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_beginning_of_what_came(
+            pieces in prop::collection::vec(any::<Vec<u8>>(), 0..8),
+            limit in 0_u64..300,
+            promised in any::<Option<u64>>(),
+        ) {
+            let mut body = Collected::new(limit);
+            let mut is_cut = false;
+            for piece in &pieces {
+                is_cut |= body.push(Bytes::from(piece.clone()), promised) == Pushed::Cut;
+            }
+            let all = pieces.concat();
+            let kept = all.len().min(usize::try_from(limit).unwrap());
+            prop_assert_eq!(is_cut, all.len() > kept);
+            prop_assert_eq!(body.into_bytes(), &all[..kept]);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! What went wrong, in the crawl's own words: an error of the HTTP library to a [`Failure`].
+//!
+//! Pure. Does not know what was asked, and never puts the URL into a message.
+//! Where the library's types are private it goes by their texts; the tests with a live server hold those in place.
+
+use std::error::Error;
+use std::io;
+
+use rustls::{CertificateError, InvalidMessage};
+
+use crate::fetch::Failure;
+use crate::model::FailureKind;
+
+/// Longest message, in characters. A guess: what says more than this says it to nobody.
+const LONGEST_MESSAGE: usize = 300;
+
+/// Names of a certificate that are listed in a message.
+const LISTED_NAMES: usize = 3;
+
+/// What an exchange failed of.
+#[derive(Debug)]
+pub(super) struct Classified {
+    /// The failure.
+    pub(super) failure: Failure,
+    /// Whether a kept connection that the server had closed explains it.
+    pub(super) may_be_stale: bool,
+}
+
+/// Which way all requests leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Route {
+    /// To the server, as far as is known.
+    Direct,
+    /// To one proxy: a connection that can not be made is the proxy's failure.
+    Proxied,
+}
+
+/// Classifies what `send` or the reading of a body failed of.
+pub(super) fn classify(error: &reqwest::Error, route: Route) -> Classified {
+    let causes = Causes::of(error);
+    let (failure, may_be_stale) = if let Some(message) = causes.exhaustion() {
+        (Failure::local_exhaustion(message), false)
+    } else if error.is_builder() {
+        (failure(FailureKind::InvalidUrl, format!("can not be sent: {}", causes.root)), false)
+    } else if let Some(tls) = causes.tls {
+        (failure(FailureKind::Tls, tls_message(tls)), false)
+    } else if causes.is_tunnel {
+        (failure(FailureKind::Proxy, causes.root_text()), false)
+    } else if error.is_dns() || error.is_connect() {
+        (connect_failure(error, &causes, route), false)
+    } else {
+        exchange_failure(&causes)
+    };
+    Classified { failure, may_be_stale }
+}
+
+/// The facts of a chain of causes, read in one walk.
+struct Causes<'e> {
+    io: Option<&'e io::Error>,
+    tls: Option<&'e rustls::Error>,
+    hyper: Option<&'e hyper::Error>,
+    is_tunnel: bool,
+    is_tcp: bool,
+    root: &'e (dyn Error + 'static),
+}
+
+impl<'e> Causes<'e> {
+    fn of(error: &'e (dyn Error + 'static)) -> Self {
+        let mut causes =
+            Self { io: None, tls: None, hyper: None, is_tunnel: false, is_tcp: false, root: error };
+        let mut next = Some(error);
+        while let Some(cause) = next {
+            causes.root = cause;
+            causes.io = cause.downcast_ref().or(causes.io);
+            causes.tls = cause.downcast_ref().or(causes.tls);
+            causes.hyper = causes.hyper.or(cause.downcast_ref());
+            if !is_known_type(cause) {
+                let text = cause.to_string();
+                causes.is_tunnel |= is_tunnel_text(&text);
+                causes.is_tcp |= text == "tcp connect error";
+            }
+            next = cause_of(cause);
+        }
+        causes
+    }
+
+    fn exhaustion(&self) -> Option<&'static str> {
+        match self.io?.raw_os_error()? {
+            nix::libc::EMFILE => Some("no descriptor left in this process"),
+            nix::libc::ENFILE => Some("no descriptor left on this machine"),
+            _ => None,
+        }
+    }
+
+    fn root_text(&self) -> String {
+        let text = self.root.to_string();
+        match text.split_once(" (os error ") {
+            Some((words, _)) => words.to_lowercase(),
+            None => text,
+        }
+    }
+}
+
+/// An `io::Error` shows what it wraps through `get_ref` alone: its `source` is that one's source.
+fn cause_of<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
+}
+
+/// Whether a cause is told by its type, so that its text need not be made.
+fn is_known_type(error: &(dyn Error + 'static)) -> bool {
+    error.is::<io::Error>() || error.is::<reqwest::Error>() || error.is::<hyper::Error>()
+}
+
+/// Errors of a proxy's handshake, whose types are private.
+fn is_tunnel_text(text: &str) -> bool {
+    ["tunnel error", "SOCKS error", "error connecting to socks proxy"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+fn connect_failure(error: &reqwest::Error, causes: &Causes<'_>, route: Route) -> Failure {
+    if error.is_timeout() {
+        return failure(FailureKind::ConnectTimeout, "no connection in time");
+    }
+    let (kind, message) = match causes.io.map(io::Error::kind) {
+        _ if error.is_dns() => (FailureKind::Dns, dns_message(causes)),
+        Some(io::ErrorKind::ConnectionRefused) => {
+            (FailureKind::ConnectRefused, "connection refused".to_owned())
+        }
+        Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            if !causes.is_tcp =>
+        {
+            return failure(FailureKind::Tls, "connection closed during the TLS handshake");
+        }
+        _ => (FailureKind::ConnectFailed, causes.root_text()),
+    };
+    match route {
+        Route::Direct => failure(kind, message),
+        Route::Proxied => failure(FailureKind::Proxy, format!("no connection to the proxy: {message}")),
+    }
+}
+
+fn dns_message(causes: &Causes<'_>) -> String {
+    let text = causes.root_text();
+    let reason = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    format!("name look-up failed: {reason}")
+}
+
+/// What went wrong on a connection that stood, and whether a stale connection explains it.
+fn exchange_failure(causes: &Causes<'_>) -> (Failure, bool) {
+    if let Some(io) = causes.io {
+        return io_failure(io, causes);
+    }
+    let Some(hyper) = causes.hyper else {
+        return (failure(FailureKind::Internal, causes.root_text()), false);
+    };
+    let text = hyper.to_string();
+    if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() {
+        return (
+            failure(FailureKind::Disconnected, "connection closed before the response was complete"),
+            true,
+        );
+    }
+    if text == "message head is too large" {
+        return (failure(FailureKind::HeadersTooLarge, "the response head is too large"), false);
+    }
+    if hyper.is_user() {
+        return (failure(FailureKind::Internal, causes.root_text()), false);
+    }
+    let root = causes.root_text();
+    // RFC 9113 sections 6.8 and 8.7: the server goes away, and has not looked at the request.
+    if root.ends_with("not a result of an error") || root.contains("refused stream before processing") {
+        return (failure(FailureKind::Disconnected, "the server closed the HTTP/2 connection"), true);
+    }
+    // Bytes that nobody asked for on an idle connection: often a 408 just before the server closes it.
+    let is_unasked = text == "received unexpected message from connection";
+    (failure(FailureKind::Protocol, format!("not HTTP: {root}")), is_unasked)
+}
+
+fn io_failure(io: &io::Error, causes: &Causes<'_>) -> (Failure, bool) {
+    match io.kind() {
+        io::ErrorKind::ConnectionReset => {
+            (failure(FailureKind::Disconnected, "connection reset by the peer"), true)
+        }
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted | io::ErrorKind::NotConnected => {
+            (failure(FailureKind::Disconnected, "connection closed by the peer"), true)
+        }
+        io::ErrorKind::UnexpectedEof => {
+            (failure(FailureKind::Disconnected, "connection closed before the response was complete"), true)
+        }
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            (failure(FailureKind::Protocol, format!("bad message body: {}", causes.root_text())), false)
+        }
+        _ => (failure(FailureKind::Disconnected, causes.root_text()), true),
+    }
+}
+
+fn tls_message(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(error) => certificate_message(error),
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the server does not speak TLS on this port".to_owned()
+        }
+        rustls::Error::InvalidMessage(error) => format!("not TLS: {error:?}"),
+        rustls::Error::AlertReceived(alert) => format!("the server refused the handshake: {alert:?}"),
+        rustls::Error::PeerIncompatible(error) => format!("nothing in common with the server: {error:?}"),
+        other => other.to_string(),
+    }
+}
+
+fn certificate_message(error: &CertificateError) -> String {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the certificate has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate is not valid yet".to_owned()
+        }
+        CertificateError::NotValidForName => "the certificate is for another host".to_owned(),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names: Vec<_> = presented.iter().take(LISTED_NAMES).map(String::as_str).collect();
+            format!("the certificate is for another host: {}", names.join(", "))
+        }
+        CertificateError::UnknownIssuer => "the issuer of the certificate is not trusted".to_owned(),
+        CertificateError::Revoked => "the certificate is revoked".to_owned(),
+        other => format!("the certificate is not accepted: {other}"),
+    }
+}
+
+/// A failure with a message of one line and bounded length: parts of it may come from a server.
+fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
+    let mut message = message.into();
+    if message.contains(char::is_control) {
+        message = message.replace(char::is_control, " ");
+    }
+    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+        message.truncate(end);
+    }
+    Failure::new(kind, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::AlertDescription;
+    use thiserror::Error;
+
+    use super::*;
+
+    #[derive(Debug, Error)]
+    #[error("outer")]
+    struct Outer(#[source] io::Error);
+
+    fn io_causes(error: io::Error) -> Outer {
+        Outer(io::Error::other(error))
+    }
+
+    #[test]
+    fn an_io_error_is_found_within_an_io_error() {
+        let outer = io_causes(io::Error::from_raw_os_error(nix::libc::EMFILE));
+        assert_eq!(Causes::of(&outer).exhaustion(), Some("no descriptor left in this process"));
+        let outer = io_causes(io::Error::from_raw_os_error(nix::libc::ECONNREFUSED));
+        let causes = Causes::of(&outer);
+        assert_eq!((causes.exhaustion(), causes.root_text().as_str()), (None, "connection refused"));
+    }
+
+    #[test]
+    fn io_errors_of_an_exchange_say_who_ended_it() {
+        for (error, kind, may_be_stale) in [
+            (io::ErrorKind::ConnectionReset, FailureKind::Disconnected, true),
+            (io::ErrorKind::BrokenPipe, FailureKind::Disconnected, true),
+            (io::ErrorKind::UnexpectedEof, FailureKind::Disconnected, true),
+            (io::ErrorKind::TimedOut, FailureKind::Disconnected, true),
+            (io::ErrorKind::InvalidInput, FailureKind::Protocol, false),
+        ] {
+            let outer = io_causes(io::Error::from(error));
+            let (failure, stale) = exchange_failure(&Causes::of(&outer));
+            assert_eq!((failure.kind, stale), (kind, may_be_stale), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_tunnel_is_known_by_its_text() {
+        assert!(is_tunnel_text("tunnel error: unsuccessful"));
+        assert!(is_tunnel_text("SOCKS error: io"));
+        assert!(!is_tunnel_text("carpal tunnel error"));
+    }
+
+    #[test]
+    fn tls_messages_name_what_is_wrong() {
+        let check = |error, expected: &str| assert_eq!(tls_message(&error), expected);
+        let certificate = rustls::Error::InvalidCertificate;
+        check(certificate(CertificateError::Expired), "the certificate has expired");
+        check(certificate(CertificateError::UnknownIssuer), "the issuer of the certificate is not trusted");
+        check(certificate(CertificateError::NotValidForName), "the certificate is for another host");
+        check(
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType),
+            "the server does not speak TLS on this port",
+        );
+        check(
+            rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+            "the server refused the handshake: HandshakeFailure",
+        );
+    }
+
+    #[test]
+    fn a_message_is_one_short_line() {
+        let message = failure(FailureKind::Tls, "a\r\nb\u{1b}[0m".to_owned() + &"\u{e4}".repeat(400)).message;
+        assert!(message.starts_with("a  b [0m"));
+        assert_eq!(message.chars().count(), LONGEST_MESSAGE);
+    }
+}

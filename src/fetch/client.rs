@@ -1,0 +1,243 @@
+//! The client that serves all fetches of one worker's life.
+//!
+//! Made from the options once; holds what every attempt shares. Does not know how an attempt goes.
+//!
+//! Everything that the HTTP library would decide by itself is off: redirects, retries, referer, its two timers.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use thiserror::Error;
+use url::Url;
+
+use super::classify::Route;
+use super::headers::{self, HeaderError};
+use super::probe::ProbeLayer;
+use super::resolve::{self, RuleIndex};
+use super::tls::{self, TlsError};
+use super::{FetchOptions, Fetched, Fetcher, ProxyChoice, ResolveRule, attempt, null};
+
+/// How long a kept connection waits for its next request. Most servers close theirs between 5 and 75 s, and a
+/// crawl that comes back to a host at all does so within seconds.
+const IDLE_TIME: Duration = Duration::from_secs(15);
+
+/// Fields of a response head. The HTTP library's own limit of 100 is one that real servers pass.
+const MAX_HEADERS: usize = 1000;
+
+/// Bytes of a response head in HTTP/2; in HTTP/1 it is checked once the head is there.
+pub(super) const MAX_HEAD_BYTES: u32 = 256 * 1024;
+
+/// Answers fetches, any number at once, for one worker's life.
+pub enum Client {
+    /// Over the network.
+    Http(Box<HttpClient>),
+    /// With an empty 200 at once.
+    Null,
+}
+
+/// Why the options make no client.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The certificates to trust.
+    #[error("could not use the certificates to trust")]
+    Tls(#[from] TlsError),
+    /// A header field.
+    #[error("could not make the request head")]
+    Header(#[from] HeaderError),
+    /// The method.
+    #[error("bad request method '{method}'")]
+    Method {
+        /// The method as given.
+        method: String,
+    },
+    /// The proxy.
+    #[error("bad proxy '{proxy}'")]
+    Proxy {
+        /// The proxy as given.
+        proxy: String,
+        /// What is wrong with it.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The HTTP library.
+    #[error("could not set up the HTTP client")]
+    Http(#[source] reqwest::Error),
+}
+
+impl Client {
+    /// Makes the client that the options ask for.
+    ///
+    /// `connections_per_host` are kept open when idle: as many as requests may go to one host at once.
+    ///
+    /// # Errors
+    ///
+    /// What the options hold can not be used; no later one will do better.
+    pub fn build(options: &FetchOptions, connections_per_host: NonZeroU32) -> Result<Self, BuildError> {
+        match options.fetcher {
+            Fetcher::Http => Ok(Self::Http(Box::new(HttpClient::build(options, connections_per_host)?))),
+            Fetcher::Null => Ok(Self::Null),
+        }
+    }
+
+    /// One attempt at one URL, redirects followed. A URL that fails is an answer too.
+    ///
+    /// To stop waiting for it, drop the future; that closes its connection.
+    pub async fn fetch(&self, url: Url) -> Fetched {
+        match self {
+            Self::Http(client) => attempt::fetch(client, url).await,
+            Self::Null => null::fetch(url),
+        }
+    }
+}
+
+/// What every attempt over the network shares.
+pub struct HttpClient {
+    /// The plain client first, then one for each hand of `--resolve` rules; never empty.
+    pools: Vec<Pool>,
+    rules: RuleIndex,
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    has_own_authorization: bool,
+    pub(super) body: Option<Bytes>,
+    pub(super) route: Route,
+    pub(super) max_redirects: u32,
+    pub(super) max_time: Duration,
+    pub(super) read_timeout: Duration,
+    pub(super) max_body: u64,
+}
+
+/// Two clients with the same settings.
+pub(super) struct Pool {
+    /// Keeps connections and uses them again.
+    pub(super) kept: reqwest::Client,
+    /// Makes a new connection for each request and never keeps one: where a kept connection was stale, the pool
+    /// could hand out the next stale one; this one can not.
+    pub(super) fresh: reqwest::Client,
+}
+
+impl HttpClient {
+    fn build(options: &FetchOptions, connections_per_host: NonZeroU32) -> Result<Self, BuildError> {
+        let method = Method::from_bytes(options.method.as_bytes())
+            .map_err(|_| BuildError::Method { method: options.method.clone() })?;
+        let recipe = Recipe {
+            options,
+            tls: tls::client_config(options)?,
+            proxy: proxy(&options.proxy)?,
+            n_kept: usize::try_from(connections_per_host.get()).unwrap_or(usize::MAX),
+        };
+        let (rules, hands) = resolve::deal(&options.resolve);
+        let plain = recipe.pool(&[])?;
+        let authorization = options.user.as_ref().and_then(|(name, password)| {
+            let request = plain.kept.get("http://localhost/").basic_auth(name, Some(password));
+            authorization_of(request)
+        });
+        let mut pools = vec![plain];
+        for hand in &hands {
+            pools.push(recipe.pool(hand)?);
+        }
+        Ok(Self {
+            pools,
+            rules,
+            method,
+            headers: headers::prepare(options, authorization)?,
+            has_own_authorization: headers::has_own_authorization(options),
+            body: options.body.clone(),
+            route: match options.proxy {
+                ProxyChoice::Url(_) => Route::Proxied,
+                // Which URLs the environment's proxies take is known to the HTTP library alone.
+                ProxyChoice::Environment | ProxyChoice::Direct => Route::Direct,
+            },
+            max_redirects: options.max_redirects,
+            max_time: options.max_time,
+            read_timeout: options.read_timeout,
+            max_body: options.max_body,
+        })
+    }
+
+    /// The clients that ask this URL.
+    pub(super) fn pool(&self, url: &Url) -> &Pool {
+        if self.rules.is_empty() {
+            return &self.pools[0];
+        }
+        let host = url.host_str().unwrap_or_default();
+        &self.pools[self.rules.place(host, url.port_or_known_default().unwrap_or_default())]
+    }
+
+    /// Moves the credentials that a URL holds into the header fields, as curl does: they are more particular than
+    /// the options' user, but give way to an `Authorization` that the user wrote himself.
+    pub(super) fn take_credentials(&self, url: &mut Url, headers: &mut HeaderMap) {
+        let request = self.pools[0].kept.get(url.clone());
+        let is_spoken_for = self.has_own_authorization && headers.contains_key(header::AUTHORIZATION);
+        if let Some(authorization) = authorization_of(request).filter(|_| !is_spoken_for) {
+            headers.insert(header::AUTHORIZATION, authorization);
+        }
+        url.set_username("")
+            .and_then(|()| url.set_password(None))
+            .expect("an http URL has a host, so it can be without a user");
+    }
+}
+
+/// What the clients of a run are made from.
+struct Recipe<'a> {
+    options: &'a FetchOptions,
+    tls: rustls::ClientConfig,
+    proxy: Option<reqwest::Proxy>,
+    n_kept: usize,
+}
+
+impl Recipe<'_> {
+    /// The two clients that go by these `--resolve` rules, of which no two may be for one name.
+    fn pool(&self, rules: &[&ResolveRule]) -> Result<Pool, BuildError> {
+        let client =
+            |n_kept| self.builder(rules).pool_max_idle_per_host(n_kept).build().map_err(BuildError::Http);
+        Ok(Pool { kept: client(self.n_kept)?, fresh: client(0)? })
+    }
+
+    fn builder(&self, rules: &[&ResolveRule]) -> reqwest::ClientBuilder {
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(self.options.connect_timeout)
+            .connector_layer(ProbeLayer)
+            .pool_idle_timeout(IDLE_TIME)
+            .tcp_nodelay(true)
+            .http1_max_headers(MAX_HEADERS)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http2_max_header_list_size(MAX_HEAD_BYTES);
+        if self.options.http1_only {
+            builder = builder.http1_only();
+        }
+        if self.options.proxy != ProxyChoice::Environment {
+            builder = builder.no_proxy();
+        }
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.clone());
+        }
+        for rule in rules {
+            // The port of the URL always goes before the one given here.
+            let addresses: Vec<_> =
+                rule.addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect();
+            builder = builder.resolve_to_addrs(&rule.host, &addresses);
+        }
+        builder
+    }
+}
+
+fn proxy(choice: &ProxyChoice) -> Result<Option<reqwest::Proxy>, BuildError> {
+    let ProxyChoice::Url(url) = choice else { return Ok(None) };
+    reqwest::Proxy::all(url)
+        .map(Some)
+        .map_err(|source| BuildError::Proxy { proxy: url.clone(), source: source.without_url() })
+}
+
+/// The `Authorization` that the HTTP library gives to a request, of credentials in its URL or told to it.
+fn authorization_of(request: reqwest::RequestBuilder) -> Option<HeaderValue> {
+    request.build().ok()?.headers_mut().remove(header::AUTHORIZATION)
+}

@@ -1,0 +1,139 @@
+//! What one attempt brought: the facts of a response, or of the failure to get one.
+//!
+//! Does not know how the facts were had, nor which of them a row shows.
+
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version, header};
+use url::Url;
+
+use crate::model::{FailureKind, HttpVersion, RowError, Truncated};
+
+/// What one attempt brought, redirect hops included.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Why there is no complete response; `None` where there is one, whatever its status.
+    pub failure: Option<Failure>,
+    /// The last status seen, be it of an earlier hop than the one that failed.
+    pub status: Option<StatusCode>,
+    /// The protocol version of the response that `status` is of.
+    pub version: Option<HttpVersion>,
+    /// The head of the last exchange; empty where that exchange brought none.
+    pub headers: HeaderMap,
+    /// The URL last asked, without credentials; the refused target where a hop was refused.
+    pub final_url: Url,
+    /// Hops followed; a hop that was refused is not one.
+    pub redirects: u32,
+    /// Requests made: the first, one for each hop, and those sent again because a kept connection was stale.
+    pub requests: u32,
+    /// The body as it came, at most `max_body` bytes of it; kept in part where the exchange broke off.
+    pub body: Bytes,
+    /// Why the body is not whole; `None` where it is.
+    pub truncated: Option<Truncated>,
+    /// The peer of the last exchange, once it answered: a proxy, where one is used.
+    pub remote_addr: Option<SocketAddr>,
+    /// When the attempt began.
+    pub started: SystemTime,
+    /// Name look-up, TCP and TLS of the connection made for the last exchange; `None` on a reused one.
+    pub time_connect: Option<Duration>,
+    /// From the start of the attempt to the head of the last exchange; `None` where that brought no head.
+    pub time_first_byte: Option<Duration>,
+    /// The whole attempt, hops included.
+    pub time_total: Duration,
+}
+
+/// Why there is no complete response.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// The kind; decides the outcome.
+    pub kind: FailureKind,
+    /// One line for a person, without the URL.
+    pub message: String,
+    cause: Cause,
+}
+
+/// Whether a failure says anything of the URL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cause {
+    Exchange,
+    LocalExhaustion,
+}
+
+impl Failure {
+    /// A failure of the exchange.
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), cause: Cause::Exchange }
+    }
+
+    /// This process, or the machine, has no descriptor left.
+    pub(super) fn local_exhaustion(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Internal, message: message.into(), cause: Cause::LocalExhaustion }
+    }
+
+    /// Whether it was for want of a descriptor here, which says nothing of the URL: the caller is to wait until
+    /// another fetch has ended and to try again, so that it never becomes a row.
+    pub fn is_local_exhaustion(&self) -> bool {
+        self.cause == Cause::LocalExhaustion
+    }
+}
+
+impl From<Failure> for RowError {
+    fn from(failure: Failure) -> Self {
+        Self { kind: failure.kind, message: failure.message }
+    }
+}
+
+/// The media type in lower case, without parameters; `None` where there is none, or none that makes sense.
+pub fn content_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split([';', ',']).next()?.trim();
+    let (kind, subtype) = essence.split_once('/')?;
+    let is_token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
+    (is_token(kind) && is_token(subtype)).then(|| essence.to_ascii_lowercase())
+}
+
+/// The protocol version as the crawl names it.
+pub(super) fn http_version(version: Version) -> Option<HttpVersion> {
+    match version {
+        Version::HTTP_09 | Version::HTTP_10 => Some(HttpVersion::Http10),
+        Version::HTTP_11 => Some(HttpVersion::Http11),
+        Version::HTTP_2 => Some(HttpVersion::Http2),
+        _ => None,
+    }
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &'static [u8], expected: Option<&str>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_bytes(value).unwrap());
+        assert_eq!(content_type(&headers).as_deref(), expected, "{}", value.escape_ascii());
+    }
+
+    #[test]
+    fn the_media_type_is_lower_case_and_without_parameters() {
+        check(b"text/html", Some("text/html"));
+        check(b"Text/HTML; charset=GBK", Some("text/html"));
+        check(b" application/xhtml+xml ;q=1", Some("application/xhtml+xml"));
+        check(b"text/html, text/html", Some("text/html"));
+        check(b"html", None);
+        check(b"text/", None);
+        check(b"/html", None);
+        check(b"", None);
+        check(b"text/h\xe4ml", None);
+        check(b"text/a b", None);
+        assert_eq!(content_type(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! The header fields that every request of a run carries, and what is left of them after a redirect.
+//!
+//! Pure. Does not know `Host`, `Content-Length` and the like: the HTTP library writes those.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use thiserror::Error;
+
+use crate::fetch::FetchOptions;
+
+/// Why the options make no request head.
+#[derive(Debug, Error)]
+pub enum HeaderError {
+    /// A field name that is no token.
+    #[error("bad header name '{name}'")]
+    Name {
+        /// The name as given.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: header::InvalidHeaderName,
+    },
+    /// A field value with bytes that a header can not hold.
+    #[error("bad value of header '{name}'")]
+    Value {
+        /// The field.
+        name: String,
+        /// What is wrong with its value.
+        #[source]
+        source: header::InvalidHeaderValue,
+    },
+}
+
+/// Fields that hold a secret of one origin, or name it: they end with the first hop to another one.
+const OF_ONE_ORIGIN: [HeaderName; 4] =
+    [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::HOST];
+
+/// Fields that describe a body, and go when the body goes (RFC 9110 section 15.4).
+const OF_THE_BODY: [HeaderName; 6] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LOCATION,
+    header::TRANSFER_ENCODING,
+];
+
+/// What curl says of a body of which nothing else was said.
+const BODY_TYPE: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+/// Our own fields, then the user's in their place or beside them, as curl has it.
+///
+/// `authorization` is what the options' user and password make.
+/// An `Accept` that is removed without being replaced goes out as `*/*` all the same: the HTTP library puts it back,
+/// and it says what its absence says (RFC 9110 section 12.5.1).
+pub(super) fn prepare(
+    options: &FetchOptions,
+    authorization: Option<HeaderValue>,
+) -> Result<HeaderMap, HeaderError> {
+    let mut headers = HeaderMap::with_capacity(8 + options.headers.len());
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    if !options.user_agent.is_empty() {
+        headers.insert(header::USER_AGENT, value(header::USER_AGENT.as_str(), &options.user_agent)?);
+    }
+    if options.body.is_some() {
+        headers.insert(header::CONTENT_TYPE, BODY_TYPE);
+    }
+    if let Some(authorization) = authorization {
+        headers.insert(header::AUTHORIZATION, authorization);
+    }
+    if let Some(cookie) = &options.cookie {
+        headers.insert(header::COOKIE, value(header::COOKIE.as_str(), cookie)?);
+    }
+    for name in &options.removed_headers {
+        headers.remove(name.as_str());
+    }
+    add_custom(&mut headers, options)?;
+    Ok(headers)
+}
+
+/// Whether the user gave an `Authorization` of his own; nothing overrides it on the first origin.
+pub(super) fn has_own_authorization(options: &FetchOptions) -> bool {
+    options.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header::AUTHORIZATION.as_str()))
+}
+
+/// Takes away what another origin may not see.
+pub(super) fn strip_for_other_origin(headers: &mut HeaderMap) {
+    OF_ONE_ORIGIN.iter().for_each(|name| drop(headers.remove(name)));
+}
+
+/// Takes away what describes a body that is no longer sent.
+pub(super) fn strip_body(headers: &mut HeaderMap) {
+    OF_THE_BODY.iter().for_each(|name| drop(headers.remove(name)));
+}
+
+/// The first field of a name replaces ours; the next of that name stand beside it.
+fn add_custom(headers: &mut HeaderMap, options: &FetchOptions) -> Result<(), HeaderError> {
+    let mut given: Vec<HeaderName> = Vec::with_capacity(options.headers.len());
+    for (name, text) in &options.headers {
+        let parsed = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|source| HeaderError::Name { name: name.clone(), source })?;
+        let value = value(name, text)?;
+        if given.contains(&parsed) {
+            headers.append(parsed, value);
+        } else {
+            headers.insert(parsed.clone(), value);
+            given.push(parsed);
+        }
+    }
+    Ok(())
+}
+
+fn value(name: &str, text: &str) -> Result<HeaderValue, HeaderError> {
+    // Not `from_str`, which takes ASCII alone: what the user typed goes out as its UTF-8 bytes, as curl does.
+    HeaderValue::from_bytes(text.as_bytes())
+        .map_err(|source| HeaderError::Value { name: name.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::fetch::tests::options;
+
+    /// The fields as `name: value` lines, sorted.
+    fn lines(headers: &HeaderMap) -> Vec<String> {
+        let mut lines: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.as_bytes().escape_ascii()))
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut FetchOptions), expected: &[&str]) {
+        let mut options = options();
+        change(&mut options);
+        assert_eq!(lines(&prepare(&options, None).unwrap()), expected);
+    }
+
+    fn field(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn our_own_fields_are_those_of_curl() {
+        check(|_| (), &["accept: */*", "user-agent: myriapod-test"]);
+        check(|options| options.user_agent.clear(), &["accept: */*"]);
+        check(
+            |options| {
+                options.body = Some(Bytes::from_static(b"a=1"));
+                options.cookie = Some("k=v".into());
+            },
+            &[
+                "accept: */*",
+                "content-type: application/x-www-form-urlencoded",
+                "cookie: k=v",
+                "user-agent: myriapod-test",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_users_fields_replace_ours_and_may_repeat() {
+        check(
+            |options| options.headers = vec![field("ACCEPT", "text/html"), field("Accept", "text/plain")],
+            &["accept: text/html", "accept: text/plain", "user-agent: myriapod-test"],
+        );
+        check(
+            |options| options.headers = vec![field("X-Name", "gr\u{fc}n")],
+            &["accept: */*", "user-agent: myriapod-test", "x-name: gr\\xc3\\xbcn"],
+        );
+    }
+
+    #[test]
+    fn a_removed_field_is_not_sent_unless_it_is_given_too() {
+        check(|options| options.removed_headers = vec!["accept".into()], &["user-agent: myriapod-test"]);
+        check(
+            |options| {
+                options.removed_headers = vec!["accept".into(), "user-agent".into()];
+                options.headers = vec![field("accept", "a/b")];
+            },
+            &["accept: a/b"],
+        );
+    }
+
+    #[test]
+    fn fields_that_can_not_be_sent_are_named() {
+        let refused = |name: &str, value: &str| {
+            let mut options = options();
+            options.headers = vec![field(name, value)];
+            prepare(&options, None).unwrap_err().to_string()
+        };
+        assert_eq!(refused("a b", "x"), "bad header name 'a b'");
+        assert_eq!(refused("x-y", "a\nb"), "bad value of header 'x-y'");
+    }
+
+    #[test]
+    fn secrets_stay_with_their_origin_and_body_fields_with_their_body() {
+        let mut options = options();
+        options.body = Some(Bytes::new());
+        options.cookie = Some("k=v".into());
+        options.headers = vec![field("Host", "other"), field("X-Kept", "1"), field("Content-Language", "de")];
+        let mut headers = prepare(&options, Some(HeaderValue::from_static("Basic x"))).unwrap();
+        strip_for_other_origin(&mut headers);
+        strip_body(&mut headers);
+        assert_eq!(lines(&headers), ["accept: */*", "user-agent: myriapod-test", "x-kept: 1"]);
+    }
+}

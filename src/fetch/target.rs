@@ -1,0 +1,56 @@
+//! The text of a line to the URL that is asked.
+//!
+//! Does not know whether the URL may be asked: robots.txt and address rules are checked elsewhere.
+
+use url::Url;
+
+use crate::fetch::Failure;
+use crate::model::FailureKind;
+
+/// Parses a URL that can be fetched, as browsers do (WHATWG URL).
+///
+/// # Errors
+///
+/// `invalid_url` for what is no absolute URL, `unsupported_scheme` for any scheme but http and https.
+pub fn parse_target(text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text)
+        .map_err(|error| Failure::new(FailureKind::InvalidUrl, format!("not a URL: {error}")))?;
+    check_scheme(&url)?;
+    Ok(url)
+}
+
+/// Refuses any scheme but http and https.
+pub(super) fn check_scheme(url: &Url) -> Result<(), Failure> {
+    match url.scheme() {
+        "http" | "https" => Ok(()),
+        other => {
+            Err(Failure::new(FailureKind::UnsupportedScheme, format!("scheme '{other}' is not fetched")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<&str, FailureKind>) {
+        let parsed = parse_target(text).map_err(|failure| failure.kind);
+        assert_eq!(parsed.as_ref().map(Url::as_str).map_err(|kind| *kind), expected, "{text}");
+    }
+
+    #[test]
+    fn only_absolute_http_urls_are_taken() {
+        check("http://example.com", Ok("http://example.com/"));
+        check("HTTPS://EXAMPLE.com:443/a b#c", Ok("https://example.com/a%20b#c"));
+        check("http://b\u{fc}cher.example/", Ok("http://xn--bcher-kva.example/"));
+        check("http://0x7f.1/", Ok("http://127.0.0.1/"));
+        check("ftp://example.com/", Err(FailureKind::UnsupportedScheme));
+        check("javascript:alert(1)", Err(FailureKind::UnsupportedScheme));
+        check("example.com/x", Err(FailureKind::InvalidUrl));
+        check("http://", Err(FailureKind::InvalidUrl));
+        check("http://a b/", Err(FailureKind::InvalidUrl));
+        check("http://h:99999/", Err(FailureKind::InvalidUrl));
+        check("", Err(FailureKind::InvalidUrl));
+    }
+}

@@ -1,0 +1,157 @@
+//! The client against a server that speaks TLS.
+//!
+//! The certificates under `fixtures` were made with openssl: an authority, and a server of that authority for
+//! `good.test` and `127.0.0.1`, both good for a hundred years. The authority's key was thrown away.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::thread;
+
+use bytes::Bytes;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, Stream};
+
+use super::tests::options;
+use super::*;
+use crate::model::FailureKind;
+
+const AUTHORITY: &[u8] = include_bytes!("fixtures/authority.pem");
+const SERVER: &[u8] = include_bytes!("fixtures/server.pem");
+const SERVER_KEY: &[u8] = include_bytes!("fixtures/server.key.pem");
+
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
+
+/// How the server ends its side.
+#[derive(Clone, Copy)]
+enum End {
+    /// As TLS has it.
+    Closed,
+    /// By letting the connection go.
+    Dropped,
+}
+
+/// Serves `response` on one connection, and says which protocols the client offered.
+fn serve(response: &'static [u8], end: End) -> (SocketAddr, thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        let mut acceptor = rustls::server::Acceptor::default();
+        let accepted = loop {
+            acceptor.read_tls(&mut tcp).unwrap();
+            if let Some(accepted) = acceptor.accept().unwrap() {
+                break accepted;
+            }
+        };
+        let offered = accepted.client_hello().alpn().into_iter().flatten();
+        let offered = offered.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        if let Ok(mut tls) = accepted.into_connection(server_config()) {
+            // The client may refuse the certificate, and then nothing of this succeeds.
+            let _ = answer(&mut tls, &mut tcp, response, end);
+        }
+        offered
+    });
+    (address, server)
+}
+
+fn answer(
+    tls: &mut ServerConnection,
+    tcp: &mut std::net::TcpStream,
+    response: &[u8],
+    end: End,
+) -> std::io::Result<()> {
+    let mut stream = Stream::new(tls, tcp);
+    let _ = stream.read(&mut [0; 4096])?;
+    stream.write_all(response)?;
+    if let End::Closed = end {
+        stream.conn.send_close_notify();
+        stream.flush()?;
+    }
+    Ok(())
+}
+
+fn server_config() -> Arc<ServerConfig> {
+    let certificates = CertificateDer::pem_slice_iter(SERVER).collect::<Result<_, _>>().unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificates, PrivateKeyDer::from_pem_slice(SERVER_KEY).unwrap())
+        .unwrap();
+    Arc::new(config)
+}
+
+/// Fetches `https://HOST` from a server on loopback with these options.
+async fn fetch(host: &str, change: impl FnOnce(&mut FetchOptions)) -> (Fetched, Vec<String>) {
+    let (address, server) = serve(RESPONSE, End::Closed);
+    let mut options = options();
+    options.resolve = vec![ResolveRule {
+        host: host.to_owned(),
+        port: address.port(),
+        addresses: vec![Ipv4Addr::LOCALHOST.into()],
+    }];
+    change(&mut options);
+    let client = Client::build(&options, NonZeroU32::MIN).unwrap();
+    let fetched = client.fetch(parse_target(&format!("https://{host}:{}/", address.port())).unwrap()).await;
+    (fetched, server.join().unwrap())
+}
+
+fn trusting(options: &mut FetchOptions) {
+    options.ca_certificates = Some(Bytes::from_static(AUTHORITY));
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_given_authority_is_trusted() {
+    for host in ["good.test", "127.0.0.1"] {
+        let (fetched, offered) = fetch(host, trusting).await;
+        assert_eq!((fetched.failure, fetched.body.as_ref()), (None, &b"secret"[..]));
+        assert!(fetched.time_connect.is_some());
+        assert_eq!(offered, ["h2", "http/1.1"]);
+    }
+}
+
+#[tokio::test]
+async fn http1_alone_is_offered_where_it_is_asked_for() {
+    let (_, offered) = fetch("good.test", |options| {
+        trusting(options);
+        options.http1_only = true;
+    })
+    .await;
+    assert_eq!(offered, ["http/1.1"]);
+}
+
+#[tokio::test]
+async fn insecure_accepts_what_is_not_trusted() {
+    let (fetched, _) = fetch("bad.test", |options| options.insecure = true).await;
+    assert_eq!((fetched.failure, fetched.body.as_ref()), (None, &b"secret"[..]));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_a_tls_failure() {
+    let check = async |host: &str, change: fn(&mut FetchOptions), expected: &str| {
+        let (fetched, _) = fetch(host, change).await;
+        let failure = fetched.failure.unwrap();
+        assert_eq!(failure.kind, FailureKind::Tls);
+        assert!(failure.message.starts_with(expected), "{}", failure.message);
+    };
+    check("good.test", |_| (), "the issuer of the certificate is not trusted").await;
+    check("bad.test", trusting, "the certificate is for another host: ").await;
+}
+
+#[tokio::test]
+async fn a_body_without_length_needs_a_proper_end() {
+    for (end, expected) in [(End::Closed, None), (End::Dropped, Some(FailureKind::Disconnected))] {
+        let (address, server) = serve(b"HTTP/1.1 200 OK\r\n\r\nall of it?", end);
+        let mut options = options();
+        trusting(&mut options);
+        let client = Client::build(&options, NonZeroU32::MIN).unwrap();
+        let fetched = client.fetch(parse_target(&format!("https://{address}/")).unwrap()).await;
+        assert_eq!(fetched.failure.map(|failure| failure.kind), expected);
+        assert_eq!(fetched.body, "all of it?");
+        server.join().unwrap();
+    }
+}

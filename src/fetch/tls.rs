@@ -1,0 +1,150 @@
+//! Whom TLS connections trust.
+//!
+//! Builds our own configuration, because the HTTP library's own would fail on a machine without certificates,
+//! even for a crawl that needs none. Does not know requests.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use thiserror::Error;
+
+use crate::fetch::FetchOptions;
+
+/// Why the certificates to trust can not be used.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// The text is not PEM.
+    #[error("certificate {place} is not PEM")]
+    BadPem {
+        /// Which of the certificates, counted from one.
+        place: usize,
+        /// What is wrong with it.
+        #[source]
+        source: pem::Error,
+    },
+    /// The PEM holds no certificate that can be trusted.
+    #[error("certificate {place} can not be trusted")]
+    BadCertificate {
+        /// Which of the certificates, counted from one.
+        place: usize,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::Error,
+    },
+    /// There is not one certificate in the PEM.
+    #[error("there is no certificate in it")]
+    NoCertificate,
+    /// The TLS library refused its own defaults.
+    #[error("no TLS version is left to speak")]
+    NoVersion(#[source] rustls::Error),
+}
+
+/// The TLS configuration of every connection of a run.
+pub(super) fn client_config(options: &FetchOptions) -> Result<ClientConfig, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::NoVersion)?;
+    let mut config = if options.insecure {
+        let verifier = Arc::new(AcceptAll { provider });
+        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    } else {
+        builder.with_root_certificates(roots(options.ca_certificates.as_deref())?).with_no_client_auth()
+    };
+    config.alpn_protocols = if options.http1_only {
+        vec![b"http/1.1".to_vec()]
+    } else {
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    };
+    Ok(config)
+}
+
+/// The given certificates alone; else the system's; else those that this program carries.
+fn roots(given: Option<&[u8]>) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(pem) = given {
+        add_pem(&mut roots, pem)?;
+        return Ok(roots);
+    }
+    // A system store may hold certificates that can not be parsed; the others still count.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    Ok(roots)
+}
+
+fn add_pem(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), TlsError> {
+    for (idx, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+        let place = idx + 1;
+        let certificate = certificate.map_err(|source| TlsError::BadPem { place, source })?;
+        roots.add(certificate).map_err(|source| TlsError::BadCertificate { place, source })?;
+    }
+    if roots.is_empty() { Err(TlsError::NoCertificate) } else { Ok(()) }
+}
+
+/// Accepts every certificate, for `--insecure`.
+#[derive(Debug)]
+struct AcceptAll {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for AcceptAll {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_always_someone_to_trust() {
+        assert!(!roots(None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn bad_certificates_are_told_by_their_place() {
+        let refused = |pem: &[u8]| roots(Some(pem)).unwrap_err().to_string();
+        assert_eq!(refused(b""), "there is no certificate in it");
+        assert_eq!(refused(b"not a certificate at all"), "there is no certificate in it");
+        let cut = b"-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert_eq!(refused(cut), "certificate 1 is not PEM");
+        let rubbish = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(refused(rubbish), "certificate 1 can not be trusted");
+    }
+}
