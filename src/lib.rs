@@ -12,4 +12,5 @@ pub mod ipc;
 pub mod model;
 pub mod origin;
 pub mod pool;
+pub mod text;
 pub mod version;

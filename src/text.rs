@@ -1,0 +1,71 @@
+//! Makes text from outside safe to show on a terminal or in a log line.
+//!
+//! Does not know where the text came from or where it is shown.
+//! Rows are not its business: JSON and CSV have an escaping of their own.
+//!
+//! Invariant: what it returns is one line that moves no cursor, changes no colour and turns no direction of writing.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// `text` with every character that acts on a terminal shown as its code, such as `\u{1b}`.
+///
+/// These are the control characters (C0, DEL and C1, so line ends and tabs too),
+/// the controls of writing direction, which can make a name look like another one,
+/// and the line separators of Unicode, which some log readers take for line ends.
+pub fn escape_control(text: &str) -> Cow<'_, str> {
+    let Some(first) = text.find(acts_on_terminal) else { return Cow::Borrowed(text) };
+    let mut escaped = String::with_capacity(text.len() + 16);
+    escaped.push_str(&text[..first]);
+    for character in text[first..].chars() {
+        if acts_on_terminal(character) {
+            write!(escaped, "{}", character.escape_unicode()).expect("a String takes any text");
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+fn acts_on_terminal(character: char) -> bool {
+    matches!(character,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(input: &str, expected: &str) {
+        assert_eq!(escape_control(input), expected);
+    }
+
+    #[test]
+    fn what_acts_on_a_terminal_is_shown_by_its_code() {
+        check("", "");
+        check("plain text, naïve café, 漢字", "plain text, naïve café, 漢字");
+        check("\x1b[2Jgone", "\\u{1b}[2Jgone");
+        check("a\rb\nc\td\0", "a\\u{d}b\\u{a}c\\u{9}d\\u{0}");
+        check("\x7f\u{80}\u{9b}31m\u{9f}\u{a0}", "\\u{7f}\\u{80}\\u{9b}31m\\u{9f}\u{a0}");
+        check("\u{61c}\u{200d}\u{200e}\u{200f}", "\\u{61c}\u{200d}\\u{200e}\\u{200f}");
+        check("\u{2027}\u{2028}\u{2029}\u{202a}", "\u{2027}\\u{2028}\\u{2029}\\u{202a}");
+        check("user\u{202e}gpj.exe\u{202f}", "user\\u{202e}gpj.exe\u{202f}");
+        check("\u{2065}\u{2066}\u{2069}\u{206a}", "\u{2065}\\u{2066}\\u{2069}\u{206a}");
+    }
+
+    #[test]
+    fn clean_text_is_not_copied() {
+        assert!(matches!(escape_control("https://example.org/ä"), Cow::Borrowed(_)));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_acts_is_left(text in any::<String>()) {
+            let escaped = escape_control(&text).into_owned();
+            prop_assert!(!escaped.contains(acts_on_terminal));
+            prop_assert_eq!(escape_control(&escaped), &*escaped);
+        }
+    }
+}
