@@ -11,6 +11,7 @@ pub mod input;
 pub mod ipc;
 pub mod model;
 pub mod origin;
+pub mod output;
 pub mod pool;
 pub mod text;
 pub mod version;

@@ -1,0 +1,389 @@
+//! Appends the bytes of whole rows to the output, so that it never keeps half of one.
+//!
+//! Does not know what a row says, nor which rows are marked as done: it says how far the output is whole.
+//!
+//! Invariants:
+//! `bytes` and `rows` tell of what was written out, never of what waits in the buffer;
+//! the output is cut back to `bytes` after a failed write, and nothing is written past a row that could not be cut off.
+//!
+//! The master writes in its own loop: a write to a file ends in the page cache, which takes less time
+//! than handing the bytes to another thread would.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+/// Rows wait until there are so many bytes: past this size larger writes are no cheaper by the byte.
+const BUFFER_SIZE: usize = 256 * 1024;
+
+/// Where row bytes end up. Each method is one system call; `RowWriter` decides what to do when one fails.
+pub trait RowOutput {
+    /// Appends some of `bytes` and says how many, as `io::Write::write` does.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Cuts the output off at `length`.
+    ///
+    /// # Errors
+    /// Whatever the system says; an output that can not be cut always fails.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+
+    /// Makes what was written survive the machine.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// The rows could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("write rows to {}", path.display())]
+pub struct SinkError {
+    /// The output.
+    pub path: PathBuf,
+    /// What the system said: `BrokenPipe` where a reader went away, `StorageFull` where the disk is full.
+    pub source: io::Error,
+}
+
+/// Collects whole rows and writes them in large pieces.
+///
+/// A call that fails takes nothing: the rows that were buffered stay buffered and the chunk is the caller's,
+/// so that the same call may be made again once there is room.
+/// Dropping the writer drops what is buffered; `flush` first.
+#[derive(Debug)]
+pub struct RowWriter<O> {
+    output: O,
+    path: PathBuf,
+    buffer: Vec<u8>,
+    n_buffered: u64,
+    bytes: u64,
+    n_rows: u64,
+    end: End,
+}
+
+/// How the output ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    /// With a whole row, at `bytes`.
+    Whole,
+    /// Perhaps with the beginning of a row that must be cut off first.
+    Torn,
+}
+
+impl<O: RowOutput> RowWriter<O> {
+    /// A writer to an empty output; `path` is its name in errors.
+    pub fn new(output: O, path: PathBuf) -> Self {
+        Self {
+            output,
+            path,
+            buffer: Vec::with_capacity(BUFFER_SIZE),
+            n_buffered: 0,
+            bytes: 0,
+            n_rows: 0,
+            end: End::Whole,
+        }
+    }
+
+    /// Takes the bytes of `n_rows` whole rows, and writes when there is enough to write.
+    ///
+    /// # Errors
+    /// When rows had to be written and could not be; the chunk was not taken then.
+    pub fn append(&mut self, chunk: &[u8], n_rows: u64) -> Result<(), SinkError> {
+        if self.buffer.len() + chunk.len() > BUFFER_SIZE {
+            self.flush()?;
+        }
+        if chunk.len() >= BUFFER_SIZE {
+            return self.write_whole(chunk, n_rows);
+        }
+        self.buffer.extend_from_slice(chunk);
+        self.n_buffered += n_rows;
+        Ok(())
+    }
+
+    /// Writes what is buffered.
+    ///
+    /// # Errors
+    /// When it could not be written in full; the output then ends where it ended before.
+    pub fn flush(&mut self) -> Result<(), SinkError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let written = self.write_whole(&buffer, self.n_buffered);
+        if written.is_ok() {
+            buffer.clear();
+            self.n_buffered = 0;
+        }
+        self.buffer = buffer;
+        written
+    }
+
+    /// Writes what is buffered and makes it survive the machine (`fdatasync`).
+    ///
+    /// # Errors
+    /// As `flush`, and when the disk does not take what the system has.
+    pub fn sync(&mut self) -> Result<(), SinkError> {
+        self.flush()?;
+        self.output.sync().map_err(|source| self.error(source))
+    }
+
+    /// Rows in the output, the buffered ones not counted.
+    pub fn rows(&self) -> u64 {
+        self.n_rows
+    }
+
+    /// Length of the output, always the end of a row, the buffered ones not counted.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn write_whole(&mut self, rows: &[u8], n_rows: u64) -> Result<(), SinkError> {
+        self.mend()?;
+        if let Err(source) = write_all(&mut self.output, rows) {
+            self.end = End::Torn;
+            // The write has failed and that is what is told; where the cut fails too, the next write tries it again.
+            let _ = self.mend();
+            return Err(self.error(source));
+        }
+        self.bytes += u64::try_from(rows.len()).expect("a length fits 64 bits");
+        self.n_rows += n_rows;
+        Ok(())
+    }
+
+    fn mend(&mut self) -> Result<(), SinkError> {
+        if self.end == End::Torn {
+            self.output.truncate(self.bytes).map_err(|source| self.error(source))?;
+            self.end = End::Whole;
+        }
+        Ok(())
+    }
+
+    fn error(&self, source: io::Error) -> SinkError {
+        SinkError { path: self.path.clone(), source }
+    }
+}
+
+fn write_all(output: &mut impl RowOutput, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match output.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n_written) => bytes = &bytes[n_written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// A file that was opened to append, or the position would stay behind a cut.
+impl RowOutput for File {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Write::write(self, bytes)
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// Standard output, without the buffer that the standard library puts before it.
+///
+/// It is never cut: a pipe can not be, and a file may hold what others wrote before us (`>> all.jsonl`).
+#[derive(Debug)]
+pub struct StandardOutput(File);
+
+impl StandardOutput {
+    /// Standard output as it is now.
+    ///
+    /// # Errors
+    /// When the descriptor can not be duplicated.
+    pub fn open() -> io::Result<Self> {
+        let descriptor = io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Self(File::from(descriptor)))
+    }
+
+    /// A writer of rows to standard output.
+    pub fn into_writer(self) -> RowWriter<Self> {
+        RowWriter::new(self, PathBuf::from("/dev/stdout"))
+    }
+}
+
+impl RowOutput for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Write::write(&mut self.0, bytes)
+    }
+
+    fn truncate(&mut self, _length: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Nobody resumes from standard output, and a pipe can not be synced.
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A disk in memory that takes so many bytes a call, has so much room, and is interrupted every other time.
+    #[derive(Default)]
+    struct Disk {
+        content: Vec<u8>,
+        room: usize,
+        most_at_once: usize,
+        interrupts: bool,
+        n_calls: usize,
+        cuts_fail: bool,
+    }
+
+    impl Disk {
+        fn with_room(room: usize) -> Self {
+            Self { room, most_at_once: usize::MAX, ..Self::default() }
+        }
+    }
+
+    impl RowOutput for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.n_calls += 1;
+            if self.interrupts && !self.n_calls.is_multiple_of(2) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let taken = bytes.len().min(self.most_at_once).min(self.room - self.content.len());
+            if taken == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.content.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn truncate(&mut self, length: u64) -> io::Result<()> {
+            if self.cuts_fail {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
+            self.content.truncate(usize::try_from(length).unwrap());
+            Ok(())
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn writer(disk: Disk) -> RowWriter<Disk> {
+        RowWriter::new(disk, PathBuf::from("rows.jsonl"))
+    }
+
+    #[test]
+    fn rows_wait_for_a_flush() {
+        let mut writer = writer(Disk::with_room(100));
+        writer.append(b"one\ntwo\n", 2).unwrap();
+        assert_eq!((writer.rows(), writer.bytes(), writer.output.n_calls), (0, 0, 0));
+        writer.sync().unwrap();
+        assert_eq!((writer.rows(), writer.bytes(), writer.output.n_calls), (2, 8, 1));
+        writer.flush().unwrap();
+        assert_eq!(writer.output.n_calls, 1);
+    }
+
+    #[test]
+    fn short_and_interrupted_writes_go_on() {
+        let mut writer = writer(Disk { most_at_once: 3, interrupts: true, ..Disk::with_room(100) });
+        writer.append(b"first row\nsecond row\n", 2).unwrap();
+        writer.flush().unwrap();
+        assert_eq!(writer.output.content, b"first row\nsecond row\n");
+    }
+
+    #[test]
+    fn a_full_disk_leaves_no_half_row_and_loses_none() {
+        let mut writer = writer(Disk::with_room(10));
+        writer.append(b"first\n", 1).unwrap();
+        writer.flush().unwrap();
+        writer.append(b"second\n", 1).unwrap();
+        let error = writer.flush().unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(error.to_string(), "write rows to rows.jsonl");
+        assert_eq!((writer.rows(), writer.bytes()), (1, 6));
+        assert_eq!(writer.output.content, b"first\n");
+
+        writer.output.room = 100;
+        writer.flush().unwrap();
+        assert_eq!((writer.rows(), writer.bytes()), (2, 13));
+        assert_eq!(writer.output.content, b"first\nsecond\n");
+    }
+
+    #[test]
+    fn nothing_follows_a_row_that_could_not_be_cut_off() {
+        let mut writer = writer(Disk { cuts_fail: true, ..Disk::with_room(3) });
+        writer.append(b"first\n", 1).unwrap();
+        assert_eq!(writer.flush().unwrap_err().source.kind(), io::ErrorKind::StorageFull);
+        writer.output.room = 100;
+        assert_eq!(writer.flush().unwrap_err().source.kind(), io::ErrorKind::Unsupported);
+        assert_eq!(writer.output.content, b"fir");
+
+        writer.output.cuts_fail = false;
+        writer.flush().unwrap();
+        assert_eq!(writer.output.content, b"first\n");
+    }
+
+    #[test]
+    fn a_chunk_larger_than_the_buffer_keeps_its_place() {
+        let mut writer = writer(Disk::with_room(usize::MAX));
+        let large = vec![b'x'; BUFFER_SIZE];
+        writer.append(b"before\n", 1).unwrap();
+        writer.append(&large, 1).unwrap();
+        assert_eq!((writer.rows(), writer.output.n_calls), (2, 2));
+        writer.append(b"after\n", 1).unwrap();
+        writer.flush().unwrap();
+        assert_eq!(writer.output.content, [b"before\n".as_slice(), &large, b"after\n"].concat());
+    }
+
+    #[test]
+    fn a_file_goes_on_where_it_was_cut() {
+        let mut named = tempfile::Builder::new().append(true).tempfile().unwrap();
+        let file = named.as_file_mut();
+        assert_eq!(RowOutput::write(file, b"row\nha").unwrap(), 6);
+        file.truncate(4).unwrap();
+        assert_eq!(RowOutput::write(file, b"next\n").unwrap(), 5);
+        RowOutput::sync(file).unwrap();
+        assert_eq!(std::fs::read(named.path()).unwrap(), b"row\nnext\n");
+    }
+
+    proptest! {
+        #[test]
+        fn the_output_is_always_a_run_of_whole_rows(
+            lengths in prop::collection::vec(1..200_usize, 1..40),
+            room in 0..4_000_usize,
+            most_at_once in 1..300_usize,
+            interrupts in any::<bool>(),
+            flush_every in 1..5_usize,
+        ) {
+            let mut writer = writer(Disk { most_at_once, interrupts, ..Disk::with_room(room) });
+            let mut rows = Vec::new();
+            for (position, &length) in lengths.iter().enumerate() {
+                let mut row = vec![b'a'; length];
+                row.push(b'\n');
+                writer.append(&row, 1).unwrap();
+                rows.extend(row);
+                if position.is_multiple_of(flush_every) {
+                    let _ = writer.flush();
+                }
+                let content = &writer.output.content;
+                prop_assert_eq!(u64::try_from(content.len()).unwrap(), writer.bytes());
+                prop_assert!(rows.starts_with(content));
+                let n_ends = content.iter().filter(|&&byte| byte == b'\n').count();
+                prop_assert_eq!(u64::try_from(n_ends).unwrap(), writer.rows());
+                prop_assert!(content.is_empty() || content.ends_with(b"\n"));
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Where a crawl leaves its rows: the bytes of a row, the file they go to, the directory of a run.
+//!
+//! Does not know when a row is made, nor which rows are durable; it says what is in the file, and others keep books.
+
+mod append;
+mod directory;
+mod render;
+
+pub use append::{RowOutput, RowWriter, SinkError, StandardOutput};
+pub use directory::{DirectoryError, RunDirectory};
+pub use render::render_jsonl;

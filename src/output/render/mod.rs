@@ -1,0 +1,7 @@
+//! A row as bytes; done in the worker, so that the master only appends.
+//!
+//! Does not know where the bytes go.
+
+mod jsonl;
+
+pub use jsonl::render as render_jsonl;
