@@ -13,5 +13,6 @@ pub mod model;
 pub mod origin;
 pub mod output;
 pub mod pool;
+pub mod report;
 pub mod text;
 pub mod version;
