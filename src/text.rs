@@ -6,6 +6,7 @@
 //! Invariant: what it returns is one line that moves no cursor, changes no colour and turns no direction of writing.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt::Write;
 
 /// `text` with every character that acts on a terminal shown as its code, such as `\u{1b}`.
@@ -31,6 +32,21 @@ fn acts_on_terminal(character: char) -> bool {
     matches!(character,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
         | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// An error with the chain of its causes, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }
 
 #[cfg(test)]

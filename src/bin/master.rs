@@ -1,2 +1,8 @@
-//! x
-fn main() {}
+//! The `myriapod` command; in a worker process, the worker.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    myriapod::crawl::serve_if_worker();
+    myriapod::cli::run_master(std::env::args_os())
+}

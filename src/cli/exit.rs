@@ -6,6 +6,8 @@
 
 use std::process;
 
+use crate::crawl::{RunEnd, Signal};
+
 /// How the `myriapod` command ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -30,22 +32,6 @@ pub enum ExitCode {
     Terminate = 143,
 }
 
-/// How a worker process ends; its master reads it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum WorkerExitCode {
-    /// All its work is done.
-    Drained = 0,
-    /// The other side speaks another protocol, or is another build.
-    ProtocolMismatch = 64,
-    /// An internal error.
-    Internal = 70,
-    /// The pipe to the master broke.
-    PipeBroken = 74,
-    /// This configuration can not work; starting again would not help.
-    Unworkable = 78,
-}
-
 impl ExitCode {
     /// The number that the shell sees.
     pub fn code(self) -> u8 {
@@ -53,21 +39,24 @@ impl ExitCode {
     }
 }
 
-impl WorkerExitCode {
-    /// The number that the master sees.
-    pub fn code(self) -> u8 {
-        self as u8
+impl From<&RunEnd> for ExitCode {
+    fn from(end: &RunEnd) -> Self {
+        match end {
+            RunEnd::Finished | RunEnd::ReaderGone => Self::Success,
+            RunEnd::Unusable(_) => Self::Usage,
+            RunEnd::EndedEarly(_) => Self::EndedEarly,
+            RunEnd::Failed(_) => Self::Internal,
+            RunEnd::Interrupted(Signal::Hangup) => Self::Hangup,
+            RunEnd::Interrupted(Signal::Interrupt) => Self::Interrupt,
+            RunEnd::Interrupted(Signal::Quit) => Self::Quit,
+            // A crawl that is asked for a report goes on, so that is never how it ends.
+            RunEnd::Interrupted(Signal::Terminate | Signal::Report) => Self::Terminate,
+        }
     }
 }
 
 impl From<ExitCode> for process::ExitCode {
     fn from(code: ExitCode) -> Self {
-        Self::from(code.code())
-    }
-}
-
-impl From<WorkerExitCode> for process::ExitCode {
-    fn from(code: WorkerExitCode) -> Self {
         Self::from(code.code())
     }
 }
@@ -83,11 +72,5 @@ mod tests {
         for (code, signal) in cases {
             assert_eq!(code.code(), 128 + signal);
         }
-    }
-
-    #[test]
-    fn a_worker_uses_the_numbers_of_sysexits() {
-        assert_eq!(WorkerExitCode::ProtocolMismatch.code(), 64);
-        assert_eq!(WorkerExitCode::Unworkable.code(), 78);
     }
 }

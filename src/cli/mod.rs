@@ -13,10 +13,10 @@
 //! - what `--print-config` prints gives the same plan when it is read back.
 
 mod config_file;
+mod demo;
 mod exit;
 mod files;
 mod help;
-mod inputs;
 mod lenient;
 mod options;
 mod parse;
@@ -24,6 +24,7 @@ mod plan;
 mod print;
 mod request;
 mod request_values;
+mod run;
 mod secrets;
 mod settings;
 mod settle;
@@ -33,7 +34,8 @@ mod text;
 mod value_error;
 mod values;
 
-pub use exit::{ExitCode, WorkerExitCode};
+pub use exit::ExitCode;
 pub use files::Surroundings;
 pub use parse::{Parsed, parse, parse_worker};
 pub use plan::{MasterPlan, OriginPlan};
+pub use run::{run_master, run_worker};

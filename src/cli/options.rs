@@ -46,7 +46,7 @@ pub(super) fn worker_command() -> Command {
     base(Command::new(WORKER))
         .about("Fetch the URLs on standard input, one a line, and write one row each to standard output")
         .version(VERSION_AND_BUILD)
-        .args([default_scheme(), concurrency()])
+        .args([default_scheme(), concurrency(), per_host()])
         .args(request_options())
         .args(log_options())
         .args([help_flag(), version_flag()].map(|option| option.help_heading(SETTINGS)))
@@ -68,6 +68,12 @@ fn crawl() -> Command {
         .arg(help_flag().help_heading(SETTINGS))
 }
 
+fn per_host() -> Arg {
+    value("per-host", "N", "Simultaneous requests to one host, over all workers; 0 for no limit")
+        .default_value("4")
+        .help_heading(WORK)
+}
+
 fn origin() -> Command {
     base(Command::new("origin"))
         .about("Serve slow, large, linked and broken pages on loopback, to test with")
@@ -77,6 +83,7 @@ fn origin() -> Command {
             value("hosts", "N", "Loopback addresses to serve on, counted up from the first")
                 .default_value("1"),
             flag("list", "Print the pages that it serves, and exit"),
+            flag("until-input-ends", "End when standard input does").hide(true),
         ])
         .arg(help_flag())
 }
@@ -156,8 +163,7 @@ fn work_options() -> Vec<Arg> {
             value("workers", "N", "Worker processes, or threads [default: one per CPU that may be used]")
                 .short('w'),
             concurrency(),
-            value("per-host", "N", "Simultaneous requests to one host, over all workers; 0 for no limit")
-                .default_value("4"),
+            per_host(),
             value("mode", "MODE", "How work is spread: processes, threads, multi, single or serial")
                 .default_value("processes"),
             rare(flag("pin", "Keep each worker on one CPU")),

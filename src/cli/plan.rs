@@ -9,13 +9,13 @@ use std::num::{NonZeroU8, NonZeroU32};
 use std::path::PathBuf;
 
 use super::files::{PathKind, Surroundings, kind_of};
-use super::inputs::classify;
 use super::request::{fetch_options, log_plan};
 use super::settings::Reader;
 use super::value_error::ValueError;
 use super::{print, values};
 use crate::crawl::{OutputPlan, ProgressStyle, RunPlan, WorkerPlan};
-use crate::input::{InputPlan, Source};
+use crate::input::{Braces, InputPlan, Source};
+use crate::text::with_causes;
 
 /// The most workers: far more than one machine has CPUs, and few enough to start.
 const MOST_WORKERS: u32 = 4096;
@@ -43,6 +43,8 @@ pub struct OriginPlan {
     pub hosts: NonZeroU8,
     /// Print the pages that it serves, and serve none.
     pub list: bool,
+    /// End with standard input, so that the server never outlives the program that started it.
+    pub until_input_ends: bool,
 }
 
 /// What a crawl's plan needs beside the settings.
@@ -90,17 +92,29 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
 pub(super) fn worker_plan(reader: &mut Reader<'_>) -> Option<WorkerPlan> {
     let default_scheme = reader.value("default-scheme", values::scheme);
     let concurrency = reader.value("concurrency", values::positive(MOST_IN_FLIGHT));
+    let per_host = reader.value("per-host", values::count(0, MOST_IN_FLIGHT));
     // Its standard input is the list, always.
     let fetch = fetch_options(reader, true);
     let log = log_plan(reader);
-    Some(WorkerPlan { fetch: fetch?, concurrency: concurrency?, default_scheme, log: log? })
+    Some(WorkerPlan {
+        fetch: fetch?,
+        concurrency: concurrency?,
+        per_host: NonZeroU32::new(per_host?),
+        default_scheme,
+        log: log?,
+    })
 }
 
 /// The plan of `origin`.
 pub(super) fn origin_plan(reader: &mut Reader<'_>) -> Option<OriginPlan> {
     let listen = reader.value("listen", values::listen_address);
     let hosts = reader.value("hosts", values::hosts);
-    let plan = OriginPlan { listen: listen?, hosts: hosts?, list: reader.is_on("list") };
+    let plan = OriginPlan {
+        listen: listen?,
+        hosts: hosts?,
+        list: reader.is_on("list"),
+        until_input_ends: reader.is_on("until-input-ends"),
+    };
     if !addresses_exist(plan.listen.ip(), plan.hosts) {
         reader.refuse("hosts", &ValueError::NotEnoughLoopback);
         return None;
@@ -121,9 +135,10 @@ fn addresses_exist(first: IpAddr, hosts: NonZeroU8) -> bool {
 }
 
 fn sources(reader: &mut Reader<'_>, default_scheme: Option<&str>) -> Vec<Source> {
-    let no_templates = reader.is_on("no-templates");
+    let braces = if reader.is_on("no-templates") { Braces::Plain } else { Braces::Template };
     let sources = reader.values("input", |argument| {
-        classify(argument, no_templates, default_scheme).map_err(|reason| ValueError::NotAnInput { reason })
+        Source::classify(argument, braces, default_scheme)
+            .map_err(|error| ValueError::NotAnInput { reason: with_causes(&error) })
     });
     if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
         reader.mistakes.push(reader.settings.message("input", "-", &ValueError::StdinTwice));

@@ -15,9 +15,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::config_file::ConfigFile;
 use super::secrets;
-use super::text::{escaped, with_causes};
+use super::text::escaped;
 use super::value_error::ValueError;
 use super::values::switch;
+use crate::text::with_causes;
 
 /// Where a value was given; the nearest is the greatest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -2,38 +2,17 @@
 //!
 //! Does not know what the text means.
 
-use std::error::Error;
+use crate::text::escape_control;
 
 /// The longest echo of something typed, in characters: enough to recognise it, and it leaves the reason in sight.
 const LONGEST_ECHO: usize = 120;
 
 /// `text` with control characters escaped, cut where it is long.
 pub(super) fn escaped(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(LONGEST_ECHO));
-    for (position, character) in text.chars().enumerate() {
-        if position == LONGEST_ECHO {
-            shown.push('…');
-            break;
-        }
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
+    match text.char_indices().nth(LONGEST_ECHO) {
+        Some((end, _)) => format!("{}…", escape_control(&text[..end])),
+        None => escape_control(text).into_owned(),
     }
-    shown
-}
-
-/// An error with its causes, on one line.
-pub(super) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

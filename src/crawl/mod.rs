@@ -1,8 +1,31 @@
 //! A crawl: a list of URLs in, one row per URL out.
 //!
 //! Composes the parts; does not know how its plan was typed on a command line.
+//!
+//! `run` is the master: one loop between the input (`feed`), what makes rows (`engine`: the pool, or `multi`) and the
+//! output (`sink`), with `books` for the counts and `shown` for people. `handler` makes a row of a line, the same in
+//! every mode; `task` wraps it for the pool, and `wire` is what crosses the pipe.
 
+mod books;
+mod descriptors;
+mod engine;
+mod feed;
+mod gate;
+mod handler;
+mod logging;
+mod multi;
+mod outcome;
 mod plan;
+mod run;
+mod shown;
+mod signals;
+mod sink;
+mod task;
+mod wire;
 
 pub use crate::fetch::{FetchOptions, Fetcher, ProxyChoice, ResolveRule};
+pub use outcome::RunEnd;
 pub use plan::{LogFormat, LogPlan, Mode, OutputPlan, ProgressStyle, RunPlan, WorkerPlan};
+pub use run::run;
+pub use signals::Signal;
+pub use task::serve_if_worker;

@@ -44,6 +44,8 @@ pub struct WorkerPlan {
     pub fetch: FetchOptions,
     /// Fetches in flight.
     pub concurrency: NonZeroU32,
+    /// Simultaneous requests to one host; `None` is no limit.
+    pub per_host: Option<NonZeroU32>,
     /// The scheme of lines without one, such as `https`.
     pub default_scheme: Option<String>,
     /// What is logged, and how.

@@ -51,6 +51,13 @@ pub struct FetchOptions {
     pub max_body: u64,
 }
 
+impl FetchOptions {
+    /// Whether a request that may have been acted on can be sent again without harm (RFC 9110 section 9.2.2).
+    pub fn is_repeatable(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+    }
+}
+
 /// Who answers a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Fetcher {

@@ -18,6 +18,7 @@ use crate::ipc::{
 use crate::pool::error::{ExitCause, TaskError};
 use crate::pool::lease::LeaseId;
 use crate::pool::task::Task;
+use crate::rusage::{self, Used};
 
 /// Why a worker has no output for a task.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -239,8 +240,13 @@ impl<T: Task> Sink<T> {
     /// What the worker has used so far, where that can be told apart from the rest of the process.
     pub(super) fn usage(&self) -> Option<Usage> {
         match self {
-            Self::Pipe(_) => Some(super::usage::of_process()),
-            Self::Channel(channel) => channel.own_thread.then(super::usage::of_thread),
+            Self::Pipe(_) => {
+                let Used { cpu, peak_rss } = rusage::of_process();
+                Some(Usage { cpu, peak_rss })
+            }
+            Self::Channel(channel) => {
+                channel.own_thread.then(|| Usage { cpu: rusage::of_thread().cpu, peak_rss: 0 })
+            }
         }
     }
 }

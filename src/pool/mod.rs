@@ -25,7 +25,6 @@ mod results;
 mod stats;
 mod supervisor;
 mod task;
-mod usage;
 mod worker;
 
 pub use builder::{Builder, Mode, WorkerStart};

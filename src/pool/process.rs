@@ -21,14 +21,13 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
-use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::time::TimeValLike;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 
 use crate::pool::entry::WORKER_VARIABLE;
 use crate::pool::error::ExitCause;
+use crate::rusage;
 
 const IMAGE: &CStr = c"/proc/self/exe";
 
@@ -133,14 +132,14 @@ impl Child {
     /// Reaps it if it has ended: how, and the processor time it took.
     pub(super) fn try_reap(&mut self) -> Option<(ExitCause, Duration)> {
         let pid = self.pid?;
-        let before = children_time();
+        let before = rusage::of_children().cpu;
         let cause = match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
             Ok(status) => exit_cause(status)?,
             Err(_) => ExitCause::Unknown,
         };
         self.pid = None;
-        Some((cause, children_time().saturating_sub(before)))
+        Some((cause, rusage::of_children().cpu.saturating_sub(before)))
     }
 }
 
@@ -159,11 +158,4 @@ fn exit_cause(status: WaitStatus) -> Option<ExitCause> {
         WaitStatus::Signaled(_, signal, _) => Some(ExitCause::Signaled { signal: signal as i32 }),
         _ => None,
     }
-}
-
-fn children_time() -> Duration {
-    getrusage(UsageWho::RUSAGE_CHILDREN).map_or(Duration::ZERO, |usage| {
-        let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-    })
 }

@@ -117,6 +117,11 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
         .await
     }
 
+    /// Tasks that were taken from the input and whose outcome has not come.
+    pub(crate) fn n_out(&self) -> usize {
+        self.n_out
+    }
+
     /// Starts nothing more: the input is left unread, tasks that wait end as cancelled, running ones go on.
     pub fn stop(&mut self) {
         self.source = None;

@@ -150,11 +150,6 @@ impl Text {
             UrlCount::SoFar(_) => format!("{}, and all of the input not read yet", counted(n_left, "URL")),
         };
         self.line("not done", &left);
-        let advice = match summary.destination {
-            Destination::Directory(_) => "the same command with --resume",
-            Destination::StandardOutput => "not possible with rows on standard output; use -o DIR",
-        };
-        self.line("to go on", advice);
     }
 
     fn line(&mut self, label: &str, value: &str) {
@@ -309,7 +304,7 @@ finished: 10,000 rows in 2.1 s (4,695/s)
     }
 
     #[test]
-    fn a_run_with_trouble_says_what_and_how_to_go_on() {
+    fn a_run_with_trouble_says_what() {
         let mut stats = Stats::new();
         record(&mut stats, 9_700, Outcome::Ok, None, Some(200));
         record(&mut stats, 110, Outcome::HttpError, None, Some(404));
@@ -344,7 +339,6 @@ stopped early, interrupted by SIGINT: 9,905 rows, 4,905 of them now, in 2.1 s (2
   restarts    3, 2 crashes: worker 1 (2), worker 2 (1)
   output      out
   not done    512 URLs, and all of the input not read yet
-  to go on    the same command with --resume
 ";
         assert_eq!(summary.text(Colour::Plain), expected);
     }

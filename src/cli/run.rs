@@ -1,0 +1,164 @@
+#![expect(clippy::print_stdout, reason = "writes what was asked for: help, lists, addresses")]
+#![expect(clippy::print_stderr, reason = "writes mistakes and errors")]
+//! From arguments to an exit code: reads the plan, carries it out, tells what went wrong.
+//!
+//! Does not know how a crawl or an origin works.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::num::NonZeroU32;
+use std::process;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::demo::DemoOrigin;
+use super::exit::ExitCode;
+use super::files::Surroundings;
+use super::parse::{Parsed, parse, parse_worker};
+use super::plan::{MasterPlan, OriginPlan};
+use crate::crawl::{self, Mode, OutputPlan, ProgressStyle, RunEnd, RunPlan, WorkerPlan};
+use crate::input::{InputPlan, Source};
+use crate::origin::{self, OriginOptions};
+use crate::text::escape_control;
+
+/// The `myriapod` command with these arguments, the first of which is the program's name.
+pub fn run_master(arguments: impl IntoIterator<Item = OsString>) -> process::ExitCode {
+    let plan = match understand("myriapod", parse(arguments, &Surroundings::of_this_process())) {
+        Ok(plan) => plan,
+        Err(code) => return code.into(),
+    };
+    let code = match plan {
+        MasterPlan::Crawl(plan) if plan.demo => demo(*plan),
+        MasterPlan::Crawl(plan) => crawl(*plan),
+        MasterPlan::Origin(plan) => match serve_origin(plan) {
+            Ok(()) => ExitCode::Success,
+            Err(error) => {
+                tell_error(&format!("{error:#}"));
+                ExitCode::Internal
+            }
+        },
+    };
+    code.into()
+}
+
+/// The `myriapod-worker` command started by hand: URLs on standard input, rows on standard output.
+pub fn run_worker(arguments: impl IntoIterator<Item = OsString>) -> process::ExitCode {
+    let code = match understand("myriapod-worker", parse_worker(arguments, &Surroundings::of_this_process()))
+    {
+        Ok(plan) => crawl(filter_plan(plan)),
+        Err(code) => code,
+    };
+    code.into()
+}
+
+/// The plan, or the exit code of what needs none; what is to be told is told.
+fn understand<Plan>(program: &str, parsed: Parsed<Plan>) -> Result<Plan, ExitCode> {
+    match parsed {
+        Parsed::Plan { plan, warnings } => {
+            for warning in warnings {
+                eprintln!("{program}: warning: {}", escape_control(&warning));
+            }
+            Ok(plan)
+        }
+        Parsed::Print(text) => {
+            // A reader that has gone, as with `--help | head`, needs no more of it.
+            let _ = io::stdout().write_all(text.as_bytes());
+            Err(ExitCode::Success)
+        }
+        Parsed::Mistakes(lines) => {
+            for line in lines {
+                eprintln!("{line}");
+            }
+            Err(ExitCode::Usage)
+        }
+    }
+}
+
+fn crawl(plan: RunPlan) -> ExitCode {
+    let end = crawl::run(plan);
+    let code = ExitCode::from(&end);
+    match end {
+        RunEnd::Unusable(reasons) => reasons.iter().for_each(|reason| tell_error(reason)),
+        RunEnd::Failed(reason) | RunEnd::EndedEarly(reason) => tell_error(&reason),
+        RunEnd::Finished | RunEnd::ReaderGone | RunEnd::Interrupted(_) => {}
+    }
+    code
+}
+
+fn demo(mut plan: RunPlan) -> ExitCode {
+    let origin = match DemoOrigin::start() {
+        Ok(origin) => origin,
+        Err(error) => {
+            tell_error(&format!("{error:#}"));
+            return ExitCode::Internal;
+        }
+    };
+    let urls = origin::demo_urls(origin.addresses());
+    plan.input.sources = urls.into_iter().map(Source::Url).collect();
+    crawl(plan)
+}
+
+/// A worker by hand is a crawl in one loop, between the two ends of a pipeline.
+fn filter_plan(plan: WorkerPlan) -> RunPlan {
+    RunPlan {
+        input: InputPlan {
+            sources: vec![Source::Stdin],
+            templates_in_files: false,
+            default_scheme: plan.default_scheme,
+        },
+        demo: false,
+        output: OutputPlan::Stdout,
+        mode: Mode::Single,
+        n_workers: NonZeroU32::MIN,
+        concurrency: plan.concurrency,
+        per_host: plan.per_host,
+        pin: false,
+        fetch: plan.fetch,
+        progress: ProgressStyle::Quiet,
+        log: plan.log,
+        command_line: Vec::new(),
+        options: serde_json::Value::Null,
+    }
+}
+
+fn serve_origin(plan: OriginPlan) -> anyhow::Result<()> {
+    if plan.list {
+        for (name, description) in origin::catalogue() {
+            println!("{name:<24} {description}");
+        }
+        return Ok(());
+    }
+    origin::raise_descriptor_limit().context("could not raise the descriptor limit")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let options = OriginOptions { listen: plan.listen, hosts: plan.hosts };
+        let origin = origin::bind(options).await?;
+        for address in origin.addresses() {
+            println!("http://{address}/");
+        }
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let input_ended =
+            tokio::task::spawn_blocking(move || plan.until_input_ends.then(wait_for_end_of_input));
+        tokio::select! {
+            () = origin.serve() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            Ok(Some(())) = input_ended => {}
+        }
+        Ok::<(), anyhow::Error>(())
+    })?;
+    // The thread that waits for the end of the input can not be interrupted.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+fn wait_for_end_of_input() {
+    let mut ignored = [0; 256];
+    while io::stdin().read(&mut ignored).is_ok_and(|length| length > 0) {}
+}
+
+fn tell_error(text: &str) {
+    eprintln!("myriapod: error: {}", escape_control(text));
+}

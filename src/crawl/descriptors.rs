@@ -1,0 +1,34 @@
+//! How many connections the descriptor limit can carry.
+//!
+//! Does not know what the descriptors are for, beyond a reserve for everything that is no connection.
+
+use std::num::NonZeroU32;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::crawl::{Mode, RunPlan};
+
+/// Descriptors for pipes, files, the runtime, name look-ups. A guess with room.
+const RESERVE: u64 = 64;
+
+/// Raises the limit as far as is allowed and says how many descriptors this process, or a child, may have.
+pub(super) fn raise_limit() -> u64 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return u64::MAX };
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
+    }
+}
+
+/// The concurrency of each worker that `limit` descriptors can carry, at most the planned one.
+///
+/// A worker process has the limit for itself; loops in one process share it.
+pub(super) fn affordable_concurrency(plan: &RunPlan, limit: u64) -> NonZeroU32 {
+    let n_sharing = match plan.mode {
+        Mode::Threads | Mode::Multi => u64::from(plan.n_workers.get()),
+        Mode::Processes | Mode::Single | Mode::Serial => 1,
+    };
+    let carried = limit.saturating_sub(RESERVE) / n_sharing;
+    let carried = u32::try_from(carried).unwrap_or(u32::MAX);
+    NonZeroU32::new(carried).unwrap_or(NonZeroU32::MIN).min(plan.concurrency)
+}

@@ -1,0 +1,176 @@
+//! What makes rows of tasks: the pool in four of the modes, the work-stealing runtime in the fifth.
+//!
+//! Does not know where rows go.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::LocalBoxStream;
+
+use crate::crawl::handler::{Handler, lost_row};
+use crate::crawl::multi::MultiEngine;
+use crate::crawl::wire::{FetchTask, Reply, Setup};
+use crate::crawl::{Mode, RunPlan};
+use crate::frontier::host_hash;
+use crate::ids::SlotId;
+use crate::model::FailureKind;
+use crate::pool::{self, Placement, Pool, PoolEvent, Results, TaskError, WorkerOutput, WorkerStart};
+use crate::report::WorkerFigures;
+use crate::rusage;
+use crate::text::with_causes;
+
+/// How many URLs a worker holds for each that it fetches, where hosts have to wait their turn: so many may wait
+/// without holding a fetch slot. A guess; more would tie more of the list to one worker.
+const WINDOW_FACTOR: u32 = 4;
+
+/// What became of one task.
+pub(super) enum Finished {
+    /// Its row.
+    Row(Reply),
+    /// No row: the run ends before this task had its turn.
+    NotDone,
+    /// The pool is no more; its cause is told when it is closed.
+    PoolGone,
+}
+
+/// What makes rows of tasks.
+pub(super) enum Engine {
+    Pool { pool: Pool<FetchTask>, results: Results<FetchTask, LocalBoxStream<'static, FetchTask>> },
+    Multi(MultiEngine),
+}
+
+impl Engine {
+    /// Starts as planned, to make rows of what `feed` gives. `concurrency` is that of one worker.
+    ///
+    /// In the mode `multi` to be called within the work-stealing runtime, in the others within a local one.
+    pub(super) async fn start(
+        plan: &RunPlan,
+        concurrency: NonZeroU32,
+        feed: LocalBoxStream<'static, FetchTask>,
+        on_event: impl FnMut(PoolEvent) + Send + 'static,
+    ) -> Result<Self, String> {
+        if plan.mode == Mode::Multi {
+            let n_loops = concurrency.saturating_mul(plan.n_workers);
+            let handler = Handler::new(&Setup::of(plan, n_loops)).map_err(|error| with_causes(&error))?;
+            let n_loops = if plan.per_host.is_some() { widened(n_loops) } else { n_loops };
+            return Ok(Self::Multi(MultiEngine::start(Arc::new(handler), n_loops, feed)));
+        }
+        let placement = match plan.per_host {
+            Some(_) => Placement::ByKey(|task: &FetchTask| host_hash(&task.url)),
+            None => Placement::LeastLoaded,
+        };
+        let window = match plan.per_host {
+            Some(_) if plan.mode != Mode::Serial => widened(concurrency),
+            _ => concurrency,
+        };
+        let mut builder = Pool::<FetchTask>::builder(Setup::of(plan, concurrency))
+            .workers(usize::try_from(plan.n_workers.get()).unwrap_or(usize::MAX))
+            .concurrency(usize::try_from(window.get()).unwrap_or(usize::MAX))
+            .placement(placement)
+            .worker_start(WorkerStart::AsNeeded)
+            .worker_output(WorkerOutput::Lines)
+            .worker_name("myriapod-worker")
+            .on_event(on_event);
+        if plan.pin {
+            builder = builder.pinned();
+        }
+        let started = match plan.mode {
+            Mode::Processes => builder.mode(pool::Mode::Processes).start().await,
+            Mode::Threads => builder.mode(pool::Mode::Threads).start().await,
+            Mode::Single | Mode::Serial | Mode::Multi => builder.mode(pool::Mode::Single).start_local().await,
+        };
+        let pool = started.map_err(|error| with_causes(&error))?;
+        let results = pool.map_stream(feed);
+        Ok(Self::Pool { pool, results })
+    }
+
+    /// Up to `limit` tasks that are finished, and at least one; none at the end. Cancelling loses nothing.
+    pub(super) async fn next_batch(&mut self, limit: usize) -> Vec<Finished> {
+        match self {
+            Self::Multi(multi) => multi.next_batch(limit).await.into_iter().map(Finished::Row).collect(),
+            Self::Pool { results, .. } => {
+                let batch = results.next_batch(limit).await;
+                batch
+                    .into_iter()
+                    .map(|(done, task)| match done.result {
+                        Ok(reply) => Finished::Row(reply),
+                        Err(error) => without_reply(task, error),
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Starts nothing more; what has begun goes on.
+    pub(super) fn stop(&mut self) {
+        match self {
+            Self::Multi(multi) => multi.stop(),
+            Self::Pool { results, .. } => results.stop(),
+        }
+    }
+
+    /// Tasks that were taken and have no outcome yet.
+    pub(super) fn n_out(&self) -> usize {
+        match self {
+            Self::Multi(multi) => multi.n_out(),
+            Self::Pool { results, .. } => results.n_out(),
+        }
+    }
+
+    /// Ends everything, at once if `at_once`, and tells what the workers did; the cause, if the pool had failed.
+    pub(super) async fn end(self, ending: EngineEnd, plan: &RunPlan) -> Result<Vec<WorkerFigures>, String> {
+        let Self::Pool { pool, results } = self else {
+            // The threads are all of the process but this one.
+            let cpu = rusage::of_process().cpu.saturating_sub(rusage::of_thread().cpu);
+            return Ok(vec![worker_figures(0, cpu, None, 0, 0)]);
+        };
+        drop(results);
+        let stats = match ending {
+            EngineEnd::Drained => pool.close().await,
+            EngineEnd::AtOnce => pool.abort().await,
+        };
+        let stats = stats.map_err(|failure| failure.to_string())?;
+        let figures = stats.workers.iter().map(|worker| {
+            let peak_rss = (plan.mode == Mode::Processes).then_some(worker.peak_rss);
+            worker_figures(worker.slot, worker.cpu(), peak_rss, worker.restarts, worker.crashes)
+        });
+        Ok(figures.collect())
+    }
+}
+
+/// Whether workers may finish what they hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum EngineEnd {
+    Drained,
+    AtOnce,
+}
+
+fn worker_figures(
+    slot: u32,
+    cpu: Duration,
+    peak_rss_bytes: Option<u64>,
+    restarts: u32,
+    crashes: u32,
+) -> WorkerFigures {
+    WorkerFigures { slot: SlotId(slot), cpu, peak_rss_bytes, restarts, crashes }
+}
+
+fn widened(concurrency: NonZeroU32) -> NonZeroU32 {
+    concurrency.saturating_mul(NonZeroU32::new(WINDOW_FACTOR).expect("the factor is not zero"))
+}
+
+fn without_reply(task: Option<Box<FetchTask>>, error: TaskError) -> Finished {
+    let kind = match &error {
+        TaskError::PoolClosed => return Finished::PoolGone,
+        TaskError::Cancelled => return Finished::NotDone,
+        TaskError::Crashed { .. } => FailureKind::WorkerCrashed,
+        TaskError::Hung => FailureKind::WorkerHung,
+        TaskError::Panicked { .. } | TaskError::TooLarge | TaskError::TimedOut => FailureKind::Internal,
+    };
+    match task {
+        Some(task) => Finished::Row(lost_row(*task, kind, error.to_string())),
+        // Only a task that was moved to a thread of this process is not here, and such a thread does not fail alone.
+        None => Finished::NotDone,
+    }
+}

@@ -1,0 +1,78 @@
+//! The input as a stream of tasks, with what is known of it on the way.
+//!
+//! Does not know how a line is read; that happens on the reader's thread.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use async_channel::Receiver;
+use futures_util::{Stream, StreamExt, stream};
+
+use crate::crawl::wire::FetchTask;
+use crate::input::{Chunk, InputError, InputProgress};
+use crate::model::Line;
+
+/// What is known of the input while it is read. The reader of the stream and the coordinator are one thread.
+#[derive(Debug, Default)]
+pub(super) struct FeedState {
+    n_lines: Cell<u64>,
+    progress: Cell<Option<InputProgress>>,
+    ended: Cell<bool>,
+    error: RefCell<Option<InputError>>,
+}
+
+impl FeedState {
+    /// Lines handed over so far.
+    pub(super) fn n_lines(&self) -> u64 {
+        self.n_lines.get()
+    }
+
+    /// Whether the input was read to its end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// The share of the input that was read.
+    pub(super) fn fraction(&self) -> Option<f64> {
+        self.progress.get().and_then(InputProgress::fraction)
+    }
+
+    /// Why the input broke, if it did.
+    pub(super) fn take_error(&self) -> Option<InputError> {
+        self.error.borrow_mut().take()
+    }
+}
+
+/// The lines as tasks, in the order of the input. A line counts as handed over when it is taken from the stream.
+pub(super) fn feed(
+    chunks: Receiver<Result<Chunk, InputError>>,
+    repeatable: bool,
+) -> (Rc<FeedState>, impl Stream<Item = FetchTask>) {
+    let state = Rc::new(FeedState::default());
+    let seen = state.clone();
+    let lines = stream::unfold(chunks, move |chunks| {
+        let seen = seen.clone();
+        async move {
+            match chunks.recv().await {
+                Ok(Ok(chunk)) => {
+                    seen.progress.set(Some(chunk.progress));
+                    Some((chunk.lines, chunks))
+                }
+                Ok(Err(error)) => {
+                    *seen.error.borrow_mut() = Some(error);
+                    None
+                }
+                Err(_) => {
+                    seen.ended.set(true);
+                    None
+                }
+            }
+        }
+    });
+    let counted = state.clone();
+    let tasks = lines.flat_map(stream::iter).map(move |line: Line| {
+        counted.n_lines.set(counted.n_lines.get() + 1);
+        FetchTask::of(line, repeatable)
+    });
+    (state, tasks)
+}

@@ -1,0 +1,140 @@
+//! One line of the input to one finished row.
+//!
+//! Does not know in which mode it runs: its futures are `Send`, and it is shared by reference.
+//!
+//! Invariant: whatever happens short of the end of the process, a row comes back.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::Notify;
+
+use crate::crawl::gate::Gate;
+use crate::crawl::wire::{FetchTask, Reply, Setup};
+use crate::fetch::{BuildError, Client, Failure, Fetched, content_type, parse_target};
+use crate::ids::{Seq, SlotId};
+use crate::model::{FailureKind, Outcome, Row, RowError};
+use crate::output::render_jsonl;
+
+/// The longest row that is sent; far above any real one, and below what a frame holds.
+const MAX_ROW: usize = 12 << 20;
+
+/// A row of usual length fits without growing.
+const USUAL_ROW: usize = 768;
+
+/// How long to wait for a descriptor when no fetch of our own ends before.
+const DESCRIPTOR_WAIT: Duration = Duration::from_millis(50);
+
+/// Makes rows for the life of a worker.
+pub(super) struct Handler {
+    client: Client,
+    gate: Option<Gate>,
+    fetch_ended: Notify,
+}
+
+impl Handler {
+    /// A handler as told.
+    pub(super) fn new(setup: &Setup) -> Result<Self, BuildError> {
+        Ok(Self {
+            client: Client::build(&setup.fetch, setup.concurrency)?,
+            gate: setup.per_host.map(|per_host| Gate::new(per_host, setup.concurrency)),
+            fetch_ended: Notify::new(),
+        })
+    }
+
+    /// The row of one line.
+    pub(super) async fn handle(&self, task: FetchTask, slot: SlotId) -> Reply {
+        match AssertUnwindSafe(self.row(&task, slot)).catch_unwind().await {
+            Ok((row, requests)) => reply(&row, requests),
+            Err(_) => {
+                let message = "a fault in the crawler; standard error says more".to_owned();
+                let error = RowError { kind: FailureKind::Internal, message };
+                reply(&unasked(task.seq(), task.url, slot, error), 0)
+            }
+        }
+    }
+
+    async fn row(&self, task: &FetchTask, slot: SlotId) -> (Row, u32) {
+        let (seq, url) = (task.seq(), task.url.clone());
+        if let Some(message) = &task.rejected {
+            let error = RowError { kind: FailureKind::InvalidUrl, message: message.clone() };
+            return (unasked(seq, url, slot, error), 0);
+        }
+        match self.fetch(&url).await {
+            Ok(fetched) => {
+                let requests = fetched.requests;
+                (row_of(seq, url, slot, fetched), requests)
+            }
+            Err(failure) => (unasked(seq, url, slot, failure.into()), 0),
+        }
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Fetched, Failure> {
+        let target = parse_target(url)?;
+        let _pass = match &self.gate {
+            Some(gate) => Some(gate.pass(&target).await),
+            None => None,
+        };
+        let mut fetched = self.client.fetch(target).await;
+        while fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion) {
+            // No descriptor was left, which says nothing of the URL: it waits until one may be free.
+            let _ = tokio::time::timeout(DESCRIPTOR_WAIT, self.fetch_ended.notified()).await;
+            fetched = self.client.fetch(parse_target(url)?).await;
+        }
+        self.fetch_ended.notify_one();
+        Ok(fetched)
+    }
+}
+
+/// The row of a task whose workers died, made where no worker can.
+pub(super) fn lost_row(task: FetchTask, kind: FailureKind, message: String) -> Reply {
+    reply(&Row::unasked(task.seq(), task.url, RowError { kind, message }), 0)
+}
+
+fn unasked(seq: Seq, url: String, slot: SlotId, error: RowError) -> Row {
+    Row { worker: Some(slot), ..Row::unasked(seq, url, error) }
+}
+
+fn reply(row: &Row, requests: u32) -> Reply {
+    let mut rendered = Vec::with_capacity(USUAL_ROW);
+    render_jsonl(row, &mut rendered);
+    if rendered.len() > MAX_ROW {
+        rendered.clear();
+        let message = format!("row of more than {MAX_ROW} bytes");
+        let error = RowError { kind: FailureKind::Internal, message };
+        let short = Row { worker: row.worker, ..Row::unasked(row.seq, row.url.clone(), error) };
+        render_jsonl(&short, &mut rendered);
+        return Reply::new(&short, rendered, requests);
+    }
+    Reply::new(row, rendered, requests)
+}
+
+fn row_of(seq: Seq, url: String, slot: SlotId, fetched: Fetched) -> Row {
+    let outcome = match (&fetched.failure, fetched.status) {
+        (Some(failure), _) => failure.kind.outcome(),
+        (None, Some(status)) if status.as_u16() >= 400 => Outcome::HttpError,
+        (None, _) => Outcome::Ok,
+    };
+    let asked = fetched.requests > 0;
+    Row {
+        seq,
+        url,
+        outcome,
+        status: fetched.status.map(|status| status.as_u16()),
+        content_type: content_type(&fetched.headers),
+        error: fetched.failure.map(RowError::from),
+        final_url: Some(fetched.final_url.into()),
+        redirects: fetched.redirects,
+        attempts: u32::from(asked),
+        bytes: u64::try_from(fetched.body.len()).unwrap_or(u64::MAX),
+        truncated: fetched.truncated,
+        remote_ip: fetched.remote_addr.map(|address| address.ip()),
+        http_version: fetched.version,
+        fetched_at: asked.then_some(fetched.started),
+        time_connect: fetched.time_connect,
+        time_first_byte: fetched.time_first_byte,
+        time_total: asked.then_some(fetched.time_total),
+        worker: Some(slot),
+    }
+}

@@ -1,0 +1,140 @@
+//! What is logged, and how its lines reach standard error.
+//!
+//! Does not know what is worth a line.
+//!
+//! Invariants: a line is written by one process, the master, in one piece, above the bar; nothing that a server or the
+//! list said reaches the terminal unescaped; a line of a worker carries its slot.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::crawl::{LogFormat, LogPlan};
+use crate::text::escape_control;
+
+thread_local! {
+    /// Lines that wait for the loop of the master to write them between two drawings of the bar.
+    static WAITING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Starts logging in the master. Lines of the thread that calls wait for [`take_waiting`]; others go at once.
+pub(super) fn start_in_master(plan: &LogPlan) {
+    WAITING.with_borrow_mut(|waiting| *waiting = Some(Vec::new()));
+    start(plan);
+}
+
+/// Starts logging in a worker: its standard error is read by the master, or is the terminal of a filter.
+/// Does nothing where the process logs already.
+pub(super) fn start_in_worker(plan: &LogPlan) {
+    start(plan);
+}
+
+fn start(plan: &LogPlan) {
+    let filter = EnvFilter::builder().parse_lossy(&plan.filter);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LineWriter).with_ansi(false);
+    // Whoever embeds the crawl may have a subscriber of its own, and threads find that of their process.
+    let _ = match plan.format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}
+
+/// The lines that wait, if there are any.
+pub(super) fn take_waiting() -> Option<Vec<u8>> {
+    WAITING.with_borrow_mut(|waiting| match waiting {
+        Some(lines) if !lines.is_empty() => Some(std::mem::take(lines)),
+        _ => None,
+    })
+}
+
+/// From now on lines go at once; those that wait are handed over.
+pub(super) fn stop_waiting() -> Vec<u8> {
+    WAITING.take().unwrap_or_default()
+}
+
+/// Adds a line of a worker to those that wait.
+pub(super) fn add_worker_line(slot: u32, line: &str, format: LogFormat) {
+    let mut text = match format {
+        LogFormat::Text => format!("[worker {slot}] {}", escape_control(line)),
+        LogFormat::Json => json_line(slot, line),
+    };
+    text.push('\n');
+    write_line(text.as_bytes());
+}
+
+fn json_line(slot: u32, line: &str) -> String {
+    match line.strip_prefix("{\"") {
+        Some(rest) if line.ends_with('}') => format!("{{\"slot\":{slot},\"{rest}"),
+        _ => serde_json::json!({ "slot": slot, "level": "ERROR", "message": line }).to_string(),
+    }
+}
+
+fn write_line(bytes: &[u8]) {
+    let kept = WAITING.with_borrow_mut(|waiting| match waiting {
+        Some(lines) => {
+            lines.extend_from_slice(bytes);
+            true
+        }
+        None => false,
+    });
+    if !kept {
+        // There is no better place to report that standard error is gone.
+        let _ = io::stderr().lock().write_all(bytes);
+    }
+}
+
+struct LineWriter;
+
+impl<'a> MakeWriter<'a> for LineWriter {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line(Vec::new())
+    }
+}
+
+/// One event as it is formatted; written as a whole when it is dropped.
+struct Line(Vec<u8>);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let text = String::from_utf8_lossy(&self.0);
+        let mut line = escape_control(text.trim_end_matches('\n')).into_owned();
+        line.push('\n');
+        write_line(line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_worker_carries_its_slot() {
+        assert_eq!(
+            json_line(3, r#"{"level":"WARN","message":"x"}"#),
+            r#"{"slot":3,"level":"WARN","message":"x"}"#
+        );
+        assert_eq!(
+            json_line(3, "thread panicked"),
+            r#"{"level":"ERROR","message":"thread panicked","slot":3}"#
+        );
+        WAITING.with_borrow_mut(|waiting| *waiting = Some(Vec::new()));
+        add_worker_line(2, "a\u{1b}[2Jb", LogFormat::Text);
+        assert_eq!(stop_waiting(), b"[worker 2] a\\u{1b}[2Jb\n");
+        assert_eq!(take_waiting(), None);
+    }
+}

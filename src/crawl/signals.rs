@@ -1,0 +1,83 @@
+//! The signals that a crawl acts on.
+//!
+//! Does not decide what they do.
+
+use std::io;
+
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+/// A signal that a crawl acts on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// SIGHUP: the terminal is gone.
+    Hangup,
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGQUIT: leave at once.
+    Quit,
+    /// SIGTERM: leave.
+    Terminate,
+    /// SIGUSR1: say how far it is.
+    Report,
+}
+
+impl Signal {
+    /// The name that people know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hangup => "SIGHUP",
+            Self::Interrupt => "SIGINT",
+            Self::Quit => "SIGQUIT",
+            Self::Terminate => "SIGTERM",
+            Self::Report => "SIGUSR1",
+        }
+    }
+}
+
+/// All of them, as they come.
+pub(super) struct Signals {
+    hangup: Option<Stream>,
+    interrupt: Stream,
+    quit: Stream,
+    terminate: Stream,
+    report: Stream,
+}
+
+impl Signals {
+    /// Listens from now on. A hang-up that was ignored from the start (`nohup`) stays ignored.
+    pub(super) fn listen() -> io::Result<Self> {
+        let hangup = if is_ignored(1) { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self {
+            hangup,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            terminate: signal(SignalKind::terminate())?,
+            report: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// The next one. Cancelling loses nothing.
+    pub(super) async fn next(&mut self) -> Signal {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = hangup => Signal::Hangup,
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.quit.recv() => Signal::Quit,
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.report.recv() => Signal::Report,
+        }
+    }
+}
+
+/// Whether this process was started with a signal ignored: bit N-1 of `SigIgn` (proc_pid_status(5)).
+fn is_ignored(number: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (number - 1) & 1 == 1
+}

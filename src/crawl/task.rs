@@ -1,0 +1,38 @@
+//! The crawl as a task of the pool.
+//!
+//! Does not know what a row says; wraps the handler for one worker.
+
+use std::rc::Rc;
+
+use crate::crawl::handler::Handler;
+use crate::crawl::logging;
+use crate::crawl::wire::{FetchTask, Reply, Setup};
+use crate::ids::SlotId;
+use crate::pool::{self, Task, WorkerContext};
+use crate::text::with_causes;
+
+impl Task for FetchTask {
+    type Setup = Setup;
+    type State = Handler;
+    type Output = Reply;
+
+    async fn start(setup: Setup, _worker: &WorkerContext) -> Result<Handler, String> {
+        logging::start_in_worker(&setup.log());
+        Handler::new(&setup).map_err(|error| with_causes(&error))
+    }
+
+    async fn run(self, state: Rc<Handler>, worker: &WorkerContext) -> Reply {
+        state.handle(self, SlotId(worker.slot())).await
+    }
+
+    fn repeatable(&self) -> bool {
+        self.repeatable
+    }
+}
+
+/// Serves as a worker of a crawl if this process was started as one; returns otherwise.
+///
+/// To be called first thing in `main`, before any thread is started.
+pub fn serve_if_worker() {
+    pool::serve::<FetchTask>();
+}
