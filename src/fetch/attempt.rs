@@ -1,7 +1,8 @@
 //! One attempt at one URL: its hops, its one timer, and what is kept of them.
 //!
 //! Decides nothing by itself: `redirect` says where to go next, `limits` when it is over, `classify` what an
-//! error means. Does not try again, but for a stale connection.
+//! error means. Does not try again, but for a stale connection and for
+//! a head that only a lenient client takes.
 
 #![expect(clippy::disallowed_methods, reason = "takes the times of an attempt")]
 
@@ -16,7 +17,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
 use super::body::{Collected, Pushed};
-use super::classify::{Classified, classify};
+use super::classify::{Classified, Remedy, classify};
 use super::client::{HttpClient, MAX_HEAD_BYTES};
 use super::fetched::http_version;
 use super::limits::{self, Limit, Limits};
@@ -37,7 +38,7 @@ pub(super) async fn fetch(client: &HttpClient, url: Url) -> Fetched {
     let start = Instant::now();
     let timer = pin!(limits::timer(start, client.max_time, client.read_timeout));
     let limits = Limits::new(timer, start, client.max_time, client.read_timeout);
-    let attempt = Attempt {
+    let mut attempt = Attempt {
         client,
         limits,
         started,
@@ -84,12 +85,12 @@ enum Stop {
 }
 
 impl Attempt<'_> {
-    async fn run(mut self, mut url: Url) -> Fetched {
+    async fn run(&mut self, mut url: Url) -> Fetched {
         loop {
             if !url.username().is_empty() || url.password().is_some() {
                 self.client.take_credentials(&mut url, self.outgoing.headers.to_mut());
             }
-            let response = match self.exchange(&url).await {
+            let mut response = match self.exchange(&url).await {
                 Ok(response) => response,
                 Err(failure) => return self.fail(url, failure, Answer::none()),
             };
@@ -99,18 +100,18 @@ impl Attempt<'_> {
             self.version = http_version(response.version());
             if is_too_large(response.headers()) {
                 let failure = Failure::new(FailureKind::HeadersTooLarge, "the response head is too large");
-                return self.fail(url, failure, Answer::head(response, at));
+                return self.fail(url, failure, Answer::head(&mut response, at));
             }
             match self.verdict(&url, &response) {
-                Verdict::Final => return self.finish(url, response, at).await,
-                Verdict::Broken(failure) => return self.fail(url, failure, Answer::head(response, at)),
+                Verdict::Final => return self.finish(url, &mut response, at).await,
+                Verdict::Broken(failure) => return self.fail(url, failure, Answer::head(&mut response, at)),
                 Verdict::Refused(failure, target) => {
-                    return self.fail(target, failure, Answer::head(response, at));
+                    return self.fail(target, failure, Answer::head(&mut response, at));
                 }
                 Verdict::Follow(_) if self.redirects == self.client.max_redirects => {
                     let message = format!("more than {} redirects", self.client.max_redirects);
                     let failure = Failure::new(FailureKind::TooManyRedirects, message);
-                    return self.fail(url, failure, Answer::head(response, at));
+                    return self.fail(url, failure, Answer::head(&mut response, at));
                 }
                 Verdict::Follow(hop) => {
                     self.discard(response, at).await;
@@ -130,17 +131,21 @@ impl Attempt<'_> {
         redirect::verdict(response.status(), location, &self.outgoing.method, url)
     }
 
-    /// The response head to the current hop's request, sent again once if a stale connection swallowed it.
+    /// The response head to the current hop's request, sent again once where that alone may help.
     async fn exchange(&mut self, url: &Url) -> Result<reqwest::Response, Failure> {
         let pool = self.client.pool(url);
-        let stale = match self.send(&pool.kept, url).await {
+        let first = match self.send(&pool.kept, url).await {
             Ok(response) => return Ok(response),
             Err(Stop::Limit(limit)) => return Err(self.out_of_time(limit)),
             Err(Stop::Error(error)) => self.classify(&error),
         };
-        let is_kept = self.time_connect.is_none();
-        if !(stale.may_be_stale && is_kept && self.outgoing.may_be_sent_twice()) {
-            return Err(stale.failure);
+        let may_help = match first.remedy {
+            Remedy::Nothing => false,
+            Remedy::NewConnection => self.time_connect.is_none(),
+            Remedy::Leniency => true,
+        };
+        if !(may_help && may_be_sent_twice(&self.outgoing.method, self.outgoing.body)) {
+            return Err(first.failure);
         }
         self.limits.heard_at(Instant::now());
         self.send(&pool.fresh, url).await.map_err(|stop| match stop {
@@ -179,9 +184,9 @@ impl Attempt<'_> {
     }
 
     /// Reads the body of the final response.
-    async fn finish(mut self, url: Url, mut response: reqwest::Response, at: Instant) -> Fetched {
+    async fn finish(&mut self, url: Url, response: &mut reqwest::Response, at: Instant) -> Fetched {
         let mut body = Collected::new(self.client.max_body);
-        let stopped = read_body(&mut response, &mut body, &mut self.limits).await;
+        let stopped = read_body(response, &mut body, &mut self.limits).await;
         let mut answer = Answer::head(response, at);
         answer.body = body.into_bytes();
         let failure = match stopped {
@@ -231,11 +236,11 @@ impl Attempt<'_> {
         }
     }
 
-    fn fail(self, url: Url, failure: Failure, answer: Answer) -> Fetched {
+    fn fail(&self, url: Url, failure: Failure, answer: Answer) -> Fetched {
         self.end(url, Some(failure), answer)
     }
 
-    fn end(self, final_url: Url, failure: Option<Failure>, answer: Answer) -> Fetched {
+    fn end(&self, final_url: Url, failure: Option<Failure>, answer: Answer) -> Fetched {
         Fetched {
             failure,
             status: self.status,
@@ -275,11 +280,6 @@ impl Outgoing<'_> {
             headers::strip_for_other_origin(self.headers.to_mut());
         }
     }
-
-    /// Whether the server does nothing twice if it gets this twice (RFC 9110 section 9.2.2).
-    fn may_be_sent_twice(&self) -> bool {
-        self.body.is_none() && (self.method == Method::GET || self.method == Method::HEAD)
-    }
 }
 
 /// What the last exchange brought.
@@ -296,8 +296,8 @@ impl Answer {
         Self { headers: HeaderMap::new(), remote_addr: None, at: None, body: Bytes::new(), truncated: None }
     }
 
-    /// A response head that came at this instant; what was not read of the response is dropped.
-    fn head(mut response: reqwest::Response, at: Instant) -> Self {
+    /// A response head that came at this instant; it is taken out of the response.
+    fn head(response: &mut reqwest::Response, at: Instant) -> Self {
         Self {
             remote_addr: response.remote_addr(),
             headers: std::mem::take(response.headers_mut()),
@@ -328,6 +328,11 @@ async fn read_body(
             return Ok(Pushed::Cut);
         }
     }
+}
+
+/// Whether the server does nothing twice if it gets a request twice (RFC 9110 section 9.2.2).
+pub(super) fn may_be_sent_twice(method: &Method, body: Option<&Bytes>) -> bool {
+    body.is_none() && (*method == Method::GET || *method == Method::HEAD)
 }
 
 /// Whether a head is larger than allowed. HTTP/2 counts 32 bytes more for each field (RFC 9113 section 10.5.1).

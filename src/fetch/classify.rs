@@ -22,8 +22,19 @@ const LISTED_NAMES: usize = 3;
 pub(super) struct Classified {
     /// The failure.
     pub(super) failure: Failure,
-    /// Whether a kept connection that the server had closed explains it.
-    pub(super) may_be_stale: bool,
+    /// What may help at once.
+    pub(super) remedy: Remedy,
+}
+
+/// What may help at once, before the failure becomes one of the URL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Remedy {
+    /// Nothing.
+    Nothing,
+    /// A new connection, if this was a kept one: that the server had closed it explains the failure.
+    NewConnection,
+    /// A client that is lenient with response heads.
+    Leniency,
 }
 
 /// Which way all requests leave.
@@ -38,20 +49,20 @@ pub(super) enum Route {
 /// Classifies what `send` or the reading of a body failed of.
 pub(super) fn classify(error: &reqwest::Error, route: Route) -> Classified {
     let causes = Causes::of(error);
-    let (failure, may_be_stale) = if let Some(message) = causes.exhaustion() {
-        (Failure::local_exhaustion(message), false)
+    let (failure, remedy) = if let Some(message) = causes.exhaustion() {
+        (Failure::local_exhaustion(message), Remedy::Nothing)
     } else if error.is_builder() {
-        (failure(FailureKind::InvalidUrl, format!("can not be sent: {}", causes.root)), false)
+        (failure(FailureKind::InvalidUrl, format!("can not be sent: {}", causes.root)), Remedy::Nothing)
     } else if let Some(tls) = causes.tls {
-        (failure(FailureKind::Tls, tls_message(tls)), false)
+        (failure(FailureKind::Tls, tls_message(tls)), Remedy::Nothing)
     } else if causes.is_tunnel {
-        (failure(FailureKind::Proxy, causes.root_text()), false)
+        (failure(FailureKind::Proxy, causes.root_text()), Remedy::Nothing)
     } else if error.is_dns() || error.is_connect() {
-        (connect_failure(error, &causes, route), false)
+        (connect_failure(error, &causes, route), Remedy::Nothing)
     } else {
         exchange_failure(&causes)
     };
-    Classified { failure, may_be_stale }
+    Classified { failure, remedy }
 }
 
 /// The facts of a chain of causes, read in one walk.
@@ -147,52 +158,61 @@ fn dns_message(causes: &Causes<'_>) -> String {
     format!("name look-up failed: {reason}")
 }
 
-/// What went wrong on a connection that stood, and whether a stale connection explains it.
-fn exchange_failure(causes: &Causes<'_>) -> (Failure, bool) {
+/// What went wrong on a connection that stood, and what may help.
+fn exchange_failure(causes: &Causes<'_>) -> (Failure, Remedy) {
     if let Some(io) = causes.io {
         return io_failure(io, causes);
     }
     let Some(hyper) = causes.hyper else {
-        return (failure(FailureKind::Internal, causes.root_text()), false);
+        return (failure(FailureKind::Internal, causes.root_text()), Remedy::Nothing);
     };
     let text = hyper.to_string();
     if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() {
         return (
             failure(FailureKind::Disconnected, "connection closed before the response was complete"),
-            true,
+            Remedy::NewConnection,
         );
     }
     if text == "message head is too large" {
-        return (failure(FailureKind::HeadersTooLarge, "the response head is too large"), false);
+        return (failure(FailureKind::HeadersTooLarge, "the response head is too large"), Remedy::Leniency);
     }
     if hyper.is_user() {
-        return (failure(FailureKind::Internal, causes.root_text()), false);
+        return (failure(FailureKind::Internal, causes.root_text()), Remedy::Nothing);
     }
     let root = causes.root_text();
     // RFC 9113 sections 6.8 and 8.7: the server goes away, and has not looked at the request.
     if root.ends_with("not a result of an error") || root.contains("refused stream before processing") {
-        return (failure(FailureKind::Disconnected, "the server closed the HTTP/2 connection"), true);
+        return (
+            failure(FailureKind::Disconnected, "the server closed the HTTP/2 connection"),
+            Remedy::NewConnection,
+        );
     }
     // Bytes that nobody asked for on an idle connection: often a 408 just before the server closes it.
-    let is_unasked = text == "received unexpected message from connection";
-    (failure(FailureKind::Protocol, format!("not HTTP: {root}")), is_unasked)
+    let remedy = match text.as_str() {
+        "received unexpected message from connection" => Remedy::NewConnection,
+        "invalid HTTP header parsed" => Remedy::Leniency,
+        _ => Remedy::Nothing,
+    };
+    (failure(FailureKind::Protocol, format!("not HTTP: {root}")), remedy)
 }
 
-fn io_failure(io: &io::Error, causes: &Causes<'_>) -> (Failure, bool) {
+fn io_failure(io: &io::Error, causes: &Causes<'_>) -> (Failure, Remedy) {
     match io.kind() {
         io::ErrorKind::ConnectionReset => {
-            (failure(FailureKind::Disconnected, "connection reset by the peer"), true)
+            (failure(FailureKind::Disconnected, "connection reset by the peer"), Remedy::NewConnection)
         }
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted | io::ErrorKind::NotConnected => {
-            (failure(FailureKind::Disconnected, "connection closed by the peer"), true)
+            (failure(FailureKind::Disconnected, "connection closed by the peer"), Remedy::NewConnection)
         }
-        io::ErrorKind::UnexpectedEof => {
-            (failure(FailureKind::Disconnected, "connection closed before the response was complete"), true)
-        }
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-            (failure(FailureKind::Protocol, format!("bad message body: {}", causes.root_text())), false)
-        }
-        _ => (failure(FailureKind::Disconnected, causes.root_text()), true),
+        io::ErrorKind::UnexpectedEof => (
+            failure(FailureKind::Disconnected, "connection closed before the response was complete"),
+            Remedy::NewConnection,
+        ),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => (
+            failure(FailureKind::Protocol, format!("bad message body: {}", causes.root_text())),
+            Remedy::Nothing,
+        ),
+        _ => (failure(FailureKind::Disconnected, causes.root_text()), Remedy::NewConnection),
     }
 }
 
@@ -266,16 +286,16 @@ mod tests {
 
     #[test]
     fn io_errors_of_an_exchange_say_who_ended_it() {
-        for (error, kind, may_be_stale) in [
-            (io::ErrorKind::ConnectionReset, FailureKind::Disconnected, true),
-            (io::ErrorKind::BrokenPipe, FailureKind::Disconnected, true),
-            (io::ErrorKind::UnexpectedEof, FailureKind::Disconnected, true),
-            (io::ErrorKind::TimedOut, FailureKind::Disconnected, true),
-            (io::ErrorKind::InvalidInput, FailureKind::Protocol, false),
+        for (error, kind, remedy) in [
+            (io::ErrorKind::ConnectionReset, FailureKind::Disconnected, Remedy::NewConnection),
+            (io::ErrorKind::BrokenPipe, FailureKind::Disconnected, Remedy::NewConnection),
+            (io::ErrorKind::UnexpectedEof, FailureKind::Disconnected, Remedy::NewConnection),
+            (io::ErrorKind::TimedOut, FailureKind::Disconnected, Remedy::NewConnection),
+            (io::ErrorKind::InvalidInput, FailureKind::Protocol, Remedy::Nothing),
         ] {
             let outer = io_causes(io::Error::from(error));
-            let (failure, stale) = exchange_failure(&Causes::of(&outer));
-            assert_eq!((failure.kind, stale), (kind, may_be_stale), "{error}");
+            let (failure, found) = exchange_failure(&Causes::of(&outer));
+            assert_eq!((failure.kind, found), (kind, remedy), "{error}");
         }
     }
 

@@ -24,8 +24,8 @@ use super::{FetchOptions, Fetched, Fetcher, ProxyChoice, ResolveRule, attempt, n
 /// crawl that comes back to a host at all does so within seconds.
 const IDLE_TIME: Duration = Duration::from_secs(15);
 
-/// Fields of a response head. The HTTP library's own limit of 100 is one that real servers pass.
-const MAX_HEADERS: usize = 1000;
+/// Fields of a response head in HTTP/1, where the HTTP library's own limit of 100 was too low.
+const MAX_FIELDS: usize = 1000;
 
 /// Bytes of a response head in HTTP/2; in HTTP/1 it is checked once the head is there.
 pub(super) const MAX_HEAD_BYTES: u32 = 256 * 1024;
@@ -109,12 +109,17 @@ pub struct HttpClient {
     pub(super) max_body: u64,
 }
 
-/// Two clients with the same settings.
+/// Two clients that ask the same servers in the same way.
+///
+/// What browsers forgive in a response head costs every response: tables for 1,000 fields are a quarter of a whole
+/// fetch, folded lines and lines without a colon a fiftieth. So a request goes out with a strict client, and where
+/// that fails of the head alone, again with a lenient one. A request that may be sent only once has the lenient
+/// one from the start.
 pub(super) struct Pool {
     /// Keeps connections and uses them again.
     pub(super) kept: reqwest::Client,
-    /// Makes a new connection for each request and never keeps one: where a kept connection was stale, the pool
-    /// could hand out the next stale one; this one can not.
+    /// Lenient; makes a new connection for each request and never keeps one: where a kept connection was stale, the
+    /// pool could hand out the next stale one, and this one can not.
     pub(super) fresh: reqwest::Client,
 }
 
@@ -127,6 +132,7 @@ impl HttpClient {
             tls: tls::client_config(options)?,
             proxy: proxy(&options.proxy)?,
             n_kept: usize::try_from(connections_per_host.get()).unwrap_or(usize::MAX),
+            may_be_sent_twice: attempt::may_be_sent_twice(&method, options.body.as_ref()),
         };
         let (rules, hands) = resolve::deal(&options.resolve);
         let plain = recipe.pool(&[])?;
@@ -186,14 +192,19 @@ struct Recipe<'a> {
     tls: rustls::ClientConfig,
     proxy: Option<reqwest::Proxy>,
     n_kept: usize,
+    may_be_sent_twice: bool,
 }
 
 impl Recipe<'_> {
     /// The two clients that go by these `--resolve` rules, of which no two may be for one name.
     fn pool(&self, rules: &[&ResolveRule]) -> Result<Pool, BuildError> {
-        let client =
-            |n_kept| self.builder(rules).pool_max_idle_per_host(n_kept).build().map_err(BuildError::Http);
-        Ok(Pool { kept: client(self.n_kept)?, fresh: client(0)? })
+        let mut kept = self.builder(rules).pool_max_idle_per_host(self.n_kept);
+        if !self.may_be_sent_twice {
+            kept = lenient(kept);
+        }
+        let fresh = lenient(self.builder(rules).pool_max_idle_per_host(0));
+        let build = |builder: reqwest::ClientBuilder| builder.build().map_err(BuildError::Http);
+        Ok(Pool { kept: build(kept)?, fresh: build(fresh)? })
     }
 
     fn builder(&self, rules: &[&ResolveRule]) -> reqwest::ClientBuilder {
@@ -206,10 +217,6 @@ impl Recipe<'_> {
             .connector_layer(ProbeLayer)
             .pool_idle_timeout(IDLE_TIME)
             .tcp_nodelay(true)
-            .http1_max_headers(MAX_HEADERS)
-            .http1_ignore_invalid_headers_in_responses(true)
-            .http1_allow_spaces_after_header_name_in_responses(true)
-            .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http2_max_header_list_size(MAX_HEAD_BYTES);
         if self.options.http1_only {
             builder = builder.http1_only();
@@ -228,6 +235,15 @@ impl Recipe<'_> {
         }
         builder
     }
+}
+
+/// Takes what browsers take.
+fn lenient(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder
+        .http1_max_headers(MAX_FIELDS)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
 }
 
 fn proxy(choice: &ProxyChoice) -> Result<Option<reqwest::Proxy>, BuildError> {

@@ -26,7 +26,7 @@ pub struct Fetched {
     pub final_url: Url,
     /// Hops followed; a hop that was refused is not one.
     pub redirects: u32,
-    /// Requests made: the first, one for each hop, and those sent again because a kept connection was stale.
+    /// Requests made: the first, one for each hop, and those sent again at once, as for a stale connection.
     pub requests: u32,
     /// The body as it came, at most `max_body` bytes of it; kept in part where the exchange broke off.
     pub body: Bytes,

@@ -5,7 +5,7 @@
 //! A [`Client`] is made once for a worker's life and answers [`Client::fetch`] any number of times at once.
 //! One call is one attempt: redirects are followed here, hop by hop, and one timer watches over all of them.
 //! Trying again after a failure is the caller's decision, with one exception: a kept connection that the
-//! server had closed is no failure of the URL, so that request is sent once more, on a new connection.
+//! server had closed is no failure of the URL, so that request is sent once more, on a new connection, if it may be.
 
 mod attempt;
 mod body;

@@ -15,6 +15,7 @@
 
 use std::cell::Cell;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -92,31 +93,41 @@ impl<S> Layer<S> for ProbeLayer {
     type Service = Probed<S>;
 
     fn layer(&self, connector: S) -> Probed<S> {
-        Probed { connector }
+        Probed { connector: Arc::new(connector) }
     }
 }
 
 /// A connector that marks the probe.
-#[derive(Clone, Debug)]
+///
+/// The HTTP library clones its connector half a dozen times for each request, connection or not, and a real one is
+/// a nest of boxes. Behind an `Arc` it is cloned only when a connection is made.
+#[derive(Debug)]
 pub(super) struct Probed<S> {
-    connector: S,
+    connector: Arc<S>,
+}
+
+impl<S> Clone for Probed<S> {
+    fn clone(&self) -> Self {
+        Self { connector: Arc::clone(&self.connector) }
+    }
 }
 
 impl<S, R> Service<R> for Probed<S>
 where
-    S: Service<R>,
+    S: Service<R> + Clone,
     S::Future: Unpin,
 {
     type Response = S::Response;
     type Error = S::Error;
     type Future = ProbedFuture<S::Future>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.connector.poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        // There is no other layer below this one, and the library's own connector is always ready.
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, destination: R) -> Self::Future {
-        ProbedFuture { connecting: self.connector.call(destination), since: Instant::now() }
+        ProbedFuture { connecting: S::clone(&self.connector).call(destination), since: Instant::now() }
     }
 }
 
