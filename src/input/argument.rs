@@ -22,7 +22,7 @@ pub enum Braces {
 #[derive(Debug, thiserror::Error)]
 pub enum ArgumentError {
     /// There is no such file, and it is no URL.
-    #[error("{argument:?} is neither a readable file nor a URL{hint}")]
+    #[error("neither a readable file nor a URL{hint}")]
     Neither {
         /// The argument as given.
         argument: String,
@@ -30,7 +30,7 @@ pub enum ArgumentError {
         hint: Hint,
     },
     /// It may be a file, but its directory can not be searched.
-    #[error("{argument:?} is no URL, and can not be looked up as a file")]
+    #[error("no URL, and can not be looked up as a file")]
     Lookup {
         /// The argument as given.
         argument: String,
@@ -39,7 +39,7 @@ pub enum ArgumentError {
         source: io::Error,
     },
     /// It is a URL with braces that can not be expanded.
-    #[error("{argument:?} can not be expanded; --no-templates takes braces as they are")]
+    #[error("a template that can not be expanded; --no-templates takes braces as they are")]
     BadTemplate {
         /// The argument as given.
         argument: String,

@@ -248,6 +248,9 @@ impl Supervisor {
         self.closing = true;
         self.unready_since = None;
         for (index, place) in self.slots.iter_mut().enumerate() {
+            if place.state == State::Dying {
+                continue;
+            }
             if place.has_process() {
                 place.state = State::Dying;
                 let slot = SlotId(u32::try_from(index).expect("slots are counted in 32 bits"));

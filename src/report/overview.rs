@@ -362,7 +362,6 @@ stopped early, no space left\\u{1b} on device: 0 rows in 0 us (0/s)
   cpu         12 ms
   memory      14 MiB
   not done    3 of 3 URLs
-  to go on    not possible with rows on standard output; use -o DIR
 ";
         assert_eq!(empty.text(Colour::Plain), expected);
     }
