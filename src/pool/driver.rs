@@ -94,7 +94,7 @@ pub(super) struct Driver<T: Task> {
     maps: HashMap<u32, MapOut<T>>,
     workers: Vec<WorkerStats>,
     closers: Vec<oneshot::Sender<Closed>>,
-    /// All that was asked for is to be finished before the workers leave.
+    /// No more tasks are taken.
     draining: bool,
     /// Slots in use; a resize may leave more behind.
     n_workers: usize,
@@ -153,7 +153,7 @@ impl<T: Task> Driver<T> {
             }
             self.supervisor.handle_tick(now);
         }
-        self.end();
+        self.end().await;
     }
 
     /// Starts all slots at once, and tells when the first worker is ready or the pool has failed.
@@ -295,7 +295,6 @@ impl<T: Task> Driver<T> {
     /// Does all that the cores want done now.
     fn act(&mut self, now: Instant) {
         if self.draining && self.dispatcher.n_unfinished() == (0, 0) {
-            self.draining = false;
             self.supervisor.close(now);
         }
         while let Some(slot) = self.dispatcher.wanted(&self.supervisor) {
@@ -370,36 +369,46 @@ impl<T: Task> Driver<T> {
         }
     }
 
-    fn end(&mut self) {
-        self.inputs.close();
-        while let Ok(input) = self.inputs.try_recv() {
-            match input {
-                Input::Command(Command::Submit { map, tasks }) => {
-                    for (index, _) in tasks {
-                        self.finish(Owner { map, index }, Err(TaskError::PoolClosed));
-                    }
-                }
-                Input::Heard(Heard { event: Event::Printed(line), slot, .. }) => {
-                    (self.on_event)(PoolEvent::Printed { slot: slot.0, line });
-                }
-                Input::Command(command) => self.handle(Input::Command(command), Instant::now()),
-                Input::Heard(_) => {}
-            }
-        }
+    /// Gives every task that is left its outcome, and stays to tell how it ended until somebody asks.
+    async fn end(&mut self) {
         for owner in self.dispatcher.drain() {
             self.finish(owner, Err(TaskError::PoolClosed));
         }
-        self.hand_out();
+        self.draining = true;
         let closed = match self.supervisor.failure() {
             Some(failure) => Err(failure.clone()),
             None => Ok(self.stats()),
         };
         if let (Some(started), Err(failure)) = (self.started.take(), &closed) {
+            // Whoever started the pool may have gone; then an abort is on its way.
             let _ = started.send(Err(failure.clone()));
+        }
+        self.hand_out();
+        // The holder of the pool says a last word at the latest when it drops it.
+        while self.closers.is_empty() {
+            let Some(input) = self.inputs.recv().await else { return };
+            self.handle_after_end(input);
+        }
+        self.inputs.close();
+        while let Ok(input) = self.inputs.try_recv() {
+            self.handle_after_end(input);
         }
         for closer in std::mem::take(&mut self.closers) {
             let _ = closer.send(closed.clone());
         }
+    }
+
+    /// No worker is left: what comes in late is answered, and nothing is begun.
+    fn handle_after_end(&mut self, input: Input<T>) {
+        match input {
+            Input::Heard(Heard { event: Event::Printed(line), slot, .. }) => {
+                (self.on_event)(PoolEvent::Printed { slot: slot.0, line });
+            }
+            Input::Heard(_) => {}
+            Input::Command(Command::Resize { .. }) => {}
+            Input::Command(command) => self.handle(Input::Command(command), Instant::now()),
+        }
+        self.hand_out();
     }
 
     fn make_room(&mut self, n_slots: usize) {

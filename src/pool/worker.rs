@@ -27,6 +27,13 @@ use crate::pool::lease::LeaseId;
 use crate::pool::link::{Inbox, InboxError, Incoming, Outbox, Replies, Sink, TaskFault};
 use crate::pool::task::{Task, WorkerContext};
 
+/// Turns of the loop that answers wait for others to go with them. A turn that finds nothing to do costs one system
+/// call; a batch costs three on this side and six on the other. Chosen by measurement among 0, 2, 4 and 8.
+const TURNS_TO_GATHER: u32 = 4;
+
+/// So many answers go without waiting.
+const ENOUGH_ANSWERS: usize = 64;
+
 /// How often at most a busy worker tells what it has used.
 const USAGE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -81,6 +88,7 @@ pub(super) async fn run<T: Task>(
         queue_filled: Notify::new(),
         replies: RefCell::new(replies),
         replies_filled: Notify::new(),
+        n_gathered: Cell::new(0),
         n_unanswered: Cell::new(0),
         n_idle: Cell::new(0),
         leaving: Cell::new(false),
@@ -109,6 +117,8 @@ struct Shared<T: Task> {
     queue_filled: Notify,
     replies: RefCell<Replies<T::Output>>,
     replies_filled: Notify,
+    /// Answers that wait to be sent.
+    n_gathered: Cell<usize>,
     n_unanswered: Cell<usize>,
     /// Loops that wait and have not been woken.
     n_idle: Cell<usize>,
@@ -150,6 +160,7 @@ impl<T: Task> Shared<T> {
             let mut replies = self.replies.borrow_mut();
             let first = replies.is_empty();
             replies.push(lease, result);
+            self.n_gathered.set(self.n_gathered.get() + 1);
             if first {
                 // The flusher runs after the loops that are ready now, so their answers go together.
                 self.replies_filled.notify_one();
@@ -166,6 +177,17 @@ impl<T: Task> Shared<T> {
         outcome.map_err(|panic| TaskFault::Panicked(panic_message(panic.as_ref())))
     }
 
+    /// Lets the loop go round a few times while few answers wait. No timer is involved, and a worker that has nothing
+    /// else to do is through at once.
+    async fn gather(&self) {
+        for _ in 0..TURNS_TO_GATHER {
+            if self.n_gathered.get() >= ENOUGH_ANSWERS.min(self.n_unanswered.get()) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn is_done(&self) -> bool {
         self.leaving.get() && self.n_unanswered.get() == 0 && self.replies.borrow().is_empty()
     }
@@ -177,11 +199,13 @@ async fn flush<T: Task>(shared: Rc<Shared<T>>, mut sink: Sink<T>) -> Finish {
     loop {
         shared.replies_filled.notified().await;
         loop {
+            shared.gather().await;
             let parcel = {
                 let mut replies = shared.replies.borrow_mut();
                 if replies.is_empty() {
                     break;
                 }
+                shared.n_gathered.set(0);
                 replies.take()
             };
             if sink.send(parcel).await.is_err() {

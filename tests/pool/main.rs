@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         trial(mode, "a_task_that_kills_its_workers_ends_alone", a_task_that_kills_its_workers_ends_alone),
         trial(mode, "a_task_that_must_not_repeat_is_not_repeated", a_task_that_must_not_repeat),
         trial(mode, "workers_that_never_start_end_the_pool", workers_that_never_start_end_the_pool),
+        trial(mode, "a_pool_that_failed_tells_why_when_it_is_closed", a_pool_that_failed_tells_why),
         trial(mode, "an_output_too_large_is_an_outcome", an_output_too_large_is_an_outcome),
         trial(mode, "what_a_task_prints_does_no_harm", what_a_task_prints_does_no_harm),
         trial(mode, "a_worker_does_not_know_that_it_is_one", a_worker_does_not_know_that_it_is_one),
@@ -341,6 +342,16 @@ fn workers_that_never_start_end_the_pool(mode: Mode) -> Result<(), Failed> {
             }
             other => panic!("{:?}", other.map(|_| ())),
         }
+    })
+}
+
+fn a_pool_that_failed_tells_why(mode: Mode) -> Result<(), Failed> {
+    on_runtime(|| async {
+        let builder = Pool::<Probe>::builder(Setup::Dies).workers(2).mode(mode);
+        let pool = builder.worker_start(WorkerStart::AsNeeded).start().await.unwrap();
+        assert_eq!(pool.submit(Probe::Double(1)).await.unwrap_err(), TaskError::PoolClosed);
+        assert_eq!(pool.submit(Probe::Double(1)).await.unwrap_err(), TaskError::PoolClosed);
+        assert!(matches!(pool.close().await, Err(PoolFailure::GivenUp { .. })));
     })
 }
 
