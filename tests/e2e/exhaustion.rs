@@ -1,0 +1,54 @@
+//! What runs out: descriptors, room on the disk.
+
+use tempfile::tempdir;
+
+use crate::support::{MODES, Rows, Summary, TestOrigin, crawl};
+
+#[test]
+fn few_descriptors_cost_speed_and_no_row() {
+    let origin = TestOrigin::start();
+    for mode in &MODES[..4] {
+        let urls = origin.url("/slow?ms=20&{1..400}");
+        let invocation = crawl().words("-c 500 --per-host 0").words(mode).arg(urls);
+        let finished = invocation.after_shell("ulimit -n 96").run().expect_code(0);
+        finished.rows().expect_each_once(400).expect_all("ok");
+        assert!(finished.stderr.contains("concurrency lowered from 500"), "{mode}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_run_with_whole_rows() {
+    for mode in MODES {
+        let scratch = tempdir().unwrap();
+        let output = scratch.path().join("run");
+        let invocation = crawl().words(mode).words("--fetcher null http://h/{1..100000} -o");
+        // Some 300 rows fit; the signal that comes with the error would kill what does not expect it.
+        let invocation = invocation.arg(&output).after_shell("trap '' XFSZ; ulimit -f 200");
+        let finished = invocation.run().expect_code(3);
+        assert!(finished.stderr.contains("rows.jsonl"), "{mode}: {}", finished.stderr);
+        Rows::of_directory(&output).expect_none_twice();
+        let summary = Summary::of_directory(&output);
+        assert_eq!(summary.get("finished"), false, "{mode}");
+    }
+}
+
+#[test]
+fn closed_streams_are_no_reason_to_fail() {
+    let origin = TestOrigin::start();
+    let scratch = tempdir().unwrap();
+    let output = scratch.path().join("run");
+    let urls = origin.url("/small/{1..20}");
+    let invocation = crawl().arg(&urls).after_shell("exec <&- 2>&-");
+    invocation.run().expect_code(0).rows().expect_each_once(20).expect_all("ok");
+    let invocation = crawl().words("--log trace -w 2 -o").arg(&output).arg(&urls);
+    invocation.after_shell("exec <&- >&- 2>&-").run().expect_code(0);
+    Rows::of_directory(&output).expect_each_once(20).expect_all("ok");
+}
+
+#[test]
+fn a_full_device_behind_standard_output_is_an_error_and_no_panic() {
+    let invocation = crawl().words("--fetcher null http://h/{1..1000}");
+    let finished = invocation.after_shell("exec >/dev/full").run();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    assert!(finished.stderr.contains("could not write rows"), "{}", finished.stderr);
+}

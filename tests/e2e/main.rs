@@ -1,0 +1,25 @@
+//! The two real binaries, end to end: real processes, real pipes, and the library's own origin on loopback.
+//!
+//! Does not know the inside of the library, but for the origin. What rows should say is computed by `support::model`
+//! from the list alone.
+//!
+//! Invariant: whatever a test starts is dead before the test ends, and a run that ends by itself leaves no process.
+
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
+
+mod demo;
+mod directory;
+mod exhaustion;
+mod input;
+mod limits;
+mod logging;
+mod master_deaths;
+mod modes;
+mod requests;
+mod settings;
+mod signals;
+mod streams;
+mod support;
+mod usage;
+mod worker_deaths;
+mod worker_filter;

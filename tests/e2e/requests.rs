@@ -1,0 +1,129 @@
+//! What the options of a request make of it on the wire.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::tempdir;
+
+use crate::support::{Seen, TestOrigin, Witness, crawl};
+
+/// The request that a crawl of one URL with these options makes.
+#[track_caller]
+fn request(options: &[&str]) -> Seen {
+    let witness = Witness::start();
+    let finished = crawl().args(options).arg(witness.url("/x?y=1")).run().expect_code(0);
+    finished.rows().expect_each_once(1).expect_all("ok");
+    witness.take_one()
+}
+
+#[track_caller]
+fn check(options: &[&str], field: &str, expected: &[&str]) {
+    assert_eq!(request(options).values(field), expected, "{options:?}");
+}
+
+#[test]
+fn a_plain_request_is_a_get_that_says_who_asks() {
+    let seen = request(&[]);
+    assert_eq!((seen.method.as_str(), seen.target.as_str()), ("GET", "/x?y=1"));
+    assert_eq!((seen.body.len(), seen.values("content-type").len()), (0, 0));
+    let agent = format!("myriapod/{}", env!("CARGO_PKG_VERSION"));
+    assert!(seen.values("user-agent")[0].starts_with(&agent), "{seen:?}");
+    assert_eq!(seen.values("host").len(), 1);
+}
+
+#[test]
+fn the_method_is_what_was_said() {
+    assert_eq!(request(&["-X", "DELETE"]).method, "DELETE");
+    assert_eq!(request(&["-X", "HEAD"]).method, "HEAD");
+    assert_eq!(request(&["--method", "PUT", "-d", "x"]).method, "PUT");
+}
+
+#[test]
+fn data_makes_a_post_of_a_form() {
+    let seen = request(&["-d", "a=1", "--data", "b=2"]);
+    assert_eq!((seen.method.as_str(), seen.body.as_slice()), ("POST", &b"a=1&b=2"[..]));
+    assert_eq!(seen.values("content-type"), ["application/x-www-form-urlencoded"]);
+    check(&["-d", "{}", "-H", "Content-Type: application/json"], "content-type", &["application/json"]);
+}
+
+#[test]
+fn data_and_headers_come_from_files_too() {
+    let scratch = tempdir().unwrap();
+    let (data, headers) = (scratch.path().join("data"), scratch.path().join("headers"));
+    fs::write(&data, "from a file").unwrap();
+    fs::write(&headers, "A: 1\nB: 2\n").unwrap();
+    let at = |path: &Path| format!("@{}", path.display());
+    let seen = request(&["-d", &at(&data), "-H", &at(&headers)]);
+    assert_eq!(seen.body, b"from a file");
+    assert_eq!((seen.values("a"), seen.values("b")), (vec!["1"], vec!["2"]));
+}
+
+#[test]
+fn headers_replace_remove_and_add() {
+    check(&["-H", "X-One: 1", "-H", "X-One: 2"], "x-one", &["1", "2"]);
+    check(&["-H", "User-Agent: other"], "user-agent", &["other"]);
+    check(&["-H", "User-Agent:"], "user-agent", &[]);
+    check(&["-H", "X-Empty;"], "x-empty", &[""]);
+    check(&["-H", "Host: other.example"], "host", &["other.example"]);
+    check(&["-A", "me/1.0"], "user-agent", &["me/1.0"]);
+    check(&["-A", ""], "user-agent", &[]);
+}
+
+#[test]
+fn users_and_cookies_are_sent() {
+    // base64 of "ann:secret".
+    check(&["-u", "ann:secret"], "authorization", &["Basic YW5uOnNlY3JldA=="]);
+    check(&["-b", "a=1; b=2"], "cookie", &["a=1; b=2"]);
+}
+
+#[test]
+fn credentials_stay_with_their_origin() {
+    let (origin, witness) = (TestOrigin::start(), Witness::start());
+    let elsewhere = origin.url(&format!("/redirect-to?url={}", witness.url("/x")));
+    let words = "-u ann:secret -b id=1 -H X-Kept:1 -H Authorization:mine";
+    crawl().words(words).arg(elsewhere).run().expect_code(0).rows().expect_all("ok");
+    let seen = witness.take_one();
+    assert_eq!(seen.values("x-kept"), ["1"]);
+    assert_eq!((seen.values("authorization").len(), seen.values("cookie").len()), (0, 0));
+}
+
+#[test]
+fn a_made_up_name_has_the_address_that_was_given() {
+    let origin = TestOrigin::start();
+    let port = origin.addresses()[0].port();
+    let rule = format!("made-up.example:{port}:127.0.0.1");
+    let url = format!("http://made-up.example:{port}/small/1");
+    let rows = crawl().args(["--resolve", &rule, &url]).run().expect_code(0).rows();
+    rows.expect_each_once(1).expect_all("ok");
+    assert_eq!(rows.get(0)["remote_ip"], "127.0.0.1");
+    assert_eq!(origin.stats().requests_to("/small/N"), Some(1));
+}
+
+#[test]
+fn a_proxy_is_asked_in_the_place_of_the_server() {
+    let origin = TestOrigin::start();
+    let proxy = origin.url("");
+    let url = "http://made-up.example/small/1";
+    let rows = crawl().args(["-x", &proxy, url]).run().expect_code(0).rows();
+    rows.expect_each_once(1).expect_all("ok");
+    assert_eq!(rows.get(0)["final_url"], url);
+    assert_eq!(rows.get(0)["remote_ip"], "127.0.0.1");
+    assert_eq!(origin.stats().requests_to("/small/N"), Some(1));
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_used_unless_there_shall_be_none() {
+    let origin = TestOrigin::start();
+    let proxied = crawl().env("http_proxy", origin.url("")).arg("http://made-up.example/small/1");
+    proxied.run().expect_code(0).rows().expect_all("ok");
+    let (proxy, direct) = (Witness::start(), origin.url("/small/2"));
+    let invocation = crawl().env("http_proxy", proxy.url("")).args(["--proxy", "", direct.as_str()]);
+    invocation.run().expect_code(0).rows().expect_all("ok");
+    assert_eq!(proxy.take(), []);
+}
+
+#[test]
+fn an_old_version_can_be_insisted_on() {
+    let rows = crawl().args(["--http1", &TestOrigin::start().url("/")]).run().expect_code(0).rows();
+    assert_eq!(rows.expect_all("ok").get(0)["http_version"], "1.1");
+}

@@ -1,0 +1,19 @@
+//! What the tests stand on: commands that can not outlive them, servers, and the model of the rows.
+
+mod command;
+mod list;
+mod model;
+mod origin;
+mod processes;
+mod rows;
+mod waiting;
+mod witness;
+
+pub(crate) use command::{Finished, Invocation, MODES, Running, crawl, myriapod, worker};
+pub(crate) use list::List;
+pub(crate) use model::{Model, Rules};
+pub(crate) use origin::TestOrigin;
+pub(crate) use processes::{cpu_ticks, peak_memory};
+pub(crate) use rows::{Rows, Summary, keys};
+pub(crate) use waiting::{eventually, let_pass};
+pub(crate) use witness::{Seen, Witness};
