@@ -108,11 +108,11 @@ fn a_name_without_an_address_is_a_row() {
     check("", "http://nowhere.invalid/", ("dns", None));
 }
 
-/// The most requests at once that 60 slow pages of one host make.
+/// The most requests at once that 24 slow pages of one host make.
 fn peak(options: &str) -> u64 {
     let origin = TestOrigin::start();
-    let urls = origin.url("/slow?ms=40&{1..60}");
-    crawl().words(options).arg(urls).run().expect_code(0).rows().expect_each_once(60).expect_all("ok");
+    let urls = origin.url("/slow?ms=40&{1..24}");
+    crawl().words(options).arg(urls).run().expect_code(0).rows().expect_each_once(24).expect_all("ok");
     origin.stats().peak_in_flight()
 }
 
