@@ -88,13 +88,17 @@ impl Engine {
     /// Up to `limit` tasks that are finished, and at least one; none at the end. Cancelling loses nothing.
     pub(super) async fn next_batch(&mut self, limit: usize) -> Vec<Finished> {
         match self {
-            Self::Multi(multi) => multi.next_batch(limit).await.into_iter().map(Finished::Row).collect(),
+            Self::Multi(multi) => {
+                let batch = multi.next_batch(limit).await;
+                batch.into_iter().map(|reply| reply.map_or(Finished::NotDone, Finished::Row)).collect()
+            }
             Self::Pool { results, .. } => {
                 let batch = results.next_batch(limit).await;
                 batch
                     .into_iter()
                     .map(|(done, task)| match done.result {
-                        Ok(reply) => Finished::Row(reply),
+                        Ok(Some(reply)) => Finished::Row(reply),
+                        Ok(None) => Finished::NotDone,
                         Err(error) => without_reply(task, error),
                     })
                     .collect()
@@ -106,7 +110,10 @@ impl Engine {
     pub(super) fn stop(&mut self) {
         match self {
             Self::Multi(multi) => multi.stop(),
-            Self::Pool { results, .. } => results.stop(),
+            Self::Pool { pool, results } => {
+                results.stop();
+                pool.leave();
+            }
         }
     }
 

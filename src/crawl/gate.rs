@@ -18,7 +18,13 @@ pub(super) struct Gate {
     per_host: usize,
     slots: Arc<Semaphore>,
     // Shared by the threads of the work-stealing mode; no await is crossed while it is locked.
-    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    hosts: Mutex<Hosts>,
+}
+
+#[derive(Debug, Default)]
+struct Hosts {
+    places: HashMap<String, Arc<Semaphore>>,
+    closed: bool,
 }
 
 /// The right to make requests for one URL; gives its places back when dropped.
@@ -36,31 +42,42 @@ impl Gate {
         Self {
             per_host: per_host.get().try_into().unwrap_or(Semaphore::MAX_PERMITS),
             slots: Arc::new(Semaphore::new(n_slots.get().try_into().unwrap_or(Semaphore::MAX_PERMITS))),
-            hosts: Mutex::new(HashMap::new()),
+            hosts: Mutex::new(Hosts::default()),
         }
     }
 
-    /// Waits until the host of `url` may be asked and a slot is free.
-    pub(super) async fn pass(&self, url: &Url) -> Pass<'_> {
+    /// Waits until the host of `url` may be asked and a slot is free; `None` once the gate is closed.
+    pub(super) async fn pass(&self, url: &Url) -> Option<Pass<'_>> {
         let host = host_of(url);
-        let places = {
-            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-            match hosts.get(&host) {
-                Some(places) => places.clone(),
-                None => {
-                    hosts.insert(host.clone(), Arc::new(Semaphore::new(self.per_host)));
-                    hosts[&host].clone()
-                }
-            }
-        };
-        let place = places.acquire_owned().await.expect("the places of a host are never closed");
-        let slot = self.slots.clone().acquire_owned().await.expect("the slots are never closed");
-        Pass { gate: self, host, place: Some(place), _slot: slot }
+        let place = self.places_of(&host)?.acquire_owned().await.ok()?;
+        let slot = self.slots.clone().acquire_owned().await.ok()?;
+        Some(Pass { gate: self, host, place: Some(place), _slot: slot })
+    }
+
+    /// Lets nobody through any more; whoever waits is turned away.
+    pub(super) fn close(&self) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.closed = true;
+        hosts.places.values().for_each(|places| places.close());
+        self.slots.close();
+    }
+
+    fn places_of(&self, host: &str) -> Option<Arc<Semaphore>> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.closed {
+            return None;
+        }
+        if let Some(places) = hosts.places.get(host) {
+            return Some(places.clone());
+        }
+        let places = Arc::new(Semaphore::new(self.per_host));
+        hosts.places.insert(host.to_owned(), places.clone());
+        Some(places)
     }
 
     #[cfg(test)]
     fn n_hosts(&self) -> usize {
-        self.hosts.lock().unwrap().len()
+        self.hosts.lock().unwrap().places.len()
     }
 }
 
@@ -69,8 +86,8 @@ impl Drop for Pass<'_> {
         let mut hosts = self.gate.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         self.place = None;
         // Whoever waits for the host, or is about to, holds its places too: one holder is the table alone.
-        if hosts.get(&self.host).is_some_and(|places| Arc::strong_count(places) == 1) {
-            hosts.remove(&self.host);
+        if hosts.places.get(&self.host).is_some_and(|places| Arc::strong_count(places) == 1) {
+            hosts.places.remove(&self.host);
         }
     }
 }
@@ -100,8 +117,8 @@ mod tests {
         let url = Url::parse("http://user@h:81/x").unwrap();
         let same = Url::parse("http://h:81/y").unwrap();
         let other = Url::parse("http://h/").unwrap();
-        let first = gate.pass(&url).now_or_never().unwrap();
-        let _second = gate.pass(&same).now_or_never().unwrap();
+        let first = gate.pass(&url).now_or_never().flatten().unwrap();
+        let _second = gate.pass(&same).now_or_never().flatten().unwrap();
         assert!(gate.pass(&url).now_or_never().is_none());
         assert!(gate.pass(&other).now_or_never().is_some());
         drop(first);
@@ -113,17 +130,31 @@ mod tests {
         let gate = Gate::new(number(1), number(2));
         let busy = Url::parse("http://busy/").unwrap();
         let free = Url::parse("http://free/").unwrap();
-        let _held = gate.pass(&busy).now_or_never().unwrap();
+        let _held = gate.pass(&busy).now_or_never().flatten().unwrap();
         let mut waiting: Vec<_> = (0..5).map(|_| Box::pin(gate.pass(&busy))).collect();
         assert!(waiting.iter_mut().all(|pass| pass.now_or_never().is_none()));
         assert!(gate.pass(&free).now_or_never().is_some());
     }
 
     #[test]
+    fn a_closed_gate_turns_everybody_away_and_takes_nothing_back() {
+        let gate = Gate::new(number(1), number(2));
+        let busy = Url::parse("http://busy/").unwrap();
+        let _held = gate.pass(&busy).now_or_never().flatten().unwrap();
+        let mut waiting = Box::pin(gate.pass(&busy));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        gate.close();
+        assert!(matches!(waiting.now_or_never(), Some(None)));
+        assert!(matches!(gate.pass(&Url::parse("http://free/").unwrap()).now_or_never(), Some(None)));
+    }
+
+    #[test]
     fn a_host_that_nobody_asks_is_forgotten() {
         let gate = Gate::new(number(1), number(2));
         for name in ["a", "b", "c"] {
-            drop(gate.pass(&Url::parse(&format!("http://{name}/")).unwrap()).now_or_never().unwrap());
+            drop(
+                gate.pass(&Url::parse(&format!("http://{name}/")).unwrap()).now_or_never().flatten().unwrap(),
+            );
         }
         assert_eq!(gate.n_hosts(), 0);
     }

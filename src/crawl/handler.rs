@@ -5,6 +5,7 @@
 //! Invariant: whatever happens short of the end of the process, a row comes back.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -29,7 +30,7 @@ const DESCRIPTOR_WAIT: Duration = Duration::from_millis(50);
 /// Makes rows for the life of a worker.
 pub(super) struct Handler {
     client: Client,
-    gate: Option<Gate>,
+    gate: Option<Arc<Gate>>,
     fetch_ended: Notify,
 }
 
@@ -38,52 +39,65 @@ impl Handler {
     pub(super) fn new(setup: &Setup) -> Result<Self, BuildError> {
         Ok(Self {
             client: Client::build(&setup.fetch, setup.concurrency)?,
-            gate: setup.per_host.map(|per_host| Gate::new(per_host, setup.concurrency)),
+            gate: setup.per_host.map(|per_host| Arc::new(Gate::new(per_host, setup.concurrency))),
             fetch_ended: Notify::new(),
         })
     }
 
-    /// The row of one line.
-    pub(super) async fn handle(&self, task: FetchTask, slot: SlotId) -> Reply {
+    /// Where URLs wait for their hosts, if they have to. Once it is closed, no URL is asked that is not asked already.
+    pub(super) fn gate(&self) -> Option<Arc<Gate>> {
+        self.gate.clone()
+    }
+
+    /// The row of one line; none for a URL whose turn did not come.
+    pub(super) async fn handle(&self, task: FetchTask, slot: SlotId) -> Option<Reply> {
         match AssertUnwindSafe(self.row(&task, slot)).catch_unwind().await {
-            Ok((row, requests)) => reply(&row, requests),
+            Ok(Some((row, requests))) => Some(reply(&row, requests)),
+            Ok(None) => None,
             Err(_) => {
                 let message = "a fault in the crawler; standard error says more".to_owned();
                 let error = RowError { kind: FailureKind::Internal, message };
-                reply(&unasked(task.seq(), task.url, slot, error), 0)
+                Some(reply(&unasked(task.seq(), task.url, slot, error), 0))
             }
         }
     }
 
-    async fn row(&self, task: &FetchTask, slot: SlotId) -> (Row, u32) {
+    async fn row(&self, task: &FetchTask, slot: SlotId) -> Option<(Row, u32)> {
         let (seq, url) = (task.seq(), task.url.clone());
         if let Some(message) = &task.rejected {
             let error = RowError { kind: FailureKind::InvalidUrl, message: message.clone() };
-            return (unasked(seq, url, slot, error), 0);
+            return Some((unasked(seq, url, slot, error), 0));
         }
-        match self.fetch(&url).await {
+        let row = match self.fetch(&url).await? {
             Ok(fetched) => {
                 let requests = fetched.requests;
                 (row_of(seq, url, slot, fetched), requests)
             }
             Err(failure) => (unasked(seq, url, slot, failure.into()), 0),
-        }
+        };
+        Some(row)
     }
 
-    async fn fetch(&self, url: &str) -> Result<Fetched, Failure> {
-        let target = parse_target(url)?;
+    async fn fetch(&self, url: &str) -> Option<Result<Fetched, Failure>> {
+        let target = match parse_target(url) {
+            Ok(target) => target,
+            Err(failure) => return Some(Err(failure)),
+        };
         let _pass = match &self.gate {
-            Some(gate) => Some(gate.pass(&target).await),
+            Some(gate) => Some(gate.pass(&target).await?),
             None => None,
         };
         let mut fetched = self.client.fetch(target).await;
         while fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion) {
             // No descriptor was left, which says nothing of the URL: it waits until one may be free.
             let _ = tokio::time::timeout(DESCRIPTOR_WAIT, self.fetch_ended.notified()).await;
-            fetched = self.client.fetch(parse_target(url)?).await;
+            fetched = match parse_target(url) {
+                Ok(target) => self.client.fetch(target).await,
+                Err(failure) => return Some(Err(failure)),
+            };
         }
         self.fetch_ended.notify_one();
-        Ok(fetched)
+        Some(Ok(fetched))
     }
 }
 

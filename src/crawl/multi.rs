@@ -22,8 +22,9 @@ pub(super) struct MultiEngine {
     tasks: Sender<FetchTask>,
     /// To take tasks back when the crawl stops.
     waiting: Receiver<FetchTask>,
-    replies: mpsc::UnboundedReceiver<Reply>,
+    replies: mpsc::UnboundedReceiver<Option<Reply>>,
     n_out: usize,
+    handler: Arc<Handler>,
 }
 
 impl MultiEngine {
@@ -41,11 +42,12 @@ impl MultiEngine {
         for _ in 0..n_loops.get() {
             tokio::spawn(work(handler.clone(), waiting.clone(), replies_tx.clone()));
         }
-        Self { feed: Some(feed), held_back: None, tasks, waiting, replies, n_out: 0 }
+        Self { feed: Some(feed), held_back: None, tasks, waiting, replies, n_out: 0, handler }
     }
 
-    /// Up to `limit` replies that are there, and at least one; none at the end. Cancelling loses nothing.
-    pub(super) async fn next_batch(&mut self, limit: usize) -> Vec<Reply> {
+    /// Up to `limit` replies that are there, and at least one; none at the end. An empty one is that of a URL whose turn
+    /// did not come. Cancelling loses nothing.
+    pub(super) async fn next_batch(&mut self, limit: usize) -> Vec<Option<Reply>> {
         let mut batch = Vec::new();
         loop {
             self.hand_out_held_back();
@@ -72,6 +74,9 @@ impl MultiEngine {
     pub(super) fn stop(&mut self) {
         self.feed = None;
         self.held_back = None;
+        if let Some(gate) = self.handler.gate() {
+            gate.close();
+        }
         while self.waiting.try_recv().is_ok() {
             self.n_out -= 1;
         }
@@ -96,7 +101,11 @@ async fn next_task(feed: &mut Option<LocalBoxStream<'static, FetchTask>>) -> Opt
     feed.as_mut()?.next().await
 }
 
-async fn work(handler: Arc<Handler>, tasks: Receiver<FetchTask>, replies: mpsc::UnboundedSender<Reply>) {
+async fn work(
+    handler: Arc<Handler>,
+    tasks: Receiver<FetchTask>,
+    replies: mpsc::UnboundedSender<Option<Reply>>,
+) {
     while let Ok(task) = tasks.recv().await {
         let reply = handler.handle(task, SlotId(0)).await;
         if replies.send(reply).is_err() {

@@ -25,7 +25,7 @@ use crate::crawl::feed::{FeedState, feed};
 use crate::crawl::logging;
 use crate::crawl::outcome::{RunEnd, run_end_of};
 use crate::crawl::shown::Shown;
-use crate::crawl::signals::{Signal, Signals};
+use crate::crawl::signals::{self, Signal, Signals};
 use crate::crawl::sink::Sink;
 use crate::crawl::{Mode, OutputPlan, ProgressStyle, RunPlan};
 use crate::input::{Reader, read_on_thread};
@@ -44,6 +44,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 pub fn run(plan: RunPlan) -> RunEnd {
     let started = Instant::now();
     logging::start_in_master(&plan.log);
+    signals::block_file_size_limit();
     let end = match Prepared::prepare(&plan) {
         Ok(prepared) => run_prepared(&plan, prepared, started),
         Err(end) => end,
@@ -227,10 +228,9 @@ impl Crawl {
         self.stop = Some(Stop::Signal(signal));
         if first && signal != Signal::Quit {
             let name = signal.as_str();
+            let seconds = DRAIN_TIME.as_secs();
             self.shown.say(&format!(
-                "{name}: waiting up to {} s for {} fetches to end; once more to leave at once",
-                DRAIN_TIME.as_secs(),
-                engine.n_out()
+                "{name}: waiting up to {seconds} s for what is being fetched; once more to leave at once"
             ));
             engine.stop();
             return false;

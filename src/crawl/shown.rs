@@ -55,11 +55,11 @@ impl Shown {
             PoolEvent::Distrusted { slot, reason } => {
                 tracing::error!("worker {slot} sent what is no message ({reason}) and is killed");
             }
-            PoolEvent::Gone { slot, cause: cause @ crate::pool::ExitCause::Exited { code: 0 }, .. } => {
+            PoolEvent::Left { slot, cause, .. } => {
                 self.n_workers = self.n_workers.saturating_sub(1);
                 tracing::info!("worker {slot} left: {cause}");
             }
-            PoolEvent::Gone { slot, cause, .. } => {
+            PoolEvent::Died { slot, cause, .. } => {
                 self.n_workers = self.n_workers.saturating_sub(1);
                 tracing::warn!("worker {slot} died: {cause}; what it held is given out again");
             }

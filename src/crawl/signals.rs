@@ -4,6 +4,7 @@
 
 use std::io;
 
+use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 /// A signal that a crawl acts on.
@@ -72,6 +73,15 @@ impl Signals {
             _ = self.report.recv() => Signal::Report,
         }
     }
+}
+
+/// Keeps a file-size limit (`ulimit -f`) from killing this thread, and those that it starts: the write that meets the
+/// limit then fails with an error, and the run ends as it does with a full disk.
+pub(super) fn block_file_size_limit() {
+    let mut file_size = SigSet::empty();
+    file_size.add(nix::sys::signal::Signal::SIGXFSZ);
+    // It can fail for want of valid arguments only.
+    let _ = file_size.thread_block();
 }
 
 /// Whether this process was started with a signal ignored: bit N-1 of `SigIgn` (proc_pid_status(5)).

@@ -14,14 +14,23 @@ use crate::text::with_causes;
 impl Task for FetchTask {
     type Setup = Setup;
     type State = Handler;
-    type Output = Reply;
+    /// Nothing for a URL whose turn had not come when the worker was told to leave.
+    type Output = Option<Reply>;
 
-    async fn start(setup: Setup, _worker: &WorkerContext) -> Result<Handler, String> {
+    async fn start(setup: Setup, worker: &WorkerContext) -> Result<Handler, String> {
         logging::start_in_worker(&setup.log());
-        Handler::new(&setup).map_err(|error| with_causes(&error))
+        let handler = Handler::new(&setup).map_err(|error| with_causes(&error))?;
+        if let Some(gate) = handler.gate() {
+            let leaving = worker.leaving();
+            tokio::task::spawn_local(async move {
+                leaving.await;
+                gate.close();
+            });
+        }
+        Ok(handler)
     }
 
-    async fn run(self, state: Rc<Handler>, worker: &WorkerContext) -> Reply {
+    async fn run(self, state: Rc<Handler>, worker: &WorkerContext) -> Option<Reply> {
         state.handle(self, SlotId(worker.slot())).await
     }
 

@@ -207,8 +207,7 @@ impl<T: Task> Connector<T> {
         own_thread: bool,
     ) -> (LoopWorker<T>, mpsc::UnboundedSender<Incoming<T>>) {
         let (tasks, tasks_rx) = mpsc::unbounded_channel();
-        let context =
-            WorkerContext { slot: slot.0, incarnation: incarnation.0, concurrency: self.concurrency };
+        let context = WorkerContext::new(slot.0, incarnation.0, self.concurrency);
         let sink = ChannelSink { slot, incarnation, driver: self.driver.clone(), own_thread };
         let (setup, task_timeout) = (self.setup.clone(), self.task_timeout);
         (LoopWorker { context, setup, task_timeout, tasks: tasks_rx, sink }, tasks)

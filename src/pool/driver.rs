@@ -20,7 +20,7 @@ use crate::pool::error::{ExitCause, PoolFailure, TaskError};
 use crate::pool::lease::Owner;
 use crate::pool::link::{Answer, Event, Heard};
 use crate::pool::stats::{PoolEvent, PoolStats, WorkerStats};
-use crate::pool::supervisor::{Action, Supervisor};
+use crate::pool::supervisor::{Action, Departure, Supervisor};
 use crate::pool::task::{Done, Task};
 
 /// How many things are heard before the cores are asked again.
@@ -52,6 +52,8 @@ pub(super) enum Command<T: Task> {
     Cancel {
         map: u32,
     },
+    /// What waits is not started, and the workers leave when they have finished what they hold.
+    Leave,
     Stats(oneshot::Sender<PoolStats>),
     Resize {
         n_workers: usize,
@@ -181,6 +183,7 @@ impl<T: Task> Driver<T> {
                 self.dispatcher.cancel(map);
                 self.maps.remove(&map);
             }
+            Input::Command(Command::Leave) => self.on_leave(now),
             Input::Command(Command::Stats(reply)) => {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.stats());
@@ -206,6 +209,17 @@ impl<T: Task> Driver<T> {
                 self.dispatcher.submit(owner, task, &self.supervisor);
             }
         }
+    }
+
+    fn on_leave(&mut self, now: Instant) {
+        self.draining = true;
+        let maps: Vec<u32> = self.maps.keys().copied().collect();
+        for map in maps {
+            for owner in self.dispatcher.cancel(map) {
+                self.finish(owner, Err(TaskError::Cancelled));
+            }
+        }
+        self.supervisor.close(now);
     }
 
     fn on_resize(&mut self, n_workers: usize, done: oneshot::Sender<()>, now: Instant) {
@@ -278,7 +292,8 @@ impl<T: Task> Driver<T> {
         let worker = &mut self.workers[slot.index()];
         worker.cpu_before += cpu.unwrap_or(worker.cpu_now);
         worker.cpu_now = Duration::ZERO;
-        if !self.supervisor.handle_gone(slot, incarnation, cause.clone(), now) {
+        let departure = self.supervisor.handle_gone(slot, incarnation, cause.clone(), now);
+        if departure == Departure::Stale {
             return;
         }
         let returned = self.dispatcher.handle_gone(slot, &cause);
@@ -289,7 +304,10 @@ impl<T: Task> Driver<T> {
             self.dispatcher.replace_placed(slot, &self.supervisor);
         }
         let (slot, incarnation) = (slot.0, incarnation.0);
-        (self.on_event)(PoolEvent::Gone { slot, incarnation, cause });
+        (self.on_event)(match departure {
+            Departure::Died => PoolEvent::Died { slot, incarnation, cause },
+            Departure::Told | Departure::Stale => PoolEvent::Left { slot, incarnation, cause },
+        });
     }
 
     /// Does all that the cores want done now.

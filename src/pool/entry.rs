@@ -153,8 +153,7 @@ async fn converse<T: Task>(reads: OwnedFd, writes: OwnedFd) -> i32 {
         return exit::PIPE_BROKEN;
     }
     worker::pin(hello.cpu);
-    let context =
-        WorkerContext { slot: hello.slot, incarnation: hello.incarnation, concurrency: hello.concurrency };
+    let context = WorkerContext::new(hello.slot, hello.incarnation, hello.concurrency);
     let inbox = Inbox::Pipe(PipeInbox::new(reader));
     let outbox = Outbox::pipe(writes);
     match worker::run::<T>(context, hello.setup, hello.task_timeout, inbox, outbox).await {

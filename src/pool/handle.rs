@@ -89,6 +89,13 @@ impl<T: Task> Pool<T> {
         }
     }
 
+    /// Starts nothing more: what waits ends as cancelled, and the workers leave when they have finished what they hold,
+    /// or are killed when that takes them longer than ten seconds.
+    pub fn leave(&self) {
+        // A pool that has ended has nobody left.
+        let _ = self.driver.send(Input::Command(Command::Leave));
+    }
+
     /// Finishes what was handed over, lets the workers leave, and gives the last figures.
     ///
     /// # Errors

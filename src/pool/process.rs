@@ -86,7 +86,7 @@ pub(super) fn start(task: &str, name: &str, output: WorkerOutput) -> io::Result<
 /// A signal to the terminal's group is for the master to act on; a worker hears of it over its pipe.
 fn attributes() -> nix::Result<PosixSpawnAttr> {
     let mut blocked = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1] {
+    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGXFSZ] {
         blocked.add(signal);
     }
     let mut attributes = PosixSpawnAttr::init()?;

@@ -86,8 +86,17 @@ pub enum PoolEvent {
         /// What was wrong with it.
         reason: String,
     },
-    /// It is gone; if it was not told to leave, it is replaced and its tasks are given out again.
-    Gone {
+    /// It is gone, as it was told.
+    Left {
+        /// Its slot.
+        slot: u32,
+        /// Its number in the slot.
+        incarnation: u32,
+        /// How it ended.
+        cause: ExitCause,
+    },
+    /// It is gone, and was not told to: it is replaced, and its tasks are given out again.
+    Died {
         /// Its slot.
         slot: u32,
         /// Its number in the slot.

@@ -52,6 +52,17 @@ pub(super) enum Action {
     Kill(SlotId),
 }
 
+/// What it means that a process is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Departure {
+    /// It was not the slot's current one: nothing.
+    Stale,
+    /// It was told to leave, or was killed with the pool.
+    Told,
+    /// It died on its own; the slot is started again or given up.
+    Died,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum State {
     /// Not needed so far.
@@ -169,23 +180,23 @@ impl Supervisor {
         }
     }
 
-    /// The process is gone and reaped, or could not be started. Says whether it was the slot's current one.
+    /// The process is gone and reaped, or could not be started.
     pub(super) fn handle_gone(
         &mut self,
         slot: SlotId,
         incarnation: Incarnation,
         cause: ExitCause,
         now: Instant,
-    ) -> bool {
+    ) -> Departure {
         let rules = self.rules;
         let closing = self.closing;
-        let Some(place) = self.current(slot, incarnation) else { return false };
+        let Some(place) = self.current(slot, incarnation) else { return Departure::Stale };
         if !place.has_process() {
-            return false;
+            return Departure::Stale;
         }
         if closing || matches!(place.state, State::Draining { .. }) {
             place.state = State::Left;
-            return true;
+            return Departure::Told;
         }
         place.n_crashes += 1;
         let useful = place.state == State::Serving { useful: true };
@@ -207,7 +218,7 @@ impl Supervisor {
             self.give_up();
         }
         self.handle_tick(now);
-        true
+        Departure::Died
     }
 
     /// Time has passed.
@@ -400,7 +411,10 @@ mod tests {
         }
 
         fn die(&mut self, incarnation: u32) {
-            assert!(self.supervisor.handle_gone(SLOT, Incarnation(incarnation), KILLED, self.now));
+            assert_ne!(
+                self.supervisor.handle_gone(SLOT, Incarnation(incarnation), KILLED, self.now),
+                Departure::Stale
+            );
         }
 
         fn jump_to_deadline(&mut self) {
@@ -491,7 +505,7 @@ mod tests {
         bench.actions();
         bench.supervisor.handle_ready(SLOT, Incarnation(0));
         bench.supervisor.handle_refused(SLOT, Incarnation(0), String::new());
-        assert!(!bench.supervisor.handle_gone(SLOT, Incarnation(0), KILLED, bench.now));
+        assert_eq!(bench.supervisor.handle_gone(SLOT, Incarnation(0), KILLED, bench.now), Departure::Stale);
         assert_eq!((bench.supervisor.serving(SLOT), bench.supervisor.failure()), (None, None));
     }
 
@@ -508,7 +522,10 @@ mod tests {
         bench.jump_to_deadline();
         assert_eq!(bench.actions(), [Action::Kill(SlotId(1))]);
         assert!(!bench.supervisor.is_over());
-        assert!(bench.supervisor.handle_gone(SlotId(1), Incarnation(0), KILLED, bench.now));
+        assert_eq!(
+            bench.supervisor.handle_gone(SlotId(1), Incarnation(0), KILLED, bench.now),
+            Departure::Told
+        );
         assert!(bench.supervisor.is_over());
         bench.supervisor.want(SlotId(2), bench.now);
         assert_eq!(bench.actions(), []);

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use crate::pool::error::TaskError;
 
@@ -63,12 +64,21 @@ pub trait Task: Serialize + DeserializeOwned + Send + 'static {
 /// What a task may know of the worker it runs in.
 #[derive(Clone, Debug)]
 pub struct WorkerContext {
-    pub(super) slot: u32,
-    pub(super) incarnation: u32,
-    pub(super) concurrency: u32,
+    slot: u32,
+    incarnation: u32,
+    concurrency: u32,
+    leaving: watch::Sender<bool>,
 }
 
 impl WorkerContext {
+    pub(super) fn new(slot: u32, incarnation: u32, concurrency: u32) -> Self {
+        Self { slot, incarnation, concurrency, leaving: watch::Sender::new(false) }
+    }
+
+    pub(super) fn tell_leaving(&self) {
+        self.leaving.send_replace(true);
+    }
+
     /// The worker's place in the pool, from zero; the same for the one that replaces it.
     pub fn slot(&self) -> u32 {
         self.slot
@@ -82,6 +92,16 @@ impl WorkerContext {
     /// How many tasks run at once in this worker.
     pub fn concurrency(&self) -> u32 {
         self.concurrency
+    }
+
+    /// Completes when the worker is told to leave: the tasks that it holds are its last, and those that have not begun
+    /// in earnest may give up.
+    pub fn leaving(&self) -> impl Future<Output = ()> + use<> {
+        let mut told = self.leaving.subscribe();
+        async move {
+            // A context that is gone has no worker any more.
+            let _ = told.wait_for(|leaving| *leaving).await;
+        }
     }
 }
 

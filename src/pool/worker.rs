@@ -135,7 +135,7 @@ impl<T: Task> Shared<T> {
         for _ in 0..n_woken {
             self.queue_filled.notify_last();
         }
-        let limit = usize::try_from(self.context.concurrency).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.context.concurrency()).unwrap_or(usize::MAX);
         let n_new = (n_tasks - n_woken).min(limit.saturating_sub(loops.len()));
         for _ in 0..n_new {
             loops.spawn_local(self.clone().work());
@@ -144,6 +144,7 @@ impl<T: Task> Shared<T> {
 
     fn leave(&self) {
         self.leaving.set(true);
+        self.context.tell_leaving();
         self.replies_filled.notify_one();
     }
 

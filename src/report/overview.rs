@@ -126,10 +126,11 @@ impl Text {
         self.line("cpu", &cpu_text(summary));
         let master = bytes(summary.master.peak_rss_bytes);
         match summary.largest_worker() {
-            Some(largest) => {
+            Some(largest) if largest > 0 => {
                 self.line("memory", &format!("master {master}, largest worker {}", bytes(largest)))
             }
-            None => self.line("memory", &master),
+            // None but zero is told of workers that were killed before they could tell.
+            Some(_) | None => self.line("memory", &master),
         }
         if let Some(restarts) = restarts_text(summary) {
             let restarts = self.tint(&restarts, Tone::Warning);

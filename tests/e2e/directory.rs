@@ -49,6 +49,18 @@ fn a_run_describes_itself() {
 }
 
 #[test]
+fn the_memory_of_whoever_started_it_is_not_its_own() {
+    const HELD: usize = 256 << 20;
+    let scratch = tempdir().unwrap();
+    let output = scratch.path().join("run");
+    // Written to, so that it is resident.
+    let held = vec![1_u8; HELD];
+    crawl().words("-w 1 --fetcher null http://h/{1..10} -o").arg(&output).run().expect_code(0);
+    let peak = Summary::of_directory(&output).get("peak_rss_bytes")["master"].as_u64().unwrap();
+    assert!(peak < held.len() as u64 / 2, "{peak} bytes");
+}
+
+#[test]
 fn a_second_run_is_refused_and_changes_nothing() {
     let origin = TestOrigin::start();
     let scratch = tempdir().unwrap();

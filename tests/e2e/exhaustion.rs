@@ -33,6 +33,17 @@ fn a_full_disk_ends_the_run_with_whole_rows() {
 }
 
 #[test]
+fn a_file_that_may_not_grow_is_a_full_disk_and_no_death() {
+    let scratch = tempdir().unwrap();
+    let output = scratch.path().join("run");
+    let invocation = crawl().words("--fetcher null http://h/{1..100000} -o").arg(&output);
+    let finished = invocation.after_shell("ulimit -f 200").run();
+    Rows::of_directory(&output).expect_none_twice();
+    finished.expect_code(3);
+    assert_eq!(Summary::of_directory(&output).get("finished"), false);
+}
+
+#[test]
 fn closed_streams_are_no_reason_to_fail() {
     let origin = TestOrigin::start();
     let scratch = tempdir().unwrap();

@@ -29,7 +29,7 @@ fn a_reader_that_leaves_ends_the_run_quietly() {
         let mut first = String::new();
         BufReader::new(running.take_stdout()).read_line(&mut first).unwrap();
         assert_eq!(Rows::parse(first.as_bytes()).len(), 1, "{mode}");
-        running.wait().expect_code(0);
+        assert_eq!(running.wait().expect_code(0).stderr, "", "{mode}");
         assert!(origin.stats().requests() < 100_000);
     }
 }
@@ -40,7 +40,7 @@ fn a_reader_that_was_never_there_ends_the_run_quietly() {
     let urls = origin.url("/small/{1..100000}");
     let mut running = crawl().arg(urls).hold_stdout().start();
     drop(running.take_stdout());
-    running.wait().expect_code(0);
+    assert_eq!(running.wait().expect_code(0).stderr, "");
 
     let mut filter =
         worker().hold_stdout().stdin(format!("{}\n", origin.url("/small/1")).repeat(1000)).start();
