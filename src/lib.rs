@@ -1,6 +1,12 @@
 //! A crawl engine for large batches: one process per core, one row per URL.
 //!
 //! The map of the modules; `ARCHITECTURE.md` tells how they work together.
+//!
+//! - [`pool`] is a library of its own: worker processes that run tasks of any type. [`ipc`] is how it speaks to them.
+//! - [`crawl`] composes a run of [`input`], [`frontier`], [`fetch`], [`output`] and [`report`]; [`model`] is what
+//!   they speak of.
+//! - [`cli`] is the command line, [`origin`] the server that the rest is tested with.
+//! - The others are small and know nothing of the rest.
 
 pub mod backoff;
 pub mod cli;
