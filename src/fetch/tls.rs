@@ -2,9 +2,13 @@
 //!
 //! Builds our own configuration, because the HTTP library's own would fail on a machine without certificates,
 //! even for a crawl that needs none. Does not know requests.
+//!
+//! The system's certificates are loaded for the first handshake and not before: that takes five milliseconds, and many
+//! a worker never meets a TLS server.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
@@ -52,8 +56,11 @@ pub(super) fn client_config(options: &FetchOptions) -> Result<ClientConfig, TlsE
     let mut config = if options.insecure {
         let verifier = Arc::new(AcceptAll { provider });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    } else if let Some(pem) = options.ca_certificates.as_deref() {
+        builder.with_root_certificates(given_roots(pem)?).with_no_client_auth()
     } else {
-        builder.with_root_certificates(roots(options.ca_certificates.as_deref())?).with_no_client_auth()
+        let verifier = Arc::new(SystemVerifier { provider, loaded: OnceLock::new() });
+        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     };
     config.alpn_protocols = if options.http1_only {
         vec![b"http/1.1".to_vec()]
@@ -63,28 +70,80 @@ pub(super) fn client_config(options: &FetchOptions) -> Result<ClientConfig, TlsE
     Ok(config)
 }
 
-/// The given certificates alone; else the system's; else those that this program carries.
-fn roots(given: Option<&[u8]>) -> Result<RootCertStore, TlsError> {
+/// The system's certificates; those that this program carries where there are none.
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    if let Some(pem) = given {
-        add_pem(&mut roots, pem)?;
-        return Ok(roots);
-    }
     // A system store may hold certificates that can not be parsed; the others still count.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    Ok(roots)
+    roots
 }
 
-fn add_pem(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), TlsError> {
+/// The given certificates and no others.
+fn given_roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
     for (idx, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
         let place = idx + 1;
         let certificate = certificate.map_err(|source| TlsError::BadPem { place, source })?;
         roots.add(certificate).map_err(|source| TlsError::BadCertificate { place, source })?;
     }
-    if roots.is_empty() { Err(TlsError::NoCertificate) } else { Ok(()) }
+    if roots.is_empty() { Err(TlsError::NoCertificate) } else { Ok(roots) }
+}
+
+/// Verifies as usual, with the system's certificates, which it loads when it is first asked.
+#[derive(Debug)]
+struct SystemVerifier {
+    provider: Arc<CryptoProvider>,
+    loaded: OnceLock<Arc<WebPkiServerVerifier>>,
+}
+
+impl SystemVerifier {
+    fn loaded(&self) -> &WebPkiServerVerifier {
+        self.loaded.get_or_init(|| {
+            let provider = Arc::clone(&self.provider);
+            WebPkiServerVerifier::builder_with_provider(Arc::new(system_roots()), provider)
+                .build()
+                .expect("there is always someone to trust")
+        })
+    }
+}
+
+impl ServerCertVerifier for SystemVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.loaded().verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.loaded().verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.loaded().verify_tls13_signature(message, certificate, signature)
+    }
+
+    /// Asked for every greeting; the same for any certificates.
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 /// Accepts every certificate, for `--insecure`.
@@ -134,12 +193,12 @@ mod tests {
 
     #[test]
     fn there_is_always_someone_to_trust() {
-        assert!(!roots(None).unwrap().is_empty());
+        assert!(!system_roots().is_empty());
     }
 
     #[test]
     fn bad_certificates_are_told_by_their_place() {
-        let refused = |pem: &[u8]| roots(Some(pem)).unwrap_err().to_string();
+        let refused = |pem: &[u8]| given_roots(pem).unwrap_err().to_string();
         assert_eq!(refused(b""), "there is no certificate in it");
         assert_eq!(refused(b"not a certificate at all"), "there is no certificate in it");
         let cut = b"-----BEGIN CERTIFICATE-----\nAAAA\n";

@@ -1,4 +1,4 @@
-#![expect(clippy::disallowed_methods, reason = "opens /dev/null for workers; nothing else")]
+#![expect(clippy::disallowed_methods, reason = "opens /dev/null for workers, and reads which image they are")]
 //! Worker processes: this program again, with the two ends of its pipes.
 //!
 //! Does not know what is said over the pipes, nor when a process should be started.
@@ -30,6 +30,10 @@ use crate::pool::error::ExitCause;
 use crate::rusage;
 
 const IMAGE: &CStr = c"/proc/self/exe";
+
+/// Names the file to start instead of this process's own image, for programs that run this one: under `valgrind`,
+/// say, `/proc/self/exe` is valgrind.
+const IMAGE_VARIABLE: &str = "MYRIAPOD_POOL_IMAGE";
 
 /// Where the standard output of a worker goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,7 +78,11 @@ pub(super) fn start(task: &str, name: &str, output: WorkerOutput) -> io::Result<
     }
     let assignment = format!("{task}|{}|{}", worker_reads.as_raw_fd(), worker_writes.as_raw_fd());
     let arguments = [CString::new(name)?];
-    let pid = posix_spawn(IMAGE, &actions, &attributes()?, &arguments, &environment(assignment)?)?;
+    let image = match std::env::var_os(IMAGE_VARIABLE) {
+        Some(path) => CString::new(path.into_vec())?,
+        None => IMAGE.to_owned(),
+    };
+    let pid = posix_spawn(image.as_c_str(), &actions, &attributes()?, &arguments, &environment(assignment)?)?;
     Ok(Started {
         child: Child { pid: Some(pid) },
         to_worker,
