@@ -31,6 +31,15 @@ const MODES: &str =
   single     one event loop in one thread
   serial     one URL at a time";
 
+const ROWS: &str =
+    "  One JSON object a line for each line of the list, in the order in which URLs finish; seq is the
+  line's place in the list. A directory that holds a run already is refused. Not in this
+  version: robots.txt, retries, delays between requests. Ask only servers that expect you.";
+
+const SIGNALS: &str =
+    "  The first SIGINT (Ctrl-C), SIGTERM or SIGHUP asks nothing more and waits up to 10 s for what
+  is being fetched; the second, or SIGQUIT, ends at once. SIGUSR1 prints a line of progress.";
+
 const UNITS: &str = "  Times take units (250ms, 30s, 2m, 1m30s); a bare number is seconds.
   Sizes take units (64KiB, 8MiB, 1MB); a bare number is bytes.";
 
@@ -44,18 +53,20 @@ const EXAMPLES: &str = "  myriapod crawl --demo -o demo-run
   myriapod crawl --config run.toml urls.txt";
 
 const EXIT_CODES: &str = "  0    every URL has its row (rows may record failures)
-  1    internal error, or the workers can not be kept alive
+  1    internal error, input that breaks in the middle, or workers that can not be kept alive
   2    bad usage, or input that can not be read; nothing was fetched
   3    ended early by a full disk
   129, 130, 131, 143
        interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM";
 
 /// What follows the options of `crawl`, in its help and in the manual.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 7] = [
+    ("Rows", ROWS),
     ("Modes", MODES),
     ("Where values come from", PLACES),
     ("Units", UNITS),
     ("Examples", EXAMPLES),
+    ("Signals", SIGNALS),
     ("Exit codes", EXIT_CODES),
 ];
 

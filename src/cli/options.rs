@@ -46,7 +46,11 @@ pub(super) fn worker_command() -> Command {
     base(Command::new(WORKER))
         .about("Fetch the URLs on standard input, one a line, and write one row each to standard output")
         .version(VERSION_AND_BUILD)
-        .args([default_scheme(), concurrency(), per_host()])
+        .after_help(
+            "Example: zcat urls.gz | myriapod-worker -c 64 > rows.jsonl\n\n\
+             The rows are those of 'myriapod crawl', and so are the environment names (MYRIAPOD_CONCURRENCY=64).",
+        )
+        .args([default_scheme(), concurrency(), per_host().help("Simultaneous requests to one host; 0 for no limit")])
         .args(request_options())
         .args(log_options())
         .args([help_flag(), version_flag()].map(|option| option.help_heading(SETTINGS)))
@@ -77,6 +81,10 @@ fn per_host() -> Arg {
 fn origin() -> Command {
     base(Command::new("origin"))
         .about("Serve slow, large, linked and broken pages on loopback, to test with")
+        .after_help(
+            "Prints the addresses that it serves on, one a line, and serves until Ctrl-C.\n\n\
+             Example: myriapod origin --listen 127.0.0.1:0 --hosts 4",
+        )
         .args([
             value("listen", "ADDR:PORT", "First address to listen on; port 0 takes a free one")
                 .default_value("127.0.0.1:8080"),
@@ -274,7 +282,7 @@ fn settings_options() -> Vec<Arg> {
     under(
         SETTINGS,
         [
-            rare(value("config", "FILE", "Read options from a TOML file; see below"))
+            rare(value("config", "FILE", "Read options from a TOML file; see 'Where values come from'"))
                 .value_hint(ValueHint::FilePath),
             rare(flag(
                 "print-config",

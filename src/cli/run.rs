@@ -125,7 +125,7 @@ fn filter_plan(plan: WorkerPlan) -> RunPlan {
 fn serve_origin(plan: OriginPlan) -> anyhow::Result<()> {
     if plan.list {
         for (name, description) in origin::catalogue() {
-            println!("{name:<24} {description}");
+            println!("{name:<34} {description}");
         }
         return Ok(());
     }
