@@ -158,7 +158,7 @@ impl<T: Task> Dispatcher<T> {
             let n_losses = pending.n_losses + 1;
             let n_losses_alone = pending.n_losses_alone + u32::from(was_alone);
             let crashed = TaskError::Crashed { signal: signal_of(cause), attempts: n_losses };
-            let may_repeat = n_losses_alone < deaths_that_convict(cause);
+            let may_repeat = !was_alone || n_losses_alone < deaths_that_convict(cause);
             let task = match pending.task {
                 Some(task) if may_repeat && task.repeatable() => task,
                 task => {

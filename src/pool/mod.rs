@@ -22,6 +22,8 @@ mod link;
 mod process;
 mod queue;
 mod results;
+#[cfg(test)]
+mod sim;
 mod stats;
 mod supervisor;
 mod task;
