@@ -2,8 +2,8 @@
 //!
 //! Does not know of frames or pipes.
 //!
-//! Invariants: nothing longer than [`MAX_FRAME`] is written, nor is memory set aside on the word of a length
-//! that was read; bytes that are left over after a value are the caller's next item, or an error.
+//! Invariants: nothing longer than [`MAX_FRAME`] is written, and what is written can be read; no more memory than a
+//! frame's values may take is set aside on the word of a length that was read; bytes that are left over after a value are the caller's next item, or an error.
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bincode::enc::write::Writer;
@@ -14,9 +14,13 @@ use serde::de::DeserializeOwned;
 
 use crate::ipc::frame::MAX_FRAME;
 
+/// What the values of one frame can take in the decoder's count: a number that is one byte on the wire counts with its
+/// full width there, which is 16 bytes at most.
+const MOST_DECODED: usize = 16 * MAX_FRAME;
+
 /// Without the limit the decoder would believe any length it reads and abort on the allocation.
-const CONFIGURATION: Configuration<LittleEndian, Varint, Limit<MAX_FRAME>> =
-    bincode::config::standard().with_limit::<MAX_FRAME>();
+const CONFIGURATION: Configuration<LittleEndian, Varint, Limit<MOST_DECODED>> =
+    bincode::config::standard().with_limit::<MOST_DECODED>();
 
 /// A value that can not be sent, or bytes that are not a value.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -137,6 +141,15 @@ mod tests {
     fn a_hostile_length_is_an_error_and_no_allocation() {
         let mut bytes: &[u8] = &[253, 0, 0, 0, 0, 0, 0, 0, 16, b'x'];
         assert!(matches!(decode_item::<String>(&mut bytes), Err(CodecError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_value_that_fits_a_frame_is_never_too_large_to_be_read() {
+        for numbers in [vec![1u128; 3_000_000], vec![u128::MAX; 900_000]] {
+            let mut out = BytesMut::new();
+            encode(&numbers, &mut out, MAX_FRAME).unwrap();
+            assert_eq!(decode_item::<Vec<u128>>(&mut &out[..]).map(|read| read.len()), Ok(numbers.len()));
+        }
     }
 
     #[test]
