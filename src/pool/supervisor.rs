@@ -98,6 +98,8 @@ struct Slot {
 pub(super) struct Supervisor {
     rules: Rules,
     slots: Vec<Slot>,
+    /// Slots from here on are too many: their processes leave and are not replaced.
+    n_in_use: usize,
     actions: VecDeque<Action>,
     /// When the pool began to have no process that is ready, while one is wanted.
     unready_since: Option<Instant>,
@@ -113,6 +115,7 @@ impl Supervisor {
         let mut supervisor = Self {
             rules,
             slots: Vec::new(),
+            n_in_use: 0,
             actions: VecDeque::new(),
             unready_since: None,
             last_cause: None,
@@ -123,14 +126,17 @@ impl Supervisor {
         supervisor
     }
 
-    /// Makes room for slots up to `n_slots`, and takes slots that had left into use again.
+    /// Makes room for slots up to `n_slots`, and takes slots that had left, or are about to, into use again.
     pub(super) fn grow(&mut self, n_slots: usize) {
+        // An idle slot of a pool that is closing would be wanted for ever.
+        let unused = if self.closing { State::Left } else { State::Idle };
+        self.n_in_use = self.n_in_use.max(n_slots);
         for slot in self.slots.iter_mut().take(n_slots).filter(|slot| slot.state == State::Left) {
-            slot.state = State::Idle;
+            slot.state = unused.clone();
         }
         while self.slots.len() < n_slots {
             self.slots.push(Slot {
-                state: State::Idle,
+                state: unused.clone(),
                 incarnation: Incarnation(0),
                 n_starts: 0,
                 n_crashes: 0,
@@ -189,13 +195,14 @@ impl Supervisor {
         now: Instant,
     ) -> Departure {
         let rules = self.rules;
-        let closing = self.closing;
+        let too_many = self.closing || slot.index() >= self.n_in_use;
         let Some(place) = self.current(slot, incarnation) else { return Departure::Stale };
         if !place.has_process() {
             return Departure::Stale;
         }
-        if closing || matches!(place.state, State::Draining { .. }) {
-            place.state = State::Left;
+        if too_many || matches!(place.state, State::Draining { .. }) {
+            place.state = if too_many { State::Left } else { State::Idle };
+            self.settle();
             return Departure::Told;
         }
         place.n_crashes += 1;
@@ -214,9 +221,7 @@ impl Supervisor {
         if self.n_serving() == 0 {
             self.unready_since.get_or_insert(now);
         }
-        if self.slots.iter().all(|slot| matches!(slot.state, State::Retired | State::Left)) {
-            self.give_up();
-        }
+        self.settle();
         self.handle_tick(now);
         Departure::Died
     }
@@ -242,9 +247,11 @@ impl Supervisor {
 
     /// Tells the slots from `n_slots` on to leave, and starts no more processes in them.
     pub(super) fn shrink(&mut self, n_slots: usize, now: Instant) {
+        self.n_in_use = self.n_in_use.min(n_slots);
         for index in n_slots..self.slots.len() {
             self.drain(index, now);
         }
+        self.settle();
     }
 
     /// Tells every process to finish what it holds and leave; starts no more.
@@ -363,9 +370,18 @@ impl Supervisor {
         }
     }
 
-    fn give_up(&mut self) {
-        let cause = self.last_cause.clone();
-        self.fail(PoolFailure::GivenUp { n_deaths: self.rules.restart_limit, cause });
+    /// Slots have left or were given up: nobody waits for them, and where no other is left the pool has failed.
+    fn settle(&mut self) {
+        if self.closing {
+            return;
+        }
+        if self.n_starting() == 0 {
+            self.unready_since = None;
+        }
+        if self.slots.iter().all(|slot| matches!(slot.state, State::Retired | State::Left)) {
+            let cause = self.last_cause.clone();
+            self.fail(PoolFailure::GivenUp { n_deaths: self.rules.restart_limit, cause });
+        }
     }
 
     fn fail(&mut self, failure: PoolFailure) {
@@ -389,145 +405,4 @@ impl Slot {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SLOT: SlotId = SlotId(0);
-    const KILLED: ExitCause = ExitCause::Signaled { signal: 9 };
-
-    struct Bench {
-        supervisor: Supervisor,
-        now: Instant,
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "a base for simulated time")]
-    fn bench(n_slots: usize) -> Bench {
-        Bench { supervisor: Supervisor::new(n_slots, Rules::default()), now: Instant::now() }
-    }
-
-    impl Bench {
-        fn actions(&mut self) -> Vec<Action> {
-            std::iter::from_fn(|| self.supervisor.poll_action()).collect()
-        }
-
-        fn die(&mut self, incarnation: u32) {
-            assert_ne!(
-                self.supervisor.handle_gone(SLOT, Incarnation(incarnation), KILLED, self.now),
-                Departure::Stale
-            );
-        }
-
-        fn jump_to_deadline(&mut self) {
-            self.now = self.supervisor.next_deadline().expect("a deadline");
-            self.supervisor.handle_tick(self.now);
-        }
-    }
-
-    #[test]
-    fn a_slot_starts_when_it_is_wanted_and_once() {
-        let mut bench = bench(2);
-        assert_eq!(bench.actions(), []);
-        bench.supervisor.want(SLOT, bench.now);
-        bench.supervisor.want(SLOT, bench.now);
-        assert_eq!(bench.actions(), [Action::Start(SLOT, Incarnation(0))]);
-        assert_eq!(bench.supervisor.serving(SLOT), None);
-        bench.supervisor.handle_ready(SLOT, Incarnation(0));
-        assert_eq!(bench.supervisor.serving(SLOT), Some(Incarnation(0)));
-    }
-
-    #[test]
-    fn a_thousand_deaths_after_useful_work_are_a_thousand_restarts_at_once() {
-        let mut bench = bench(1);
-        bench.supervisor.want(SLOT, bench.now);
-        for number in 0..1000 {
-            assert_eq!(bench.actions(), [Action::Start(SLOT, Incarnation(number))]);
-            bench.supervisor.handle_ready(SLOT, Incarnation(number));
-            bench.supervisor.handle_useful(SLOT, Incarnation(number));
-            bench.die(number);
-        }
-        assert_eq!(bench.supervisor.failure(), None);
-        assert_eq!(bench.supervisor.counts(SLOT), (1000, 1000));
-    }
-
-    #[test]
-    fn five_useless_deaths_in_a_row_end_a_slot_and_the_last_slot_ends_the_pool() {
-        let mut bench = bench(1);
-        bench.supervisor.want(SLOT, bench.now);
-        let mut waited = Vec::new();
-        for number in 0..5 {
-            assert_eq!(bench.actions(), [Action::Start(SLOT, Incarnation(number))]);
-            bench.supervisor.handle_ready(SLOT, Incarnation(number));
-            let died = bench.now;
-            bench.die(number);
-            if number > 0 && number < 4 {
-                bench.jump_to_deadline();
-                waited.push((bench.now - died).as_millis());
-            }
-        }
-        assert_eq!(waited, [100, 200, 400]);
-        let failure = PoolFailure::GivenUp { n_deaths: 5, cause: Some(KILLED) };
-        assert_eq!(bench.supervisor.failure(), Some(&failure));
-        assert!(bench.supervisor.is_over());
-    }
-
-    #[test]
-    fn a_process_that_never_gets_ready_is_killed_and_the_pool_fails_in_time() {
-        let mut bench = bench(1);
-        bench.supervisor.want(SLOT, bench.now);
-        bench.actions();
-        bench.jump_to_deadline();
-        assert_eq!(bench.actions(), [Action::Kill(SLOT)]);
-        assert!(matches!(bench.supervisor.failure(), Some(PoolFailure::NotReady { .. })));
-        assert!(!bench.supervisor.is_over(), "the killed process is still waited for");
-        bench.die(0);
-        assert!(bench.supervisor.is_over());
-        assert_eq!(bench.actions(), []);
-    }
-
-    #[test]
-    fn a_refusal_ends_the_pool_with_its_reason() {
-        let mut bench = bench(2);
-        bench.supervisor.want(SLOT, bench.now);
-        bench.supervisor.handle_refused(SLOT, Incarnation(0), "no such file".into());
-        assert_eq!(
-            bench.supervisor.failure(),
-            Some(&PoolFailure::Refused { message: "no such file".into() })
-        );
-    }
-
-    #[test]
-    fn late_words_of_an_earlier_process_change_nothing() {
-        let mut bench = bench(1);
-        bench.supervisor.want(SLOT, bench.now);
-        bench.supervisor.handle_ready(SLOT, Incarnation(0));
-        bench.supervisor.handle_useful(SLOT, Incarnation(0));
-        bench.die(0);
-        bench.actions();
-        bench.supervisor.handle_ready(SLOT, Incarnation(0));
-        bench.supervisor.handle_refused(SLOT, Incarnation(0), String::new());
-        assert_eq!(bench.supervisor.handle_gone(SLOT, Incarnation(0), KILLED, bench.now), Departure::Stale);
-        assert_eq!((bench.supervisor.serving(SLOT), bench.supervisor.failure()), (None, None));
-    }
-
-    #[test]
-    fn closing_drains_then_kills_and_starts_nothing() {
-        let mut bench = bench(3);
-        bench.supervisor.want(SLOT, bench.now);
-        bench.supervisor.want(SlotId(1), bench.now);
-        bench.supervisor.handle_ready(SLOT, Incarnation(0));
-        bench.actions();
-        bench.supervisor.close(bench.now);
-        assert_eq!(bench.actions(), [Action::Drain(SLOT), Action::Drain(SlotId(1))]);
-        bench.die(0);
-        bench.jump_to_deadline();
-        assert_eq!(bench.actions(), [Action::Kill(SlotId(1))]);
-        assert!(!bench.supervisor.is_over());
-        assert_eq!(
-            bench.supervisor.handle_gone(SlotId(1), Incarnation(0), KILLED, bench.now),
-            Departure::Told
-        );
-        assert!(bench.supervisor.is_over());
-        bench.supervisor.want(SlotId(2), bench.now);
-        assert_eq!(bench.actions(), []);
-    }
-}
+mod tests;
