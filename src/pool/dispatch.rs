@@ -45,7 +45,10 @@ pub(super) struct Dispatcher<T: Task> {
     alone: Option<SlotId>,
     leases: LeaseTable<T>,
     window: u32,
-    next_slot: usize,
+    /// Where the last task was placed in turn.
+    placed_last: usize,
+    /// Which slot the last placed task was given to.
+    given_last: usize,
 }
 
 impl<T: Task> Dispatcher<T> {
@@ -59,7 +62,8 @@ impl<T: Task> Dispatcher<T> {
             alone: None,
             leases: LeaseTable::new(n_slots),
             window,
-            next_slot: 0,
+            placed_last: 0,
+            given_last: 0,
         }
     }
 
@@ -93,10 +97,10 @@ impl<T: Task> Dispatcher<T> {
         }
         let n_slots = self.by_slot.len();
         for _ in 0..n_slots {
-            self.next_slot = (self.next_slot + 1) % n_slots;
-            let slot = slot_id(self.next_slot);
-            if self.by_slot[self.next_slot].len() > 0 && self.has_room(slot, slots) {
-                let pending = self.by_slot[self.next_slot].pop()?;
+            self.given_last = (self.given_last + 1) % n_slots;
+            let slot = slot_id(self.given_last);
+            if self.by_slot[self.given_last].len() > 0 && self.has_room(slot, slots) {
+                let pending = self.by_slot[self.given_last].pop()?;
                 return self.lease(pending, slot, slots);
             }
         }
@@ -254,8 +258,8 @@ impl<T: Task> Dispatcher<T> {
         let start = match self.placement {
             Placement::LeastLoaded => return None,
             Placement::RoundRobin => {
-                self.next_slot = (self.next_slot + 1) % n_slots;
-                self.next_slot
+                self.placed_last = (self.placed_last + 1) % n_slots;
+                self.placed_last
             }
             Placement::ByKey(key) => {
                 let key = key(task);
@@ -299,4 +303,71 @@ fn signal_of(cause: &ExitCause) -> Option<i32> {
 
 fn deaths_that_convict(cause: &ExitCause) -> u32 {
     if signal_of(cause) == Some(SIGKILL) { KILLS_ALONE } else { CRASHES_ALONE }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::time::Instant;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::ids::Incarnation;
+    use crate::pool::supervisor::Rules;
+    use crate::pool::task::WorkerContext;
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Nothing;
+
+    impl Task for Nothing {
+        type Setup = ();
+        type State = ();
+        type Output = ();
+
+        async fn start(_setup: (), _worker: &WorkerContext) -> Result<(), String> {
+            Ok(())
+        }
+
+        async fn run(self, _state: Rc<()>, _worker: &WorkerContext) {}
+    }
+
+    const SLOT: SlotId = SlotId(0);
+
+    #[expect(clippy::disallowed_methods, reason = "a base for simulated time")]
+    fn serving(n_slots: usize) -> Supervisor {
+        let mut slots = Supervisor::new(n_slots, Rules::default());
+        for slot in (0..n_slots).map(slot_id) {
+            slots.want(slot, Instant::now());
+            slots.handle_ready(slot, Incarnation(0));
+        }
+        slots
+    }
+
+    fn owner(map: u32) -> Owner {
+        Owner { map, index: 0 }
+    }
+
+    #[test]
+    fn tasks_go_round_whoever_is_quick() {
+        let slots = serving(3);
+        let mut dispatcher = Dispatcher::new(3, 1, Placement::RoundRobin);
+        let mut quick = None;
+        let mut n_placed = [0; 3];
+        for _ in 0..30 {
+            for _ in 0..2 {
+                let before: Vec<usize> = dispatcher.by_slot.iter().map(FairQueue::len).collect();
+                dispatcher.submit(owner(0), Nothing, &slots);
+                let grown = (0..3).find(|slot| dispatcher.by_slot[*slot].len() > before[*slot]);
+                n_placed[grown.expect("it waits somewhere")] += 1;
+            }
+            if let Some(lease) = quick.take() {
+                assert!(dispatcher.handle_reply(SLOT, Incarnation(0), lease).is_some());
+            }
+            while let Some((slot, lease)) = dispatcher.poll_lease(&slots) {
+                quick = if slot == SLOT { Some(lease) } else { quick };
+            }
+        }
+        assert_eq!(n_placed, [20, 20, 20]);
+    }
 }
