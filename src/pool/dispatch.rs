@@ -205,6 +205,10 @@ impl<T: Task> Dispatcher<T> {
         let of_map: VecDeque<Pending<T>> = of_map;
         self.suspects = others;
         cancelled.extend(of_map.iter().map(|pending| pending.owner));
+        // The slot that was emptied for one of them may be empty already, and hears no answer then.
+        if let Some(slot) = self.alone {
+            self.leave_alone(slot);
+        }
         cancelled
     }
 
@@ -346,6 +350,21 @@ mod tests {
 
     fn owner(map: u32) -> Owner {
         Owner { map, index: 0 }
+    }
+
+    #[test]
+    fn a_suspect_that_is_cancelled_gives_its_slot_back() {
+        let slots = serving(1);
+        let mut dispatcher = Dispatcher::new(1, 2, Placement::LeastLoaded);
+        dispatcher.submit(owner(1), Nothing, &slots);
+        let (_, lease) = dispatcher.poll_lease(&slots).expect("a free slot");
+        let suspect = Pending { owner: owner(0), task: Nothing, n_losses: 3, n_losses_alone: 0 };
+        dispatcher.suspects.push_back(suspect);
+        assert!(dispatcher.poll_lease(&slots).is_none(), "the slot is emptied for the suspect");
+        assert!(dispatcher.handle_reply(SLOT, Incarnation(0), lease).is_some());
+        assert_eq!(dispatcher.cancel(0), [owner(0)]);
+        dispatcher.submit(owner(2), Nothing, &slots);
+        assert!(dispatcher.poll_lease(&slots).is_some());
     }
 
     #[test]
