@@ -104,6 +104,8 @@ pub(super) async fn run<T: Task>(
                 Ok(None) | Err(InboxError::Channel(_)) => return Finish::Abandoned,
                 Err(InboxError::Codec(_) | InboxError::SecondHello) => return Finish::Distrusted,
             },
+            // What it had to answer for is answered for by the end of the worker.
+            Some(Err(ended)) = loops.join_next() => std::panic::resume_unwind(ended.into_panic()),
         }
     }
 }
@@ -170,12 +172,16 @@ impl<T: Task> Shared<T> {
     }
 
     async fn run_one(&self, task: T) -> Result<T::Output, TaskFault> {
-        let running = AssertUnwindSafe(task.run(self.state.clone(), &self.context)).catch_unwind();
-        let outcome = match self.task_timeout {
-            None => running.await,
-            Some(limit) => tokio::time::timeout(limit, running).await.map_err(|_| TaskFault::TimedOut)?,
-        };
-        outcome.map_err(|panic| TaskFault::Panicked(panic_message(panic.as_ref())))
+        // A task may panic before it is a future, and when it is dropped for the time that it took.
+        let running = AssertUnwindSafe(async {
+            let running = task.run(self.state.clone(), &self.context);
+            match self.task_timeout {
+                None => Ok(running.await),
+                Some(limit) => tokio::time::timeout(limit, running).await.map_err(|_| TaskFault::TimedOut),
+            }
+        });
+        let outcome = running.catch_unwind().await;
+        outcome.unwrap_or_else(|panic| Err(TaskFault::Panicked(panic_message(panic.as_ref()))))
     }
 
     /// Lets the loop go round a few times while few answers wait. No timer is involved, and a worker that has nothing

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             trial(mode, "input_is_read_no_further_than_needed", input_is_read_no_further_than_needed),
             trial(mode, "a_dropped_map_leaves_the_pool_usable", a_dropped_map_leaves_the_pool_usable),
             trial(mode, "abort_ends_a_map_that_would_last", abort_ends_a_map_that_would_last),
+            trial(mode, "a_panic_of_a_task_that_is_dropped_is_its_failure", a_panic_when_dropped),
             trial(mode, "two_maps_share_the_pool", two_maps_share_the_pool),
         ]);
     }
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     }
     let mode = Mode::Processes;
     trials.extend([
+        trial(mode, "a_panic_of_an_output_costs_a_worker_and_no_answer", a_panic_of_an_output),
         trial(mode, "a_killed_worker_loses_no_task", a_killed_worker_loses_no_task),
         trial(mode, "a_task_that_kills_its_workers_ends_alone", a_task_that_kills_its_workers_ends_alone),
         trial(mode, "a_task_that_must_not_repeat_is_not_repeated", a_task_that_must_not_repeat),
@@ -467,4 +469,20 @@ fn works_beside_a_work_stealing_runtime(mode: Mode) -> Result<(), Failed> {
         pool.close().await.unwrap();
     });
     Ok(())
+}
+
+fn a_panic_when_dropped(mode: Mode) -> Result<(), Failed> {
+    on_runtime(|| async {
+        let pool = builder(mode).task_timeout(Duration::from_millis(30)).start().await.unwrap();
+        let error = pool.submit(Probe::PanicWhenDropped).await.unwrap_err();
+        assert_eq!(error, TaskError::Panicked { message: "on purpose".into() });
+    })
+}
+
+fn a_panic_of_an_output(mode: Mode) -> Result<(), Failed> {
+    on_runtime(|| async {
+        let pool = start(mode).await;
+        let error = pool.submit(Probe::PanicWhenSent).await.unwrap_err();
+        assert!(matches!(error, TaskError::Crashed { signal: None, .. }), "{error}");
+    })
 }

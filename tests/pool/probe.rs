@@ -23,6 +23,9 @@ pub(crate) enum Probe {
     Panic(String),
     Abort,
     AbortOnce,
+    SleepOnce(Duration),
+    PanicWhenDropped,
+    PanicWhenSent,
     Large(usize),
     Carry(Bytes),
     Print(u64),
@@ -35,6 +38,8 @@ pub(crate) enum Setup {
     Works,
     Refuses(String),
     Dies,
+    Panics,
+    Hangs,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,6 +47,7 @@ pub(crate) enum Output {
     Number(u64),
     Text(String),
     Raw(Bytes),
+    Unsendable(#[serde(serialize_with = "panic_when_sent")] u64),
 }
 
 impl Output {
@@ -71,13 +77,15 @@ impl Task for Probe {
             Setup::Works => Ok(()),
             Setup::Refuses(message) => Err(message),
             Setup::Dies => std::process::abort(),
+            Setup::Panics => panic!("on purpose"),
+            Setup::Hangs => std::future::pending().await,
         }
     }
 
     async fn run(self, _state: Rc<()>, worker: &WorkerContext) -> Output {
         match self {
             Self::Double(number) => Output::Number(number * 2),
-            Self::Sleep(time) => {
+            Self::Sleep(time) | Self::SleepOnce(time) => {
                 tokio::time::sleep(time).await;
                 Output::Number(0)
             }
@@ -93,6 +101,11 @@ impl Task for Probe {
             Self::SlotOf(_) => Output::Number(worker.slot().into()),
             Self::Panic(message) => panic!("{message}"),
             Self::Abort | Self::AbortOnce => std::process::abort(),
+            Self::PanicWhenDropped => {
+                let _trap = Trap;
+                std::future::pending().await
+            }
+            Self::PanicWhenSent => Output::Unsendable(0),
             Self::Large(length) => Output::Raw(vec![0; length].into()),
             Self::Carry(raw) => Output::Raw(raw),
             Self::Print(number) => {
@@ -108,6 +121,18 @@ impl Task for Probe {
     }
 
     fn repeatable(&self) -> bool {
-        !matches!(self, Self::AbortOnce)
+        !matches!(self, Self::AbortOnce | Self::SleepOnce(_))
     }
+}
+
+struct Trap;
+
+impl Drop for Trap {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+fn panic_when_sent<S: serde::Serializer>(_: &u64, _: S) -> Result<S::Ok, S::Error> {
+    panic!("on purpose")
 }
