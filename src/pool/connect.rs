@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::runtime::LocalOptions;
@@ -67,7 +68,8 @@ pub(super) enum Link<T: Task> {
     },
     Channel {
         batch: Vec<(LeaseId, T)>,
-        tasks: Option<mpsc::UnboundedSender<Incoming<T>>>,
+        tasks: mpsc::UnboundedSender<Incoming<T>>,
+        kill: Option<oneshot::Sender<()>>,
     },
 }
 
@@ -93,7 +95,7 @@ impl<T: Task> Link<T> {
             Self::Process { batch, frames, .. } if !batch.is_empty() => {
                 let _ = frames.send(batch.take_frames(ToWorker::<T::Setup>::Tasks));
             }
-            Self::Channel { batch, tasks: Some(tasks) } if !batch.is_empty() => {
+            Self::Channel { batch, tasks, .. } if !batch.is_empty() => {
                 let next = Vec::with_capacity(batch.len());
                 let _ = tasks.send(Incoming::Tasks(std::mem::replace(batch, next)));
             }
@@ -109,22 +111,18 @@ impl<T: Task> Link<T> {
                 let drain = encode_message(&ToWorker::<T::Setup>::Drain).expect("a word fits a frame");
                 let _ = frames.send(drain);
             }
-            Self::Channel { tasks: Some(tasks), .. } => {
+            Self::Channel { tasks, .. } => {
                 let _ = tasks.send(Incoming::Drain);
             }
-            Self::Channel { tasks: None, .. } => {}
         }
     }
 
-    /// Ends the worker now: a process by signal, a loop by taking its master away.
+    /// Ends the worker now: a process by signal, a loop when it gets round to it.
     pub(super) fn kill(&mut self) {
-        match self {
-            Self::Process { kill, .. } => {
-                if let Some(kill) = kill.take() {
-                    let _ = kill.send(());
-                }
-            }
-            Self::Channel { tasks, .. } => *tasks = None,
+        let (Self::Process { kill, .. } | Self::Channel { kill, .. }) = self;
+        if let Some(kill) = kill.take() {
+            // A worker that is gone needs no end.
+            let _ = kill.send(());
         }
     }
 
@@ -167,7 +165,7 @@ impl<T: Task> Connector<T> {
     }
 
     fn start_thread(&self, slot: SlotId, incarnation: Incarnation) -> io::Result<Link<T>> {
-        let (worker, tasks) = self.loop_worker(slot, incarnation, true);
+        let (worker, link) = self.loop_worker(slot, incarnation, true);
         let voice = Voice { slot, incarnation, driver: self.driver.clone() };
         let cpu = self.cpu(slot);
         std::thread::Builder::new().name(format!("{}-{slot}", self.name)).spawn(move || {
@@ -187,17 +185,20 @@ impl<T: Task> Connector<T> {
             };
             voice.say(Event::Gone(cause, None));
         })?;
-        Ok(Link::Channel { batch: Vec::new(), tasks: Some(tasks) })
+        Ok(link)
     }
 
     fn start_local(&self, slot: SlotId, incarnation: Incarnation) -> Link<T> {
-        let (worker, tasks) = self.loop_worker(slot, incarnation, false);
+        let (worker, link) = self.loop_worker(slot, incarnation, false);
         let voice = Voice { slot, incarnation, driver: self.driver.clone() };
         tokio::task::spawn_local(async move {
-            worker.run().await;
-            voice.say(Event::Gone(ExitCause::Exited { code: 0 }, None));
+            let cause = match AssertUnwindSafe(worker.run()).catch_unwind().await {
+                Ok(_) => ExitCause::Exited { code: 0 },
+                Err(_) => ExitCause::ThreadPanicked,
+            };
+            voice.say(Event::Gone(cause, None));
         });
-        Link::Channel { batch: Vec::new(), tasks: Some(tasks) }
+        link
     }
 
     fn loop_worker(
@@ -205,12 +206,14 @@ impl<T: Task> Connector<T> {
         slot: SlotId,
         incarnation: Incarnation,
         own_thread: bool,
-    ) -> (LoopWorker<T>, mpsc::UnboundedSender<Incoming<T>>) {
+    ) -> (LoopWorker<T>, Link<T>) {
         let (tasks, tasks_rx) = mpsc::unbounded_channel();
+        let (kill, killed) = oneshot::channel();
         let context = WorkerContext::new(slot.0, incarnation.0, self.concurrency);
         let sink = ChannelSink { slot, incarnation, driver: self.driver.clone(), own_thread };
         let (setup, task_timeout) = (self.setup.clone(), self.task_timeout);
-        (LoopWorker { context, setup, task_timeout, tasks: tasks_rx, sink }, tasks)
+        let worker = LoopWorker { context, setup, task_timeout, tasks: tasks_rx, killed, sink };
+        (worker, Link::Channel { batch: Vec::new(), tasks, kill: Some(kill) })
     }
 
     fn hello(&self, slot: SlotId, incarnation: Incarnation) -> Hello<T::Setup> {
@@ -239,14 +242,20 @@ struct LoopWorker<T: Task> {
     setup: T::Setup,
     task_timeout: Option<Duration>,
     tasks: mpsc::UnboundedReceiver<Incoming<T>>,
+    killed: oneshot::Receiver<()>,
     sink: ChannelSink<T>,
 }
 
 impl<T: Task> LoopWorker<T> {
     async fn run(self) -> Finish {
         let outbox = Outbox::channel(self.sink);
-        worker::run::<T>(self.context, self.setup, self.task_timeout, Inbox::Channel(self.tasks), outbox)
-            .await
+        let inbox = Inbox::Channel(self.tasks);
+        let running = worker::run::<T>(self.context, self.setup, self.task_timeout, inbox, outbox);
+        tokio::select! {
+            finish = running => finish,
+            // Also when the driver is gone.
+            _ = self.killed => Finish::Abandoned,
+        }
     }
 }
 

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
             trial(mode, "a_dropped_map_leaves_the_pool_usable", a_dropped_map_leaves_the_pool_usable),
             trial(mode, "abort_ends_a_map_that_would_last", abort_ends_a_map_that_would_last),
             trial(mode, "a_panic_of_a_task_that_is_dropped_is_its_failure", a_panic_when_dropped),
+            trial(mode, "abort_ends_a_worker_that_never_starts", abort_ends_a_worker_that_never_starts),
             trial(mode, "two_maps_share_the_pool", two_maps_share_the_pool),
         ]);
     }
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     }
     let mode = Mode::Processes;
     trials.extend([
+        trial(Mode::Single, "a_panic_at_the_start_of_a_guest_ends_the_pool", a_panic_at_the_start),
         trial(mode, "a_panic_of_an_output_costs_a_worker_and_no_answer", a_panic_of_an_output),
         trial(mode, "a_killed_worker_loses_no_task", a_killed_worker_loses_no_task),
         trial(mode, "a_task_that_kills_its_workers_ends_alone", a_task_that_kills_its_workers_ends_alone),
@@ -484,5 +486,30 @@ fn a_panic_of_an_output(mode: Mode) -> Result<(), Failed> {
         let pool = start(mode).await;
         let error = pool.submit(Probe::PanicWhenSent).await.unwrap_err();
         assert!(matches!(error, TaskError::Crashed { signal: None, .. }), "{error}");
+    })
+}
+
+fn abort_ends_a_worker_that_never_starts(mode: Mode) -> Result<(), Failed> {
+    on_runtime(|| async {
+        let builder = Pool::<Probe>::builder(Setup::Hangs).workers(1).mode(mode);
+        let pool = builder.worker_start(WorkerStart::AsNeeded).start().await.unwrap();
+        let mut outcome = std::pin::pin!(pool.submit(Probe::Double(1)));
+        assert!((&mut outcome).now_or_never().is_none());
+        // The worker is started in the turn before this is answered.
+        pool.stats().await.unwrap();
+        pool.stats().await.unwrap();
+        pool.abort().await.unwrap();
+        assert_eq!(outcome.await.unwrap_err(), TaskError::PoolClosed);
+    })
+}
+
+fn a_panic_at_the_start(_: Mode) -> Result<(), Failed> {
+    on_runtime(|| async {
+        match Pool::<Probe>::builder(Setup::Panics).start_local().await {
+            Err(StartError::Failed(PoolFailure::GivenUp { n_deaths: 5, cause })) => {
+                assert_eq!(cause, Some(ExitCause::ThreadPanicked));
+            }
+            other => panic!("{:?}", other.map(|_| ())),
+        }
     })
 }
