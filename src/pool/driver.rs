@@ -298,6 +298,8 @@ impl<T: Task> Driver<T> {
         }
         let returned = self.dispatcher.handle_gone(slot, &cause);
         for (owner, task, error) in returned {
+            // A worker that was killed with the pool speaks neither for nor against what it held.
+            let error = if self.supervisor.is_closing() { TaskError::PoolClosed } else { error };
             self.finish_with_task(owner, task, error);
         }
         if !self.supervisor.is_usable(slot) {
@@ -315,10 +317,12 @@ impl<T: Task> Driver<T> {
         if self.draining && self.dispatcher.n_unfinished() == (0, 0) {
             self.supervisor.close(now);
         }
-        while let Some(slot) = self.dispatcher.wanted(&self.supervisor) {
-            self.supervisor.want(slot, now);
-        }
-        while let Some(action) = self.supervisor.poll_action() {
+        loop {
+            while let Some(slot) = self.dispatcher.wanted(&self.supervisor) {
+                self.supervisor.want(slot, now);
+            }
+            // A process that could not be started may leave its tasks to a slot that is not wanted so far.
+            let Some(action) = self.supervisor.poll_action() else { break };
             self.perform(action, now);
         }
         while let Some((slot, lease)) = self.dispatcher.poll_lease(&self.supervisor) {
@@ -408,7 +412,8 @@ impl<T: Task> Driver<T> {
             self.handle_after_end(input);
         }
         self.inputs.close();
-        while let Ok(input) = self.inputs.try_recv() {
+        // Also what is just being sent, on another thread.
+        while let Some(input) = self.inputs.recv().await {
             self.handle_after_end(input);
         }
         for closer in std::mem::take(&mut self.closers) {

@@ -322,6 +322,11 @@ impl Supervisor {
         self.closing && !self.slots.iter().any(Slot::has_process)
     }
 
+    /// Whether no process is started any more.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
     /// Why the pool can not go on.
     pub(super) fn failure(&self) -> Option<&PoolFailure> {
         self.failure.as_ref()

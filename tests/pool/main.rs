@@ -33,6 +33,7 @@ fn main() -> ExitCode {
             trial(mode, "a_dropped_map_leaves_the_pool_usable", a_dropped_map_leaves_the_pool_usable),
             trial(mode, "abort_ends_a_map_that_would_last", abort_ends_a_map_that_would_last),
             trial(mode, "a_panic_of_a_task_that_is_dropped_is_its_failure", a_panic_when_dropped),
+            trial(mode, "abort_ends_running_tasks_as_closed", abort_ends_running_tasks_as_closed),
             trial(mode, "abort_ends_a_worker_that_never_starts", abort_ends_a_worker_that_never_starts),
             trial(mode, "two_maps_share_the_pool", two_maps_share_the_pool),
         ]);
@@ -486,6 +487,19 @@ fn a_panic_of_an_output(mode: Mode) -> Result<(), Failed> {
         let pool = start(mode).await;
         let error = pool.submit(Probe::PanicWhenSent).await.unwrap_err();
         assert!(matches!(error, TaskError::Crashed { signal: None, .. }), "{error}");
+    })
+}
+
+fn abort_ends_running_tasks_as_closed(mode: Mode) -> Result<(), Failed> {
+    on_runtime(|| async {
+        let pool = start(mode).await;
+        let results = pool.map((0..5).map(|_| Probe::SleepOnce(Duration::from_secs(600))));
+        let mut results = std::pin::pin!(results);
+        assert!(results.next().now_or_never().is_none());
+        while pool.stats().await.unwrap().running < 5 {}
+        pool.abort().await.unwrap();
+        let errors: Vec<TaskError> = results.map(|done| done.result.unwrap_err()).collect().await;
+        assert_eq!(errors, vec![TaskError::PoolClosed; 5]);
     })
 }
 
