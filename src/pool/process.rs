@@ -91,10 +91,12 @@ pub(super) fn start(task: &str, name: &str, output: WorkerOutput) -> io::Result<
     })
 }
 
-/// A signal to the terminal's group is for the master to act on; a worker hears of it over its pipe.
+/// A signal to the whole group (of a terminal, of timeout(1), of a service manager) is for the master to act on; a worker
+/// hears of it over its pipe.
 fn attributes() -> nix::Result<PosixSpawnAttr> {
     let mut blocked = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGXFSZ] {
+    use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGXFSZ};
+    for signal in [SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGUSR1, SIGXFSZ] {
         blocked.add(signal);
     }
     let mut attributes = PosixSpawnAttr::init()?;

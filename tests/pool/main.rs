@@ -15,6 +15,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use myriapod::pool::{
     Builder, ExitCause, Mode, Placement, Pool, PoolEvent, PoolFailure, StartError, TaskError, WorkerStart,
 };
+use nix::sys::signal::Signal;
 use probe::{Probe, Setup};
 use tokio::runtime::LocalOptions;
 
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         trial(Mode::Single, "a_panic_at_the_start_of_a_guest_ends_the_pool", a_panic_at_the_start),
         trial(mode, "a_panic_of_an_output_costs_a_worker_and_no_answer", a_panic_of_an_output),
         trial(mode, "a_killed_worker_loses_no_task", a_killed_worker_loses_no_task),
+        trial(mode, "a_signal_to_the_group_is_not_for_workers", a_signal_to_the_group),
         trial(mode, "a_task_that_kills_its_workers_ends_alone", a_task_that_kills_its_workers_ends_alone),
         trial(mode, "a_task_that_must_not_repeat_is_not_repeated", a_task_that_must_not_repeat),
         trial(mode, "workers_that_never_start_end_the_pool", workers_that_never_start_end_the_pool),
@@ -304,10 +306,25 @@ fn a_killed_worker_loses_no_task(mode: Mode) -> Result<(), Failed> {
     })
 }
 
+fn a_signal_to_the_group(mode: Mode) -> Result<(), Failed> {
+    on_runtime(|| async {
+        let pool = builder(mode).workers(1).start().await.unwrap();
+        let pid = pool.submit(Probe::Pid).await.unwrap().number();
+        for number in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+            signal(pid, number);
+        }
+        assert_eq!(pool.submit(Probe::Pid).await.unwrap().number(), pid);
+    })
+}
+
 fn kill(pid: u64) {
+    signal(pid, Signal::SIGKILL);
+}
+
+fn signal(pid: u64, signal: Signal) {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
     // It may have been killed before.
-    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+    let _ = nix::sys::signal::kill(pid, signal);
 }
 
 fn a_task_that_kills_its_workers_ends_alone(mode: Mode) -> Result<(), Failed> {
