@@ -17,7 +17,7 @@ use super::exit::ExitCode;
 use super::files::Surroundings;
 use super::parse::{Parsed, parse, parse_worker};
 use super::plan::{MasterPlan, OriginPlan};
-use crate::crawl::{self, Mode, OutputPlan, ProgressStyle, RunEnd, RunPlan, WorkerPlan};
+use crate::crawl::{self, Mode, OutputPlan, ProgressStyle, ProxyChoice, RunEnd, RunPlan, WorkerPlan};
 use crate::input::{InputPlan, Source};
 use crate::origin::{self, OriginOptions};
 use crate::text::escape_control;
@@ -95,6 +95,8 @@ fn demo(mut plan: RunPlan) -> ExitCode {
         }
     };
     let urls = origin::demo_urls(origin.addresses());
+    // The site is here, whatever way the environment knows to the world.
+    plan.fetch.proxy = ProxyChoice::Direct;
     plan.input.sources = urls.into_iter().map(Source::Url).collect();
     crawl(plan)
 }

@@ -86,7 +86,7 @@ mod tests {
     use crate::model::{FailureKind, Outcome};
 
     fn lost(seq: u64) -> Finished {
-        let task = FetchTask { seq, url: "http://h/".into(), rejected: None, repeatable: true };
+        let task = FetchTask { seq, url: "http://h/".into(), given: None, rejected: None, repeatable: true };
         Finished::Row(lost_row(task, FailureKind::WorkerCrashed, "x".into()))
     }
 

@@ -125,25 +125,37 @@ impl Engine {
         }
     }
 
-    /// Ends everything, at once if `at_once`, and tells what the workers did; the cause, if the pool had failed.
-    pub(super) async fn end(self, ending: EngineEnd, plan: &RunPlan) -> Result<Vec<WorkerFigures>, String> {
+    /// Ends everything, and tells what the workers did.
+    pub(super) async fn end(self, ending: EngineEnd, plan: &RunPlan) -> EngineReport {
         let Self::Pool { pool, results } = self else {
             // The threads are all of the process but this one.
             let cpu = rusage::of_process().cpu.saturating_sub(rusage::of_thread().cpu);
-            return Ok(vec![worker_figures(0, cpu, None, 0, 0)]);
+            return EngineReport { workers: vec![worker_figures(0, cpu, None, 0, 0)], failure: None };
         };
         drop(results);
-        let stats = match ending {
+        // A pool that has failed tells its figures until it is closed, and then only its failure.
+        let before = pool.stats().await;
+        let ended = match ending {
             EngineEnd::Drained => pool.close().await,
             EngineEnd::AtOnce => pool.abort().await,
         };
-        let stats = stats.map_err(|failure| failure.to_string())?;
-        let figures = stats.workers.iter().map(|worker| {
+        let (stats, failure) = match ended {
+            Ok(stats) => (Some(stats), None),
+            Err(failure) => (before, Some(failure.to_string())),
+        };
+        let workers = stats.map(|stats| stats.workers).unwrap_or_default();
+        let figures = workers.iter().map(|worker| {
             let peak_rss = (plan.mode == Mode::Processes).then_some(worker.peak_rss);
             worker_figures(worker.slot, worker.cpu(), peak_rss, worker.restarts, worker.crashes)
         });
-        Ok(figures.collect())
+        EngineReport { workers: figures.collect(), failure }
     }
+}
+
+/// What the workers did, and why the pool failed if it did.
+pub(super) struct EngineReport {
+    pub(super) workers: Vec<WorkerFigures>,
+    pub(super) failure: Option<String>,
 }
 
 /// Whether workers may finish what they hold.

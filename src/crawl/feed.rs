@@ -16,6 +16,8 @@ use crate::model::Line;
 #[derive(Debug, Default)]
 pub(super) struct FeedState {
     n_lines: Cell<u64>,
+    /// Lines that came with the progress below; some of them may not be handed over yet.
+    n_lines_read: Cell<u64>,
     progress: Cell<Option<InputProgress>>,
     ended: Cell<bool>,
     error: RefCell<Option<InputError>>,
@@ -32,9 +34,13 @@ impl FeedState {
         self.ended.get()
     }
 
-    /// The share of the input that was read.
-    pub(super) fn fraction(&self) -> Option<f64> {
-        self.progress.get().and_then(InputProgress::fraction)
+    /// The share of the input that `n_rows` rows are.
+    pub(super) fn fraction(&self, n_rows: u64) -> Option<f64> {
+        let read = self.progress.get().and_then(InputProgress::fraction)?;
+        match self.n_lines_read.get() {
+            0 => Some(0.0),
+            n_lines => Some(read * n_rows as f64 / n_lines as f64),
+        }
     }
 
     /// Why the input broke, if it did.
@@ -55,6 +61,8 @@ pub(super) fn feed(
         async move {
             match chunks.recv().await {
                 Ok(Ok(chunk)) => {
+                    let n_lines = u64::try_from(chunk.lines.len()).unwrap_or(u64::MAX);
+                    seen.n_lines_read.set(seen.n_lines_read.get() + n_lines);
                     seen.progress.set(Some(chunk.progress));
                     Some((chunk.lines, chunks))
                 }

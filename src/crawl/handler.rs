@@ -32,6 +32,11 @@ pub(super) struct Handler {
     client: Client,
     gate: Option<Arc<Gate>>,
     fetch_ended: Notify,
+    max_time: Duration,
+}
+
+fn is_exhausted(fetched: &Fetched) -> bool {
+    fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion)
 }
 
 impl Handler {
@@ -41,6 +46,7 @@ impl Handler {
             client: Client::build(&setup.fetch, setup.concurrency)?,
             gate: setup.per_host.map(|per_host| Arc::new(Gate::new(per_host, setup.concurrency))),
             fetch_ended: Notify::new(),
+            max_time: setup.fetch.max_time,
         })
     }
 
@@ -57,18 +63,18 @@ impl Handler {
             Err(_) => {
                 let message = "a fault in the crawler; standard error says more".to_owned();
                 let error = RowError { kind: FailureKind::Internal, message };
-                Some(reply(&unasked(task.seq(), task.url, slot, error), 0))
+                Some(reply(&unasked(task.seq(), task.given().to_owned(), slot, error), 0))
             }
         }
     }
 
     async fn row(&self, task: &FetchTask, slot: SlotId) -> Option<(Row, u32)> {
-        let (seq, url) = (task.seq(), task.url.clone());
+        let (seq, url) = (task.seq(), task.given().to_owned());
         if let Some(message) = &task.rejected {
             let error = RowError { kind: FailureKind::InvalidUrl, message: message.clone() };
             return Some((unasked(seq, url, slot, error), 0));
         }
-        let row = match self.fetch(&url).await? {
+        let row = match self.fetch(&task.url).await? {
             Ok(fetched) => {
                 let requests = fetched.requests;
                 (row_of(seq, url, slot, fetched), requests)
@@ -88,22 +94,31 @@ impl Handler {
             None => None,
         };
         let mut fetched = self.client.fetch(target).await;
-        while fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion) {
-            // No descriptor was left, which says nothing of the URL: it waits until one may be free.
-            let _ = tokio::time::timeout(DESCRIPTOR_WAIT, self.fetch_ended.notified()).await;
-            fetched = match parse_target(url) {
-                Ok(target) => self.client.fetch(target).await,
-                Err(failure) => return Some(Err(failure)),
-            };
+        if is_exhausted(&fetched) {
+            // After the longest that one attempt may take there is no hope that a descriptor gets free.
+            let patient = self.fetch_when_descriptors_are_free(url);
+            fetched = tokio::time::timeout(self.max_time, patient).await.unwrap_or(fetched);
         }
         self.fetch_ended.notify_one();
         Some(Ok(fetched))
+    }
+
+    /// That no descriptor was left says nothing of the URL: it waits until one may be free.
+    async fn fetch_when_descriptors_are_free(&self, url: &str) -> Fetched {
+        loop {
+            let _ = tokio::time::timeout(DESCRIPTOR_WAIT, self.fetch_ended.notified()).await;
+            let target = parse_target(url).expect("it was parsed before");
+            let fetched = self.client.fetch(target).await;
+            if !is_exhausted(&fetched) {
+                return fetched;
+            }
+        }
     }
 }
 
 /// The row of a task whose workers died, made where no worker can.
 pub(super) fn lost_row(task: FetchTask, kind: FailureKind, message: String) -> Reply {
-    reply(&Row::unasked(task.seq(), task.url, RowError { kind, message }), 0)
+    reply(&Row::unasked(task.seq(), task.given().to_owned(), RowError { kind, message }), 0)
 }
 
 fn unasked(seq: Seq, url: String, slot: SlotId, error: RowError) -> Row {

@@ -3,11 +3,12 @@
 //! Does not print and does not exit.
 
 use std::io::ErrorKind;
+use std::time::SystemTime;
 
 use crate::crawl::RunPlan;
 use crate::crawl::run::Stop;
 use crate::crawl::signals::Signal;
-use crate::input::InputError;
+use crate::input::{InputError, SourceIdentity};
 use crate::text::with_causes;
 
 /// How a run ended.
@@ -63,14 +64,26 @@ pub(super) fn run_end_of(
     }
 }
 
-/// What `run.json` says of a run.
-pub(super) fn run_description(plan: &RunPlan) -> serde_json::Value {
+/// What `run.json` says of a run that starts now.
+pub(super) fn run_description(plan: &RunPlan, now: SystemTime) -> serde_json::Value {
+    let input: Vec<serde_json::Value> = plan.input.identity().iter().map(source_description).collect();
     serde_json::json!({
+        "started": humantime::format_rfc3339_millis(now).to_string(),
+        "input": input,
         "version": crate::version::VERSION,
         "build": crate::version::BUILD_ID,
         "command_line": plan.command_line,
         "options": plan.options,
     })
+}
+
+fn source_description(source: &SourceIdentity) -> serde_json::Value {
+    match source {
+        SourceIdentity::File { path, bytes, ends } => {
+            serde_json::json!({ "file": path, "bytes": bytes, "fnv1a_of_ends": format!("{ends:016x}") })
+        }
+        SourceIdentity::Stream { path } => serde_json::json!({ "stream": path }),
+    }
 }
 
 #[cfg(test)]

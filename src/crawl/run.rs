@@ -11,7 +11,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt;
 use tokio::runtime::{Builder, LocalOptions};
@@ -20,7 +20,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::crawl::books::Books;
 use crate::crawl::descriptors::{affordable_concurrency, raise_limit};
-use crate::crawl::engine::{Engine, EngineEnd};
+use crate::crawl::engine::{Engine, EngineEnd, EngineReport};
 use crate::crawl::feed::{FeedState, feed};
 use crate::crawl::logging;
 use crate::crawl::outcome::{RunEnd, run_end_of};
@@ -39,6 +39,9 @@ const BATCH: usize = 1024;
 
 /// How long fetches that have begun may go on after the first signal to leave.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
+
+/// How long a write to standard output that has begun may go on when the run ends at once.
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// Runs a crawl as planned. Prints progress, logs and the summary on standard error; rows alone on standard output.
 pub fn run(plan: RunPlan) -> RunEnd {
@@ -73,7 +76,7 @@ impl Prepared {
                 Ok(Self { reader, directory: None, sink })
             }
             OutputPlan::Directory(path) => {
-                let description = crate::crawl::outcome::run_description(plan);
+                let description = crate::crawl::outcome::run_description(plan, SystemTime::now());
                 let directory = RunDirectory::create(path, &description).map_err(|error| unusable(&error))?;
                 let rows = directory.create_rows().map_err(|error| unusable(&error))?;
                 Ok(Self { reader, directory: Some(directory), sink: Sink::File(rows) })
@@ -141,8 +144,8 @@ async fn main_loop(
         stop: None,
         drain_until: None,
     };
-    let (crawl, workers) = crawl.carry_out(plan, engine, signals).await;
-    crawl.conclude(plan, prepared.directory.as_ref(), workers, started)
+    let (crawl, report) = crawl.carry_out(plan, engine, signals).await;
+    crawl.conclude(plan, prepared.directory.as_ref(), report, started)
 }
 
 /// Why a crawl stops before its end.
@@ -170,13 +173,13 @@ struct Crawl {
 }
 
 impl Crawl {
-    /// The loop. Says what the workers did, or why the pool failed.
+    /// The loop. Says what the workers did, and why the pool failed if it did.
     async fn carry_out(
         mut self,
         plan: &RunPlan,
         mut engine: Engine,
         mut signals: Signals,
-    ) -> (Self, Result<Vec<WorkerFigures>, String>) {
+    ) -> (Self, EngineReport) {
         let mut tick = ticks(plan.progress);
         let mut ended = false;
         let mut engine_end = EngineEnd::Drained;
@@ -211,16 +214,25 @@ impl Crawl {
                 break;
             }
         }
-        let workers = engine.end(engine_end, plan).await;
+        self.settle().await;
+        let end = engine.end(engine_end, plan).await;
         self.shown.take_last_events();
-        (self, workers)
+        (self, end)
+    }
+
+    /// Lets a write that has begun come to its end, so that its reader gets no half of a row.
+    async fn settle(&mut self) {
+        let settled = async { while !self.sink.is_settled() && self.sink.progress().await.is_ok() {} };
+        // Whoever does not read any more is not waited for; the write then fails, or ends with this process.
+        let _ = tokio::time::timeout(SETTLE_TIME, settled).await;
+        self.books.handle_written(self.sink.n_rows());
     }
 
     /// Acts on a signal; says whether to end at once.
     fn on_signal(&mut self, signal: Signal, engine: &mut Engine) -> bool {
         if signal == Signal::Report {
             let n_out = engine.n_out();
-            self.shown.report(&self.books, self.feed.fraction(), n_out);
+            self.shown.report(&self.books, self.feed.fraction(self.books.n_rows()), n_out);
             return false;
         }
         let first = self.drain_until.is_none();
@@ -263,7 +275,7 @@ impl Crawl {
     }
 
     fn draw(&mut self, engine: &Engine) {
-        self.shown.draw(&self.books, self.feed.fraction(), engine.n_out());
+        self.shown.draw(&self.books, self.feed.fraction(self.books.n_rows()), engine.n_out());
     }
 
     /// Writes the last rows and the summary, and says how the run ended.
@@ -271,7 +283,7 @@ impl Crawl {
         mut self,
         plan: &RunPlan,
         directory: Option<&RunDirectory>,
-        workers: Result<Vec<WorkerFigures>, String>,
+        report: EngineReport,
         started: Instant,
     ) -> RunEnd {
         if !matches!(self.stop, Some(Stop::Sink(_))) {
@@ -280,11 +292,8 @@ impl Crawl {
             }
             self.books.handle_written(self.sink.n_rows());
         }
-        let (workers, pool_failure) = match workers {
-            Ok(workers) => (workers, None),
-            Err(failure) => (Vec::new(), Some(failure)),
-        };
-        let end = run_end_of(self.stop, pool_failure, self.feed.take_error());
+        let EngineReport { workers, failure } = report;
+        let end = run_end_of(self.stop, failure, self.feed.take_error());
         let n_lines = self.feed.n_lines();
         let summary = Summary {
             urls: if self.feed.has_ended() { UrlCount::Whole(n_lines) } else { UrlCount::SoFar(n_lines) },
@@ -305,7 +314,7 @@ impl Crawl {
             _ => end,
         };
         let written = directory.map_or(Ok(()), |directory| directory.write_summary(&summary.to_json()));
-        self.shown.finish(&summary);
+        self.shown.finish(&summary, &end);
         match written {
             // An earlier reason to end is the better one to tell.
             Err(error) if end == RunEnd::Finished => {

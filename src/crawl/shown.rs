@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::crawl::books::Books;
 use crate::crawl::logging;
-use crate::crawl::{LogFormat, ProgressStyle, RunPlan};
+use crate::crawl::{LogFormat, ProgressStyle, RunEnd, RunPlan};
 use crate::model::Outcome;
 use crate::pool::PoolEvent;
 use crate::report::{Colour, Progress, ProgressView, Summary};
@@ -97,11 +97,11 @@ impl Shown {
         }
     }
 
-    /// Takes the bar away and tells the whole.
-    pub(super) fn finish(self, summary: &Summary<'_>) {
+    /// Takes the bar away and tells the whole; nothing where nobody reads the rows any more.
+    pub(super) fn finish(self, summary: &Summary<'_>, end: &RunEnd) {
         self.write_waiting();
         self.progress.finish();
-        if self.style != ProgressStyle::Quiet {
+        if self.style != ProgressStyle::Quiet && *end != RunEnd::ReaderGone {
             let colour = if io::stderr().is_terminal() { Colour::Ansi } else { Colour::Plain };
             write_all(summary.text(colour).as_bytes());
         }
@@ -118,18 +118,12 @@ impl Shown {
             rows: books.n_rows(),
             failed: books.stats().outcome(Outcome::Failed),
             http_error: books.stats().outcome(Outcome::HttpError),
-            fraction: fraction.map(|read| read * share(books.n_rows(), n_out)),
+            fraction,
             elapsed: self.started.elapsed(),
             in_flight: u64::try_from(n_out).unwrap_or(u64::MAX),
             workers: self.n_workers,
         }
     }
-}
-
-/// The share of what was read that has its row.
-fn share(n_rows: u64, n_out: usize) -> f64 {
-    let n_read = n_rows as f64 + n_out as f64;
-    if n_read > 0.0 { n_rows as f64 / n_read } else { 0.0 }
 }
 
 fn write_all(bytes: &[u8]) {

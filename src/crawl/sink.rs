@@ -94,8 +94,8 @@ impl Sink {
             biased;
             written = stdout.written.recv() => match written {
                 Some(n_rows) => stdout.n_rows = n_rows?,
-                // The thread has told its error before it ended.
-                None => pending().await,
+                None if stdout.n_rows == stdout.n_sent => pending().await,
+                None => return Err(thread_is_gone()),
             },
             permit = room, if stdout.waiting.is_some() => match permit {
                 Ok(permit) => permit.send(stdout.waiting.take().expect("a chunk waits")),
@@ -128,6 +128,11 @@ impl Sink {
             Self::Stdout(stdout) => stdout.n_rows,
         }
     }
+}
+
+/// A thread that fails tells so before it ends; this one did not.
+fn thread_is_gone() -> SinkError {
+    SinkError { path: "/dev/stdout".into(), source: io::Error::other("the thread that writes has ended") }
 }
 
 fn write_out(writer: &mut RowWriter<StandardOutput>, chunk: &RowChunk) -> Result<u64, SinkError> {

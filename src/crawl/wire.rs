@@ -48,6 +48,8 @@ impl Setup {
 pub(super) struct FetchTask {
     pub(super) seq: u64,
     pub(super) url: String,
+    /// The line as given, where that is not the URL.
+    pub(super) given: Option<String>,
     /// Why it is not to be fetched, for a line that is no URL.
     pub(super) rejected: Option<String>,
     /// Whether fetching it twice does no harm.
@@ -57,16 +59,23 @@ pub(super) struct FetchTask {
 impl FetchTask {
     pub(super) fn of(line: Line, repeatable: bool) -> Self {
         match line {
-            Line::Target(target) => Self { seq: target.seq.0, url: target.url, rejected: None, repeatable },
+            Line::Target(target) => {
+                Self { seq: target.seq.0, url: target.url, given: target.given, rejected: None, repeatable }
+            }
             Line::Rejected(line) => {
                 let rejected = Some(line.reason.to_string());
-                Self { seq: line.seq.0, url: line.url, rejected, repeatable: true }
+                Self { seq: line.seq.0, url: line.url, given: None, rejected, repeatable: true }
             }
         }
     }
 
     pub(super) fn seq(&self) -> Seq {
         Seq(self.seq)
+    }
+
+    /// What the row says was asked for.
+    pub(super) fn given(&self) -> &str {
+        self.given.as_ref().unwrap_or(&self.url)
     }
 }
 

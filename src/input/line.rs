@@ -55,10 +55,13 @@ pub(super) fn accept(text: &str, seq: Seq, default_scheme: Option<&str>) -> Line
         return reject(text.as_bytes(), seq, RejectReason::TooLong { limit: MAX_LINE });
     }
     if has_scheme(text) {
-        return Line::Target(Target { seq, url: text.to_owned() });
+        return Line::Target(Target { seq, url: text.to_owned(), given: None });
     }
     match (default_scheme, without_scheme(text)) {
-        (Some(scheme), Some(rest)) => Line::Target(Target { seq, url: [scheme, "://", rest].concat() }),
+        (Some(scheme), Some(rest)) => {
+            let url = [scheme, "://", rest].concat();
+            Line::Target(Target { seq, url, given: Some(text.to_owned()) })
+        }
         _ => reject(text.as_bytes(), seq, RejectReason::NotAbsolute),
     }
 }
@@ -115,7 +118,11 @@ mod tests {
         expected: Option<Result<&str, (RejectReason, &str)>>,
     ) {
         let expected = expected.map(|expected| match expected {
-            Ok(url) => Line::Target(Target { seq: SEQ, url: url.to_owned() }),
+            Ok(url) => {
+                let given = default_scheme.map(|_| String::from_utf8_lossy(input.as_ref()).trim().to_owned());
+                let given = given.filter(|given| given != url);
+                Line::Target(Target { seq: SEQ, url: url.to_owned(), given })
+            }
             Err((reason, url)) => Line::Rejected(Rejected { seq: SEQ, url: url.to_owned(), reason }),
         });
         let input = input.as_ref();

@@ -142,20 +142,6 @@ impl Batch {
         self.n_items == 0 && self.frames.is_empty()
     }
 
-    /// Adds a message without items, after what is there.
-    ///
-    /// # Errors
-    /// When it is too large for a frame.
-    pub fn push_message<M: Serialize>(
-        &mut self,
-        message: &M,
-        header: impl Fn(u32) -> M,
-    ) -> Result<(), CodecError> {
-        self.cut(&header);
-        self.frames.extend_from_slice(&encode_message(message)?);
-        Ok(())
-    }
-
     /// Everything so far as whole frames; the batch is empty afterwards.
     pub fn take_frames<H: Serialize>(&mut self, header: impl Fn(u32) -> H) -> Bytes {
         self.cut(&header);
@@ -260,19 +246,5 @@ mod tests {
         };
         let bytes = encode_message(&ToWorker::Hello(hello)).unwrap();
         assert_eq!(&bytes[..], b"\x13\0\0\0\0MYRIAPOD\x01\x01b\x05\x01\x02\x03\0\0\x09");
-    }
-
-    #[test]
-    fn a_message_comes_after_the_items_before_it() {
-        let mut batch = Batch::default();
-        batch.push(&"item", ToWorker::<()>::Tasks).unwrap();
-        batch.push_message(&ToWorker::<()>::Drain, ToWorker::<()>::Tasks).unwrap();
-        let mut buffer = BytesMut::from(&batch.take_frames(ToWorker::<()>::Tasks)[..]);
-        let mut names = Vec::new();
-        while let Some(frame) = next_frame(&mut buffer).unwrap() {
-            let message: ToWorker<()> = decode_item(&mut &frame[..]).unwrap();
-            names.push(format!("{message:?}"));
-        }
-        assert_eq!(names, ["Tasks(1)", "Drain"]);
     }
 }

@@ -9,8 +9,10 @@ use crate::ids::Seq;
 pub struct Target {
     /// Its place in the input as expanded.
     pub seq: Seq,
-    /// The URL as given, trimmed; with the default scheme put before it where there is one.
+    /// The URL to ask.
     pub url: String,
+    /// The line as given, trimmed, where that is not the URL itself: where the default scheme was put before it.
+    pub given: Option<String>,
 }
 
 /// A line that can not be fetched; it still gets its row.

@@ -452,6 +452,23 @@ impl<T: Task> Driver<T> {
     }
 }
 
+impl<T: Task> Drop for Driver<T> {
+    /// The runtime was dropped under the loop, or something that is not ours panicked in it: whoever waits is told.
+    fn drop(&mut self) {
+        for owner in self.dispatcher.drain() {
+            self.finish(owner, Err(TaskError::PoolClosed));
+        }
+        self.draining = true;
+        self.inputs.close();
+        while let Ok(input) = self.inputs.try_recv() {
+            if matches!(input, Input::Command(Command::Open { .. } | Command::Submit { .. })) {
+                self.handle(input, Instant::now());
+            }
+        }
+        self.hand_out();
+    }
+}
+
 fn slot_id(index: usize) -> SlotId {
     SlotId(u32::try_from(index).expect("slots are counted in 32 bits"))
 }

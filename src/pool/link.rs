@@ -117,13 +117,16 @@ impl PipeInbox {
     }
 }
 
+/// Items for which room is made before they are read.
+const MOST_SET_ASIDE: usize = 1024;
+
 /// All items of a batch.
 pub(super) fn items<V: serde::de::DeserializeOwned>(
     bytes: &[u8],
     announced: u32,
 ) -> Result<Vec<V>, CodecError> {
-    // An item takes a byte at least, so the frame bounds what is set aside.
-    let mut all = Vec::with_capacity(bytes.len().min(usize::try_from(announced).unwrap_or(usize::MAX)));
+    // No more is set aside on the word of a header than a usual batch takes.
+    let mut all = Vec::with_capacity(usize::try_from(announced).unwrap_or(usize::MAX).min(MOST_SET_ASIDE));
     let mut items = Items::new(bytes, announced);
     while let Some(item) = items.next_item()? {
         all.push(item);

@@ -109,14 +109,14 @@ mod tests {
         let seconds_with_a_line: Vec<_> =
             (0..=20).filter(|&second| progress.draw(&view(100 * second, second)).is_some()).collect();
         assert_eq!(seconds_with_a_line, [5, 10, 15, 20]);
-        assert_eq!(progress.line(&view(2_000, 20)), "2,000 rows, 100/s, 0 failed, 3 in flight");
+        assert_eq!(progress.line(&view(2_000, 20)), "2,000 rows, 100/s, 0 failed, 3 under way");
     }
 
     #[test]
     fn nothing_is_shown_but_the_rate_is_known() {
         let mut progress = Progress::off();
         assert_eq!((0..100).find_map(|second| progress.draw(&view(second, second))), None);
-        assert_eq!(progress.line(&view(100, 100)), "100 rows, 1.0/s, 0 failed, 3 in flight");
+        assert_eq!(progress.line(&view(100, 100)), "100 rows, 1.0/s, 0 failed, 3 under way");
         assert_eq!(progress.suspend(|| 7), 7);
         progress.finish();
     }

@@ -148,7 +148,10 @@ impl Text {
         let n_left = summary.urls.read().saturating_sub(summary.rows);
         let left = match summary.urls {
             UrlCount::Whole(urls) => format!("{} of {}", count(n_left), counted(urls, "URL")),
-            UrlCount::SoFar(_) => format!("{}, and all of the input not read yet", counted(n_left, "URL")),
+            UrlCount::SoFar(_) if n_left == 0 => "the rest of the input, which was not read".to_owned(),
+            UrlCount::SoFar(_) => {
+                format!("{}, and the input that was not read", counted(n_left, "URL"))
+            }
         };
         self.line("not done", &left);
     }
@@ -343,7 +346,7 @@ stopped early, interrupted by SIGINT: 9,905 rows, 4,905 of them now, in 2.1 s (2
   memory      master 14 MiB, largest worker 61 MiB
   restarts    3, 2 crashes: worker 1 (2), worker 2 (1)
   output      out
-  not done    512 URLs, and all of the input not read yet
+  not done    512 URLs, and the input that was not read
 ";
         assert_eq!(summary.text(Colour::Plain), expected);
     }

@@ -92,7 +92,7 @@ impl ProgressView {
         }
         match self.left(rows_per_second) {
             Some(left) => line + &format!(", {} left", clock(left)),
-            None => line + &format!(", {} in flight", count(self.in_flight)),
+            None => line + &format!(", {} under way", count(self.in_flight)),
         }
     }
 
@@ -141,7 +141,7 @@ impl ProgressView {
         if self.http_error > 0 {
             push(Rank::HttpErrors, counted(self.http_error, "http error"));
         }
-        push(Rank::InFlight, format!("{} in flight", count(self.in_flight)));
+        push(Rank::InFlight, format!("{} under way", count(self.in_flight)));
         push(Rank::Workers, counted(u64::from(self.workers), "worker"));
         parts
     }
@@ -232,18 +232,18 @@ mod tests {
         check(
             ProgressView { fraction: None, ..VIEW },
             1_900.0,
-            "12,345 rows, 1,900/s, 23 failed, 512 in flight",
+            "12,345 rows, 1,900/s, 23 failed, 512 under way",
         );
-        check(VIEW, 0.0, "12,345 rows, 0/s, 23 failed, 34% of input, 512 in flight");
+        check(VIEW, 0.0, "12,345 rows, 0/s, 23 failed, 34% of input, 512 under way");
         check(
             ProgressView { http_error: 1, ..VIEW },
             0.02,
-            "12,345 rows, 0.0/s, 23 failed, 1 http error, 34% of input, 512 in flight",
+            "12,345 rows, 0.0/s, 23 failed, 1 http error, 34% of input, 512 under way",
         );
         check(
             ProgressView { rows: 0, fraction: Some(0.0), ..VIEW },
             0.0,
-            "0 rows, 0/s, 23 failed, 0% of input, 512 in flight",
+            "0 rows, 0/s, 23 failed, 0% of input, 512 under way",
         );
         check(
             ProgressView { fraction: Some(1.0), ..VIEW },
@@ -253,7 +253,7 @@ mod tests {
         check(
             ProgressView { fraction: Some(f64::NAN), rows: 1, ..VIEW },
             10.0,
-            "1 row, 10/s, 23 failed, 0% of input, 512 in flight",
+            "1 row, 10/s, 23 failed, 0% of input, 512 under way",
         );
     }
 
@@ -262,9 +262,9 @@ mod tests {
         let check = |width, expected: &str| assert_eq!(VIEW.bar_line(1_900.0, width), expected);
         check(
             120,
-            "[==========>                   ]  34%  12,345 rows  1,900/s  0:12 left  23 failed  512 in flight  8 workers",
+            "[==========>                   ]  34%  12,345 rows  1,900/s  0:12 left  23 failed  512 under way  8 workers",
         );
-        check(79, "[====>        ]  34%  12,345 rows  1,900/s  0:12 left  23 failed  512 in flight");
+        check(79, "[====>        ]  34%  12,345 rows  1,900/s  0:12 left  23 failed  512 under way");
         check(60, "34%  12,345 rows  1,900/s  0:12 left  23 failed");
         check(40, "34%  12,345 rows  1,900/s  23 failed");
         check(34, "34%  12,345 rows  1,900/s");

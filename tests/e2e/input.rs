@@ -85,10 +85,19 @@ fn braces_are_plain_where_no_template_is_asked_for() {
 fn a_bare_address_is_a_url_with_a_default_scheme() {
     let origin = TestOrigin::start();
     let bare = format!("{}/small/1", origin.addresses()[0]);
-    let mut list = List::default();
-    list.url(&format!("http://{bare}"));
-    check(crawl().words("--default-scheme http -").stdin(bare.as_str()), &list);
-    check(crawl().words("--default-scheme http").arg(&bare), &list);
+    for asked in [
+        crawl().words("--default-scheme http -").stdin(bare.as_str()),
+        crawl().words("--default-scheme http").arg(&bare),
+    ] {
+        let finished = asked.run().expect_code(0);
+        let row: serde_json::Value = serde_json::from_str(finished.text()).unwrap();
+        let asked_for = ["url", "final_url", "outcome"].map(|key| row[key].as_str().unwrap().to_owned());
+        assert_eq!(
+            asked_for,
+            [bare.clone(), format!("http://{bare}"), "ok".to_owned()],
+            "the row keeps what was given"
+        );
+    }
     let mut without = List::default();
     without.rubbish(bare.as_bytes(), &bare);
     check(crawl().arg("-").stdin(bare.as_str()), &without);

@@ -137,7 +137,7 @@ fn a_report_is_given_when_asked_for() {
         running.until("it is under way", |_| origin.stats().requests() >= asked + 5);
         assert_eq!(running.stderr(), "");
         running.signal(Signal::SIGUSR1);
-        running.until("it says how far it is", |running| running.stderr().contains("in flight"));
+        running.until("it says how far it is", |running| running.stderr().contains("under way"));
         let said = running.stderr();
         assert!(said.lines().count() == 1 && said.contains(" row"), "{said}");
         running.wait().expect_code(0).rows().expect_each_once(40).expect_all("ok");

@@ -42,6 +42,11 @@ fn a_reader_that_was_never_there_ends_the_run_quietly() {
     drop(running.take_stdout());
     assert_eq!(running.wait().expect_code(0).stderr, "");
 
+    let urls = origin.url("/small/{1..100000}");
+    let mut talkative = myriapod().arg("crawl").words("--progress none").arg(urls).hold_stdout().start();
+    drop(talkative.take_stdout());
+    assert_eq!(talkative.wait().expect_code(0).stderr, "", "no summary where nobody reads the rows");
+
     let mut filter =
         worker().hold_stdout().stdin(format!("{}\n", origin.url("/small/1")).repeat(1000)).start();
     drop(filter.take_stdout());

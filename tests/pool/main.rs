@@ -37,6 +37,7 @@ fn main() -> ExitCode {
             trial(mode, "abort_ends_running_tasks_as_closed", abort_ends_running_tasks_as_closed),
             trial(mode, "abort_ends_a_worker_that_never_starts", abort_ends_a_worker_that_never_starts),
             trial(mode, "two_maps_share_the_pool", two_maps_share_the_pool),
+            trial(mode, "a_map_outlives_its_runtime", a_map_outlives_its_runtime),
         ]);
     }
     for mode in [Mode::Processes, Mode::Threads] {
@@ -202,6 +203,27 @@ fn two_maps_share_the_pool(mode: Mode) -> Result<(), Failed> {
         let short: Vec<u64> = pool.map((0..100).map(Probe::Double)).map(|done| done.index).collect().await;
         assert_eq!(short.len(), 100);
         long.next().await.unwrap().result.unwrap();
+    })
+}
+
+fn a_map_outlives_its_runtime(mode: Mode) -> Result<(), Failed> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let mut results = runtime.block_on(async {
+        let pool = start(mode).await;
+        let mut results = Box::pin(pool.map((0..5).map(|_| Probe::Sleep(Duration::from_secs(600)))));
+        assert!(results.next().now_or_never().is_none());
+        std::mem::forget(pool);
+        results
+    });
+    drop(runtime);
+    on_runtime(|| async {
+        let mut n_closed = 0;
+        while let Some(done) = results.next().await {
+            assert_eq!(done.result.unwrap_err(), TaskError::PoolClosed);
+            n_closed += 1;
+        }
+        assert_eq!(n_closed, 5, "no outcome is lost with the runtime");
     })
 }
 

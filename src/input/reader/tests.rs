@@ -41,7 +41,7 @@ fn read_all(reader: &mut Reader) -> (Vec<String>, Option<InputError>) {
             Ok(Some(chunk)) => {
                 assert!((1..=CHUNK_LINES).contains(&chunk.lines.len()));
                 for line in chunk.lines {
-                    let (Line::Target(Target { seq, url }) | Line::Rejected(Rejected { seq, url, .. })) =
+                    let (Line::Target(Target { seq, url, .. }) | Line::Rejected(Rejected { seq, url, .. })) =
                         line;
                     assert_eq!(seq, Seq(urls.len() as u64));
                     urls.push(url);
