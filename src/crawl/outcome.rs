@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use std::time::SystemTime;
 
 use crate::crawl::RunPlan;
-use crate::crawl::run::Stop;
 use crate::crawl::signals::Signal;
 use crate::input::{InputError, SourceIdentity};
+use crate::output::SinkError;
 use crate::text::with_causes;
 
 /// How a run ended.
@@ -39,6 +39,19 @@ impl RunEnd {
             Self::Interrupted(signal) => Some(format!("interrupted by {}", signal.as_str())),
         }
     }
+}
+
+/// Why a crawl stops before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// A signal to leave, the last that came.
+    Signal(Signal),
+    /// The output takes no more.
+    Sink(SinkError),
+    /// The pool is no more; its cause is told when it is closed.
+    Pool,
+    /// A fault of this program.
+    Fault(String),
 }
 
 /// The end that a stop, a failed pool or a broken input make, the gravest first.
@@ -89,7 +102,6 @@ fn source_description(source: &SourceIdentity) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::SinkError;
 
     fn sink(kind: ErrorKind) -> Option<Stop> {
         Some(Stop::Sink(SinkError { path: "rows".into(), source: kind.into() }))

@@ -23,7 +23,7 @@ use crate::crawl::descriptors::{affordable_concurrency, raise_limit};
 use crate::crawl::engine::{Engine, EngineEnd, EngineReport};
 use crate::crawl::feed::{FeedState, feed};
 use crate::crawl::logging;
-use crate::crawl::outcome::{RunEnd, run_end_of};
+use crate::crawl::outcome::{RunEnd, Stop, run_description, run_end_of};
 use crate::crawl::shown::Shown;
 use crate::crawl::signals::{self, Signal, Signals};
 use crate::crawl::sink::Sink;
@@ -76,7 +76,7 @@ impl Prepared {
                 Ok(Self { reader, directory: None, sink })
             }
             OutputPlan::Directory(path) => {
-                let description = crate::crawl::outcome::run_description(plan, SystemTime::now());
+                let description = run_description(plan, SystemTime::now());
                 let directory = RunDirectory::create(path, &description).map_err(|error| unusable(&error))?;
                 let rows = directory.create_rows().map_err(|error| unusable(&error))?;
                 Ok(Self { reader, directory: Some(directory), sink: Sink::File(rows) })
@@ -146,19 +146,6 @@ async fn main_loop(
     };
     let (crawl, report) = crawl.carry_out(plan, engine, signals).await;
     crawl.conclude(plan, prepared.directory.as_ref(), report, started)
-}
-
-/// Why a crawl stops before its end.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// A signal to leave, the last that came.
-    Signal(Signal),
-    /// The output takes no more.
-    Sink(SinkError),
-    /// The pool is no more; its cause is told when it is closed.
-    Pool,
-    /// A fault of this program.
-    Fault(String),
 }
 
 /// A crawl while it runs.

@@ -24,11 +24,11 @@ use crate::ipc::{
     write_frames,
 };
 use crate::pool::dispatch::Dispatcher;
-use crate::pool::driver::Input;
 use crate::pool::entry::task_name;
 use crate::pool::error::ExitCause;
 use crate::pool::lease::LeaseId;
 use crate::pool::link::{ChannelSink, Event, Heard, Inbox, Incoming, Outbox, items};
+use crate::pool::message::Input;
 use crate::pool::process::{self, Child, Started, WorkerOutput};
 use crate::pool::task::{Task, WorkerContext};
 use crate::pool::worker::{self, Finish};

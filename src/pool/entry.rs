@@ -25,11 +25,9 @@ use tokio::runtime::LocalOptions;
 use crate::ipc::{FrameReader, Hello, MAGIC, PROTOCOL_VERSION, ToWorker, decode_item};
 use crate::pool::error::StartError;
 use crate::pool::link::{Inbox, Outbox, PipeInbox};
+use crate::pool::process::WORKER_VARIABLE;
 use crate::pool::task::{Task, WorkerContext};
 use crate::pool::worker::{self, Finish};
-
-/// Names the task type that a process serves, and the descriptors of its pipes.
-pub(super) const WORKER_VARIABLE: &str = "MYRIAPOD_POOL_WORKER";
 
 /// How a worker process ends, for the one who started it.
 mod exit {

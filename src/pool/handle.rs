@@ -10,8 +10,8 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pool::builder::Builder;
-use crate::pool::driver::{Command, Input};
 use crate::pool::error::{PoolFailure, TaskError};
+use crate::pool::message::{Command, Input};
 use crate::pool::results::Results;
 use crate::pool::stats::PoolStats;
 use crate::pool::task::Task;

@@ -210,7 +210,7 @@ pub(super) enum Sink<T: Task> {
 pub(super) struct ChannelSink<T: Task> {
     pub(super) slot: SlotId,
     pub(super) incarnation: Incarnation,
-    pub(super) driver: mpsc::UnboundedSender<super::driver::Input<T>>,
+    pub(super) driver: mpsc::UnboundedSender<super::message::Input<T>>,
     /// Whether the worker has a thread of its own, whose time is its own.
     pub(super) own_thread: bool,
 }
@@ -258,7 +258,7 @@ impl<T: Task> ChannelSink<T> {
     pub(super) fn say(&self, event: Event<T>) -> io::Result<()> {
         let heard = Heard { slot: self.slot, incarnation: self.incarnation, event };
         self.driver
-            .send(super::driver::Input::Heard(heard))
+            .send(super::message::Input::Heard(heard))
             .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
     }
 }

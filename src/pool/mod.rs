@@ -19,6 +19,7 @@ mod error;
 mod handle;
 mod lease;
 mod link;
+mod message;
 mod process;
 mod queue;
 mod results;

@@ -25,11 +25,13 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 
-use crate::pool::entry::WORKER_VARIABLE;
 use crate::pool::error::ExitCause;
 use crate::rusage;
 
 const IMAGE: &CStr = c"/proc/self/exe";
+
+/// Names the task type that a process serves, and the descriptors of its pipes.
+pub(super) const WORKER_VARIABLE: &str = "MYRIAPOD_POOL_WORKER";
 
 /// Names the file to start instead of this process's own image, for programs that run this one: under `valgrind`,
 /// say, `/proc/self/exe` is valgrind.

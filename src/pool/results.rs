@@ -15,8 +15,8 @@ use std::task::{Context, Poll, ready};
 use futures_util::Stream;
 use tokio::sync::mpsc;
 
-use crate::pool::driver::{Command, Input, Outcome};
 use crate::pool::error::TaskError;
+use crate::pool::message::{Command, Input, Outcome};
 use crate::pool::task::{Done, Task};
 
 /// How many tasks are handed to the pool at a time, at most.
