@@ -137,7 +137,7 @@ impl Attempt<'_> {
         let first = match self.send(&pool.kept, url).await {
             Ok(response) => return Ok(response),
             Err(Stop::Limit(limit)) => return Err(self.out_of_time(limit)),
-            Err(Stop::Error(error)) => self.classify(&error),
+            Err(Stop::Error(error)) => self.classify(&error, url),
         };
         let may_help = match first.remedy {
             Remedy::Nothing => false,
@@ -150,7 +150,7 @@ impl Attempt<'_> {
         self.limits.heard_at(Instant::now());
         self.send(&pool.fresh, url).await.map_err(|stop| match stop {
             Stop::Limit(limit) => self.out_of_time(limit),
-            Stop::Error(error) => self.classify(&error).failure,
+            Stop::Error(error) => self.classify(&error, url).failure,
         })
     }
 
@@ -201,7 +201,7 @@ impl Attempt<'_> {
             }
             Err(Stop::Error(error)) => {
                 answer.truncated = Some(Truncated::Disconnect);
-                Some(self.classify(&error).failure)
+                Some(self.classify(&error, &url).failure)
             }
         };
         self.end(url, failure, answer)
@@ -216,8 +216,8 @@ impl Attempt<'_> {
         self.limits.heard_at(Instant::now());
     }
 
-    fn classify(&self, error: &reqwest::Error) -> Classified {
-        let mut classified = classify(error, self.client.route);
+    fn classify(&self, error: &reqwest::Error, url: &Url) -> Classified {
+        let mut classified = classify(error, self.client.proxies.route(url));
         if classified.failure.kind == FailureKind::InvalidUrl && self.redirects > 0 {
             classified.failure.kind = FailureKind::BadRedirect;
         }

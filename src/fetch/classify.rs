@@ -37,12 +37,12 @@ pub(super) enum Remedy {
     Leniency,
 }
 
-/// Which way all requests leave.
+/// Which way a request leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Route {
-    /// To the server, as far as is known.
+    /// To the server.
     Direct,
-    /// To one proxy: a connection that can not be made is the proxy's failure.
+    /// To a proxy: a connection that can not be made is the proxy's failure.
     Proxied,
 }
 

@@ -13,12 +13,13 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use thiserror::Error;
 use url::Url;
 
-use super::classify::Route;
 use super::headers::{self, HeaderError};
 use super::probe::ProbeLayer;
+use super::proxy::Proxies;
 use super::resolve::{self, RuleIndex};
+use super::target::strip_credentials;
 use super::tls::{self, TlsError};
-use super::{FetchOptions, Fetched, Fetcher, ProxyChoice, ResolveRule, attempt, null};
+use super::{FetchOptions, Fetched, Fetcher, ResolveRule, attempt, null};
 
 /// How long a kept connection waits for its next request. Most servers close theirs between 5 and 75 s, and a
 /// crawl that comes back to a host at all does so within seconds.
@@ -100,9 +101,8 @@ pub struct HttpClient {
     rules: RuleIndex,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
-    has_own_authorization: bool,
     pub(super) body: Option<Bytes>,
-    pub(super) route: Route,
+    pub(super) proxies: Proxies,
     pub(super) max_redirects: u32,
     pub(super) max_time: Duration,
     pub(super) read_timeout: Duration,
@@ -127,10 +127,11 @@ impl HttpClient {
     fn build(options: &FetchOptions, connections_per_host: NonZeroU32) -> Result<Self, BuildError> {
         let method = Method::from_bytes(options.method.as_bytes())
             .map_err(|_| BuildError::Method { method: options.method.clone() })?;
+        let proxies = Proxies::of(&options.proxy)?;
         let recipe = Recipe {
             options,
             tls: tls::client_config(options)?,
-            proxy: proxy(&options.proxy)?,
+            proxies: &proxies,
             n_kept: usize::try_from(connections_per_host.get()).unwrap_or(usize::MAX),
             may_be_sent_twice: attempt::may_be_sent_twice(&method, options.body.as_ref()),
         };
@@ -149,13 +150,8 @@ impl HttpClient {
             rules,
             method,
             headers: headers::prepare(options, authorization)?,
-            has_own_authorization: headers::has_own_authorization(options),
             body: options.body.clone(),
-            route: match options.proxy {
-                ProxyChoice::Url(_) => Route::Proxied,
-                // Which URLs the environment's proxies take is known to the HTTP library alone.
-                ProxyChoice::Environment | ProxyChoice::Direct => Route::Direct,
-            },
+            proxies,
             max_redirects: options.max_redirects,
             max_time: options.max_time,
             read_timeout: options.read_timeout,
@@ -172,17 +168,16 @@ impl HttpClient {
         &self.pools[self.rules.place(host, url.port_or_known_default().unwrap_or_default())]
     }
 
-    /// Moves the credentials that a URL holds into the header fields, as curl does: they are more particular than
-    /// the options' user, but give way to an `Authorization` that the user wrote himself.
+    /// Moves the credentials that a URL holds into the header fields. They give way to those of the options, as in
+    /// curl, for as long as these are sent: to the first origin.
     pub(super) fn take_credentials(&self, url: &mut Url, headers: &mut HeaderMap) {
         let request = self.pools[0].kept.get(url.clone());
-        let is_spoken_for = self.has_own_authorization && headers.contains_key(header::AUTHORIZATION);
+        let given = self.headers.get(header::AUTHORIZATION);
+        let is_spoken_for = given.is_some() && headers.get(header::AUTHORIZATION) == given;
         if let Some(authorization) = authorization_of(request).filter(|_| !is_spoken_for) {
             headers.insert(header::AUTHORIZATION, authorization);
         }
-        url.set_username("")
-            .and_then(|()| url.set_password(None))
-            .expect("an http URL has a host, so it can be without a user");
+        strip_credentials(url);
     }
 }
 
@@ -190,7 +185,7 @@ impl HttpClient {
 struct Recipe<'a> {
     options: &'a FetchOptions,
     tls: rustls::ClientConfig,
-    proxy: Option<reqwest::Proxy>,
+    proxies: &'a Proxies,
     n_kept: usize,
     may_be_sent_twice: bool,
 }
@@ -221,19 +216,13 @@ impl Recipe<'_> {
         if self.options.http1_only {
             builder = builder.http1_only();
         }
-        if self.options.proxy != ProxyChoice::Environment {
-            builder = builder.no_proxy();
-        }
-        if let Some(proxy) = &self.proxy {
-            builder = builder.proxy(proxy.clone());
-        }
         for rule in rules {
             // The port of the URL always goes before the one given here.
             let addresses: Vec<_> =
                 rule.addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect();
             builder = builder.resolve_to_addrs(&rule.host, &addresses);
         }
-        builder
+        self.proxies.set_up(builder)
     }
 }
 
@@ -246,14 +235,38 @@ fn lenient(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
         .http1_allow_obsolete_multiline_headers_in_responses(true)
 }
 
-fn proxy(choice: &ProxyChoice) -> Result<Option<reqwest::Proxy>, BuildError> {
-    let ProxyChoice::Url(url) = choice else { return Ok(None) };
-    reqwest::Proxy::all(url)
-        .map(Some)
-        .map_err(|source| BuildError::Proxy { proxy: url.clone(), source: source.without_url() })
-}
-
 /// The `Authorization` that the HTTP library gives to a request, of credentials in its URL or told to it.
 fn authorization_of(request: reqwest::RequestBuilder) -> Option<HeaderValue> {
     request.build().ok()?.headers_mut().remove(header::AUTHORIZATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fetch::tests::options;
+
+    /// The `Authorization` of a request to a URL with credentials, where the hop before carried `before`.
+    #[track_caller]
+    fn check(user: Option<(&str, &str)>, before: Option<&'static str>, expected: &str) {
+        let mut options = options();
+        options.user = user.map(|(name, password)| (name.to_owned(), password.to_owned()));
+        let client = HttpClient::build(&options, NonZeroU32::MIN).unwrap();
+        let before = before.map(|value| (header::AUTHORIZATION, HeaderValue::from_static(value)));
+        let mut headers = HeaderMap::from_iter(before);
+        let mut url = Url::parse("http://user:pass@h.example/").unwrap();
+        client.take_credentials(&mut url, &mut headers);
+        assert_eq!(url.as_str(), "http://h.example/");
+        assert_eq!(headers[header::AUTHORIZATION], expected);
+    }
+
+    #[test]
+    fn credentials_of_a_url_give_way_to_those_of_the_options_where_these_are_sent() {
+        let (of_the_url, of_the_options) = ("Basic dXNlcjpwYXNz", "Basic eDp5");
+        let given = Some(("x", "y"));
+        check(None, None, of_the_url);
+        check(given, Some(of_the_options), of_the_options);
+        // On another origin theirs are gone, and those of an earlier URL do not stand for them.
+        check(given, None, of_the_url);
+        check(given, Some("Basic b2xkOm9sZA=="), of_the_url);
+    }
 }

@@ -77,11 +77,6 @@ pub(super) fn prepare(
     Ok(headers)
 }
 
-/// Whether the user gave an `Authorization` of his own; nothing overrides it on the first origin.
-pub(super) fn has_own_authorization(options: &FetchOptions) -> bool {
-    options.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header::AUTHORIZATION.as_str()))
-}
-
 /// Takes away what another origin may not see.
 pub(super) fn strip_for_other_origin(headers: &mut HeaderMap) {
     OF_ONE_ORIGIN.iter().for_each(|name| drop(headers.remove(name)));

@@ -17,6 +17,7 @@ mod limits;
 mod null;
 mod options;
 mod probe;
+mod proxy;
 mod redirect;
 mod resolve;
 mod target;

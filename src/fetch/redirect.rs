@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use http::{HeaderValue, Method, StatusCode};
 use url::Url;
 
-use super::target::check_scheme;
+use super::target::{check_scheme, strip_credentials};
 use crate::fetch::Failure;
 use crate::model::FailureKind;
 
@@ -21,7 +21,7 @@ pub(super) enum Verdict {
     Follow(Hop),
     /// It points to something that is no URL; the URL asked stays the final one.
     Broken(Failure),
-    /// It points to something that is not asked.
+    /// It points to something that is not asked, named here without credentials.
     Refused(Failure, Url),
 }
 
@@ -71,6 +71,7 @@ pub(super) fn verdict(
         }
     };
     if let Err(failure) = check_scheme(&url) {
+        strip_credentials(&mut url);
         return Verdict::Refused(failure, url);
     }
     // RFC 9110 section 10.2.2: a target without a fragment inherits that of the URL that led to it.
@@ -218,6 +219,20 @@ mod tests {
             };
             assert_eq!((failure.kind, target.as_str()), (FailureKind::UnsupportedScheme, location));
         }
+    }
+
+    #[test]
+    fn a_refused_target_is_named_without_its_credentials() {
+        let check = |location: &str, expected| {
+            let Verdict::Refused(_, target) = ask(302, location.as_bytes(), Method::GET, BASE) else {
+                panic!("{location} was followed")
+            };
+            assert_eq!(target.as_str(), expected);
+        };
+        check("ftp://u:p@h/", "ftp://h/");
+        check("ftp://u@h:2121/x", "ftp://h:2121/x");
+        check("other://:p@h/", "other://h/");
+        check("mailto:u@h", "mailto:u@h");
     }
 
     proptest! {

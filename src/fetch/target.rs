@@ -29,6 +29,12 @@ pub(super) fn check_scheme(url: &Url) -> Result<(), Failure> {
     }
 }
 
+/// Takes a user and a password out of a URL.
+pub(super) fn strip_credentials(url: &mut Url) {
+    // A URL that can not hold them refuses to be changed, and has none.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

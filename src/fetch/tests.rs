@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper_util::client::proxy::matcher::Matcher;
 
+use super::proxy::Proxies;
 use super::scripted::{Server, Step, answer, ok, redirect, say};
 use super::*;
 use crate::model::{FailureKind, HttpVersion, Outcome, Truncated};
@@ -386,6 +388,9 @@ async fn redirects_end_where_they_must() {
     assert_eq!((failure.kind, failure.kind.outcome()), (FailureKind::UnsupportedScheme, Outcome::Skipped));
     assert_eq!((fetched.final_url.as_str(), fetched.redirects), ("ftp://h/x", 0));
 
+    let fetched = fetch_from(&client(), answer(&redirect(302, "ftp://u:p@h/"))).await;
+    assert_eq!(fetched.final_url.as_str(), "ftp://h/");
+
     let follow_none = client_with(|options| options.max_redirects = 0);
     let fetched = fetch_from(&follow_none, answer(&redirect(302, "ftp://h/x"))).await;
     assert_eq!((kind(&fetched), status(&fetched), fetched.redirects), (None, Some(302), 0));
@@ -459,12 +464,9 @@ async fn credentials_stay_with_their_origin() {
 }
 
 #[tokio::test]
-async fn credentials_in_a_url_are_used_and_not_shown() {
-    let check = async |own: Vec<(String, String)>, expected: &str| {
-        let client = client_with(|options| {
-            options.user = Some(("other".into(), "user".into()));
-            options.headers = own;
-        });
+async fn credentials_in_a_url_are_used_and_not_shown_but_those_of_the_options_win() {
+    let check = async |change: fn(&mut FetchOptions), expected: &str| {
+        let client = client_with(change);
         let server = Server::start(vec![[answer(&redirect(302, "/b")), answer(&ok(""))].concat()]).await;
         let mut url = server.url("/a");
         url.set_username("name").unwrap();
@@ -476,8 +478,10 @@ async fn credentials_in_a_url_are_used_and_not_shown() {
             assert!(has_line(&request, expected), "{request}");
         }
     };
-    check(vec![], "authorization: Basic bmFtZTpwYSBzcw==").await;
-    check(vec![field("Authorization", "Bearer x")], "authorization: Bearer x").await;
+    check(|_| (), "authorization: Basic bmFtZTpwYSBzcw==").await;
+    check(|options| options.user = Some(("x".into(), "y".into())), "authorization: Basic eDp5").await;
+    check(|options| options.headers = vec![field("Authorization", "Bearer x")], "authorization: Bearer x")
+        .await;
 }
 
 #[tokio::test]
@@ -518,6 +522,23 @@ async fn a_proxy_is_asked_with_the_whole_url_and_blamed_for_itself() {
 
     let fetched = through(nobody()).fetch(parse_target("http://name.invalid/").unwrap()).await;
     assert_eq!(kind(&fetched), Some(FailureKind::Proxy));
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_that_can_not_be_reached_is_blamed_and_not_the_site() {
+    // What connects is a given proxy; what is known of it is as if it stood in the environment.
+    let check = async |proxy: String, no_proxy: &str, expected| {
+        let mut client = client_with(|options| options.proxy = ProxyChoice::Url(proxy.clone()));
+        let Client::Http(http) = &mut client else { panic!("not a client of the network") };
+        let matcher = Matcher::builder().http(proxy).no(no_proxy).build();
+        http.proxies = Proxies::Environment(Box::new(matcher));
+        let fetched = client.fetch(parse_target("http://site.invalid/").unwrap()).await;
+        assert_eq!(kind(&fetched), Some(expected), "{no_proxy}");
+    };
+    let refusing = || format!("http://{}", nobody());
+    check(refusing(), "", FailureKind::Proxy).await;
+    check("http://no-such-proxy.invalid:1".into(), "", FailureKind::Proxy).await;
+    check(refusing(), "site.invalid", FailureKind::ConnectRefused).await;
 }
 
 #[tokio::test]

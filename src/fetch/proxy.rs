@@ -1,0 +1,93 @@
+//! Which way requests leave: to the server, or to a proxy in front of it.
+//!
+//! Sets the HTTP library's clients up for it, and says afterwards who could not be reached. Does not know how a
+//! proxy is spoken to.
+//!
+//! The library finds the environment's proxies itself. They are read once more here, by the code that it uses
+//! too, so that the two can not disagree on `NO_PROXY`; that is asked for requests that failed, and costs others nothing.
+
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use url::Url;
+
+use super::classify::Route;
+use super::{BuildError, ProxyChoice};
+
+/// The proxies of a run.
+pub(super) enum Proxies {
+    /// None.
+    Off,
+    /// One, for every URL.
+    One(Box<reqwest::Proxy>),
+    /// Those that the environment names, each for the URLs that it is meant for.
+    Environment(Box<Matcher>),
+}
+
+impl Proxies {
+    /// Reads the choice, and the environment where that is chosen.
+    pub(super) fn of(choice: &ProxyChoice) -> Result<Self, BuildError> {
+        match choice {
+            ProxyChoice::Direct => Ok(Self::Off),
+            ProxyChoice::Url(url) => match reqwest::Proxy::all(url) {
+                Ok(proxy) => Ok(Self::One(Box::new(proxy))),
+                Err(source) => Err(BuildError::Proxy { proxy: url.clone(), source: source.without_url() }),
+            },
+            ProxyChoice::Environment => Ok(Self::Environment(Box::new(Matcher::from_system()))),
+        }
+    }
+
+    /// Has a client go by them.
+    pub(super) fn set_up(&self, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+        match self {
+            Self::Off => builder.no_proxy(),
+            Self::One(proxy) => builder.no_proxy().proxy(reqwest::Proxy::clone(proxy)),
+            Self::Environment(_) => builder,
+        }
+    }
+
+    /// The way that requests to this URL take.
+    pub(super) fn route(&self, url: &Url) -> Route {
+        let is_proxied = match self {
+            Self::Off => false,
+            Self::One(_) => true,
+            Self::Environment(matcher) => {
+                url.as_str().parse::<Uri>().is_ok_and(|uri| matcher.intercept(&uri).is_some())
+            }
+        };
+        if is_proxied { Route::Proxied } else { Route::Direct }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `url` in an environment of `http_proxy` and `NO_PROXY`.
+    #[track_caller]
+    fn check(url: &str, expected: Route) {
+        let matcher =
+            Matcher::builder().http("http://127.0.0.1:1").no("quiet.example,10.0.0.0/8,[::1]").build();
+        let proxies = Proxies::Environment(Box::new(matcher));
+        assert_eq!(proxies.route(&Url::parse(url).unwrap()), expected, "{url}");
+    }
+
+    #[test]
+    fn an_environment_proxy_is_on_the_way_to_the_urls_it_is_meant_for() {
+        check("http://a.example/", Route::Proxied);
+        check("http://a.example:81/a b?q=%#part", Route::Proxied);
+        check("http://[::2]/", Route::Proxied);
+        check("https://a.example/", Route::Direct);
+        check("http://quiet.example/", Route::Direct);
+        check("http://www.quiet.example/", Route::Direct);
+        check("http://disquiet.example/", Route::Proxied);
+        check("http://10.1.2.3/", Route::Direct);
+    }
+
+    #[test]
+    fn a_given_proxy_is_on_every_way_and_none_on_no_way() {
+        let url = Url::parse("https://a.example/").unwrap();
+        let route = |choice| Proxies::of(&choice).unwrap().route(&url);
+        assert_eq!(route(ProxyChoice::Url("http://127.0.0.1:1".into())), Route::Proxied);
+        assert_eq!(route(ProxyChoice::Direct), Route::Direct);
+    }
+}
