@@ -1,8 +1,10 @@
-#![expect(clippy::print_stdout, reason = "writes what was asked for: help, lists, addresses")]
-#![expect(clippy::print_stderr, reason = "writes mistakes and errors")]
 //! From arguments to an exit code: reads the plan, carries it out, tells what went wrong.
 //!
 //! Does not know how a crawl or an origin works.
+//!
+//! Invariants:
+//! - what was asked for and can not be written is an error, unless its reader has gone;
+//! - what can not be told on standard error is lost, and changes nothing.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -57,19 +59,19 @@ fn understand<Plan>(program: &str, parsed: Parsed<Plan>) -> Result<Plan, ExitCod
     match parsed {
         Parsed::Plan { plan, warnings } => {
             for warning in warnings {
-                eprintln!("{program}: warning: {}", escape_control(&warning));
+                tell(&format!("{program}: warning: {}", escape_control(&warning)));
             }
             Ok(plan)
         }
-        Parsed::Print(text) => {
-            // A reader that has gone, as with `--help | head`, needs no more of it.
-            let _ = io::stdout().write_all(text.as_bytes());
-            Err(ExitCode::Success)
-        }
-        Parsed::Mistakes(lines) => {
-            for line in lines {
-                eprintln!("{line}");
+        Parsed::Print(text) => Err(match put_out(&text) {
+            Ok(()) => ExitCode::Success,
+            Err(error) => {
+                tell(&format!("{program}: error: {error:#}"));
+                ExitCode::Internal
             }
+        }),
+        Parsed::Mistakes(lines) => {
+            lines.iter().for_each(|line| tell(line));
             Err(ExitCode::Usage)
         }
     }
@@ -126,19 +128,16 @@ fn filter_plan(plan: WorkerPlan) -> RunPlan {
 
 fn serve_origin(plan: OriginPlan) -> anyhow::Result<()> {
     if plan.list {
-        for (name, description) in origin::catalogue() {
-            println!("{name:<34} {description}");
-        }
-        return Ok(());
+        let lines = origin::catalogue().map(|(name, about)| format!("{name:<34} {about}\n"));
+        return put_out(&lines.collect::<String>());
     }
     origin::raise_descriptor_limit().context("could not raise the descriptor limit")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let options = OriginOptions { listen: plan.listen, hosts: plan.hosts };
         let origin = origin::bind(options).await?;
-        for address in origin.addresses() {
-            println!("http://{address}/");
-        }
+        let lines = origin.addresses().iter().map(|address| format!("http://{address}/\n"));
+        put_out(&lines.collect::<String>())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let input_ended =
@@ -161,6 +160,23 @@ fn wait_for_end_of_input() {
     while io::stdin().read(&mut ignored).is_ok_and(|length| length > 0) {}
 }
 
+/// Writes to standard output what was asked for. A reader that has gone, as with `--help | head`, needs no more of it.
+fn put_out(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("could not write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn tell_error(text: &str) {
-    eprintln!("myriapod: error: {}", escape_control(text));
+    tell(&format!("myriapod: error: {}", escape_control(text)));
+}
+
+/// Writes a line to standard error, in one piece.
+fn tell(line: &str) {
+    // There is nowhere left to say that it can not be said.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -84,6 +84,27 @@ fn help_tells_much_or_little() {
 }
 
 #[test]
+fn an_answer_that_can_not_be_written_is_an_error_and_no_panic() {
+    for words in ["crawl --help", "--version", "man", "crawl --print-config", "origin --list"] {
+        let finished = myriapod().words(words).after_shell("exec >/dev/full").run();
+        assert_eq!(finished.code, Some(1), "{words}: {}", finished.stderr);
+        let expected = "myriapod: error: could not write to standard output: No space left on device";
+        assert!(finished.stderr.starts_with(expected), "{words}: {}", finished.stderr);
+    }
+    myriapod().words("origin --listen 127.0.0.1:0").after_shell("exec >/dev/full").run().expect_code(1);
+    crawl().words("--nonsense").after_shell("exec 2>/dev/full").run().expect_code(2);
+}
+
+#[test]
+fn an_answer_that_nobody_reads_is_no_error() {
+    for words in ["crawl --help", "origin --list"] {
+        let mut running = myriapod().words(words).hold_stdout().start();
+        drop(running.take_stdout());
+        running.wait().expect_code(0);
+    }
+}
+
+#[test]
 fn completions_and_the_manual_are_there() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = myriapod().args(["completions", shell]).run().expect_code(0);
