@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command, Error};
 
+use super::settings::options_of;
 use super::text::escaped;
 
 /// How often arguments are read again; more mistakes than this in one line help nobody.
@@ -68,7 +69,14 @@ pub(super) fn read(command: &Command, mut arguments: Vec<String>, mistakes: &mut
 }
 
 /// The option of `command` that is spelt most like `name`, if one is.
+///
+/// One letter is like many names, so it only stands for the option whose short form it is.
 pub(super) fn nearest(command: &Command, name: &str) -> Option<String> {
+    let mut letters = name.chars();
+    if let (Some(letter), None) = (letters.next(), letters.next()) {
+        let meant = options_of(command).find(|option| option.get_short() == Some(letter))?;
+        return meant.get_long().map(str::to_owned);
+    }
     // The parser's own measure, so that a misspelt key and a misspelt option get the same advice.
     let arguments = [command.get_name().to_owned(), format!("--{name}")];
     let error = command.clone().try_get_matches_from(arguments).err()?;
@@ -79,6 +87,10 @@ pub(super) fn nearest(command: &Command, name: &str) -> Option<String> {
 fn describe(error: &Error) -> String {
     let culprit = context(error, ContextKind::InvalidArg).map(escaped).unwrap_or_default();
     match error.kind() {
+        // No long name has one letter, and the one that the parser finds nearest has nothing to do with it.
+        ErrorKind::UnknownArgument if culprit.starts_with("--") && culprit.chars().count() == 3 => {
+            format!("unknown option {culprit}")
+        }
         ErrorKind::UnknownArgument if culprit.starts_with('-') => {
             format!("unknown option {culprit}{}", advice(error, ContextKind::SuggestedArg))
         }
@@ -171,6 +183,7 @@ mod tests {
         check(&["crawl", "-w", "4", "u"], &[]);
         check(&["crawl", "--nonsense", "u"], &["unknown option --nonsense"]);
         check(&["crawl", "--nonsense=5", "u"], &["unknown option --nonsense"]);
+        check(&["crawl", "--x", "u"], &["unknown option --x"]);
         check(&["crawl", "--workres", "4"], &["unknown option --workres (did you mean '--workers'?)"]);
         check(
             &["crawl", "--xyzzy", "-qZ", "-Y", "u"],
@@ -209,5 +222,16 @@ mod tests {
         let crawl = command.find_subcommand("crawl").unwrap();
         assert_eq!(nearest(crawl, "connect-timout").as_deref(), Some("connect-timeout"));
         assert_eq!(nearest(crawl, "qqqqqq"), None);
+    }
+
+    #[test]
+    fn a_letter_finds_the_option_whose_short_form_it_is_and_no_other() {
+        let command = master_command();
+        let crawl = command.find_subcommand("crawl").unwrap();
+        for (letter, expected) in
+            [("x", Some("proxy")), ("X", Some("method")), ("w", Some("workers")), ("m", None), ("h", None)]
+        {
+            assert_eq!(nearest(crawl, letter).as_deref(), expected, "{letter}");
+        }
     }
 }

@@ -156,7 +156,7 @@ fn output_options() -> Vec<Arg> {
             value(
                 "output",
                 "DIR",
-                "Write a run directory (rows.jsonl, summary.json and more) [default: rows to stdout]",
+                "Write a run directory (rows.jsonl, summary.json and more); '-' for rows to stdout [default]",
             )
             .short('o'),
             rare(value("format", "FORMAT", "Form of the rows: jsonl").default_value("jsonl")),

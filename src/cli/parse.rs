@@ -204,7 +204,7 @@ impl<'a> Session<'a> {
     }
 
     fn reader<'r>(&'r mut self, settings: &'r Settings) -> Reader<'r> {
-        Reader { settings, mistakes: &mut self.mistakes }
+        Reader { settings, mistakes: &mut self.mistakes, warnings: &mut self.warnings }
     }
 
     fn print<Plan>(&mut self, text: String) -> Parsed<Plan> {

@@ -68,7 +68,7 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
     let per_host = reader.value("per-host", values::count(0, MOST_IN_FLIGHT));
     let mode = reader.value("mode", values::mode);
     let fetch = fetch_options(reader, sources.contains(&Source::Stdin));
-    let progress = progress(reader, facts.surroundings);
+    let progress = progress(reader, &output, facts.surroundings);
     let log = log_plan(reader);
 
     Some(RunPlan {
@@ -137,8 +137,12 @@ fn addresses_exist(first: IpAddr, hosts: NonZeroU8) -> bool {
 fn sources(reader: &mut Reader<'_>, default_scheme: Option<&str>) -> Vec<Source> {
     let braces = if reader.is_on("no-templates") { Braces::Plain } else { Braces::Template };
     let sources = reader.values("input", |argument| {
-        Source::classify(argument, braces, default_scheme)
-            .map_err(|error| ValueError::NotAnInput { reason: with_causes(&error) })
+        let source = Source::classify(argument, braces, default_scheme)
+            .map_err(|error| ValueError::NotAnInput { reason: with_causes(&error) })?;
+        match source {
+            Source::File(_) if kind_of(argument) == PathKind::Directory => Err(ValueError::InputIsDirectory),
+            source => Ok(source),
+        }
     });
     if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
         reader.mistakes.push(reader.settings.message("input", "-", &ValueError::StdinTwice));
@@ -153,17 +157,23 @@ fn sources(reader: &mut Reader<'_>, default_scheme: Option<&str>) -> Vec<Source>
 
 /// Where rows go. What is in the directory is for the crawl to judge.
 fn output(reader: &mut Reader<'_>) -> OutputPlan {
-    let directory = reader.value("output", |path| match kind_of(path) {
+    let output = reader.value("output", |path| match kind_of(path) {
         _ if path.is_empty() => Err(ValueError::Empty),
+        // A directory of that name can still be written as './-'.
+        _ if path == "-" => Ok(OutputPlan::Stdout),
         PathKind::File => Err(ValueError::OutputIsFile),
-        PathKind::Missing | PathKind::Directory => Ok(PathBuf::from(path)),
+        PathKind::Missing | PathKind::Directory => Ok(OutputPlan::Directory(PathBuf::from(path))),
     });
-    directory.map_or(OutputPlan::Stdout, OutputPlan::Directory)
+    output.unwrap_or(OutputPlan::Stdout)
 }
 
-fn progress(reader: &mut Reader<'_>, surroundings: &Surroundings) -> Option<ProgressStyle> {
+fn progress(
+    reader: &mut Reader<'_>,
+    output: &OutputPlan,
+    surroundings: &Surroundings,
+) -> Option<ProgressStyle> {
     // A bar is redrawn in place, so rows on the same screen would tear it, and a log would hold each redrawing.
-    let rows_on_screen = reader.settings.get("output").text().is_none() && surroundings.stdout_is_terminal;
+    let rows_on_screen = *output == OutputPlan::Stdout && surroundings.stdout_is_terminal;
     let automatic = match surroundings.stderr_is_terminal {
         true if rows_on_screen => ProgressStyle::None,
         true => ProgressStyle::Bar,

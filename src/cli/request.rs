@@ -4,11 +4,15 @@
 
 use super::request_values::{self as request, HeaderRule};
 use super::settings::Reader;
+use super::value_error::ValueError;
 use super::values;
 use crate::crawl::{FetchOptions, LogPlan, ProxyChoice};
 
 /// What a body is, where nothing is said: the content type of a form, as curl has it.
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+/// The fields that say how long a body is (RFC 9112 section 6).
+const FRAMING_HEADERS: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// The header fields of a request, after all rules.
 #[derive(Default)]
@@ -74,13 +78,26 @@ pub(super) fn log_plan(reader: &mut Reader<'_>) -> Option<LogPlan> {
 
 fn headers(reader: &mut Reader<'_>) -> Headers {
     let mut headers = Headers::default();
-    for rule in reader.values("header", request::headers).into_iter().flatten() {
-        match rule {
-            HeaderRule::Send(name, value) => headers.sent.push((name, value)),
-            HeaderRule::Remove(name) => headers.removed.push(name),
+    let given = reader.values("header", |text| Ok((text.to_owned(), request::headers(text)?)));
+    for (text, rules) in given {
+        for rule in rules {
+            match rule {
+                HeaderRule::Send(name, value) => {
+                    if frames_body(&name) {
+                        reader.warn("header", &text, &ValueError::FramingHeader { name: name.clone() });
+                    }
+                    headers.sent.push((name, value));
+                }
+                HeaderRule::Remove(name) => headers.removed.push(name),
+            }
         }
     }
     headers
+}
+
+/// Whether a field tells the server where the body ends; it waits for what never comes if that is wrong.
+fn frames_body(name: &str) -> bool {
+    FRAMING_HEADERS.iter().any(|framing| name.eq_ignore_ascii_case(framing))
 }
 
 fn body(reader: &mut Reader<'_>, stdin_is_input: bool) -> Option<Vec<u8>> {

@@ -79,6 +79,8 @@ pub(super) struct Layers<'a> {
 pub(super) struct Reader<'a> {
     pub(super) settings: &'a Settings,
     pub(super) mistakes: &'a mut Vec<String>,
+    /// What is taken although it looks wrong.
+    pub(super) warnings: &'a mut Vec<String>,
 }
 
 impl Shape {
@@ -272,6 +274,11 @@ impl Reader<'_> {
     pub(super) fn refuse(&mut self, name: &str, error: &dyn Error) {
         let text = self.settings.get(name).text().unwrap_or_default();
         self.mistakes.push(self.settings.message(name, text, error));
+    }
+
+    /// Says of one value that it is taken, but looks wrong.
+    pub(super) fn warn(&mut self, name: &str, text: &str, error: &dyn Error) {
+        self.warnings.push(self.settings.message(name, text, error));
     }
 
     fn keep<T>(&mut self, name: &str, text: &str, parsed: Result<T, ValueError>) -> Option<T> {

@@ -335,6 +335,70 @@ fn secrets_are_not_kept() {
 }
 
 #[test]
+fn the_password_of_an_input_is_not_kept() {
+    let plan = plan(&["http://ann:hidden@h/", "-g", "http://:hidden@{g}/", "-H", "X-Api-Key: hidden"]);
+    assert!(!plan.options.to_string().contains("hidden"), "{}", plan.options);
+    assert!(!plan.command_line.join(" ").contains("hidden"), "{:?}", plan.command_line);
+    assert_eq!(plan.options["input"][0], "http://ann:***@h/");
+    assert_eq!(plan.input.sources[0], Source::Url("http://ann:hidden@h/".to_owned()));
+    let mistakes = mistakes_with(&["http://ann:hidden@{1..}/"], &[]);
+    assert!(mistakes[0].starts_with("INPUT http://ann:***@{1..}/: a template"), "{mistakes:?}");
+    assert!(!mistakes[0].contains("hidden"), "{mistakes:?}");
+}
+
+#[test]
+fn a_directory_as_input_is_told_with_the_other_mistakes() {
+    let mistakes = mistakes_with(&["/no/such/list", "/no/such/other", "/"], &[]);
+    assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+    assert_eq!(mistakes[2], "INPUT /: is a directory, and must be a file or a URL");
+}
+
+#[test]
+fn a_default_scheme_is_taken_in_any_case() {
+    assert_eq!(plan(&["--default-scheme", "HTTPS", "h"]).input.default_scheme.as_deref(), Some("https"));
+}
+
+#[track_caller]
+fn check_warnings(line: &[&str], expected: &[&str]) {
+    let Parsed::Plan { warnings, .. } = crawl_with(line, &[]) else { panic!("{line:?} is refused") };
+    assert_eq!(warnings, expected, "{line:?}");
+}
+
+#[test]
+fn a_header_that_frames_the_body_is_a_warning() {
+    let length = "--header content-length: 5: content-length is set to fit the body; \
+                  one that is given can break every request";
+    let coding = "--header Transfer-Encoding: chunked: Transfer-Encoding is set to fit the body; \
+                  one that is given can break every request";
+    check_warnings(
+        &["-H", "content-length: 5", "-H", "Transfer-Encoding: chunked", INPUT],
+        &[length, coding],
+    );
+    check_warnings(&["-H", "Content-Length:", "-H", "Content-Type: a/b", INPUT], &[]);
+}
+
+#[test]
+fn a_short_name_in_a_file_is_answered_with_its_long_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.toml");
+    fs::write(&path, "m = 1\nx = 'http://p:1'\n").unwrap();
+    let path = path.to_str().unwrap();
+    let expected = ["m: unknown key", "x: unknown key (did you mean 'proxy'?)"];
+    let mistakes = mistakes_with(&["--config", path, INPUT], &[]);
+    assert_eq!(mistakes, expected.map(|text| format!("{path}: {text}")));
+}
+
+#[test]
+fn a_dash_as_output_is_standard_output() {
+    assert_eq!(plan(&["-o", "-", INPUT]).output, OutputPlan::Stdout);
+    assert_eq!(plan(&["-o", "./-", INPUT]).output, OutputPlan::Directory("./-".into()));
+    let on_screen = Surroundings { stdout_is_terminal: true, ..surroundings(&[]) };
+    let parsed = parse(arguments(MASTER, &["crawl", "-o", "-", INPUT]), &on_screen);
+    let Parsed::Plan { plan: MasterPlan::Crawl(plan), .. } = parsed else { panic!("{parsed:?}") };
+    assert_eq!(plan.progress, ProgressStyle::None);
+}
+
+#[test]
 fn an_argument_that_is_no_text_is_a_mistake() {
     let mut line = arguments(MASTER, &["crawl", INPUT, "-w", "0"]);
     line.push(OsString::from_vec(b"caf\xe9".to_vec()));

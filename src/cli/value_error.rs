@@ -67,6 +67,10 @@ pub(super) enum ValueError {
     StdinIsInput,
     #[error("is a file, and must be a directory")]
     OutputIsFile,
+    #[error("is a directory, and must be a file or a URL")]
+    InputIsDirectory,
+    #[error("{name} is set to fit the body; one that is given can break every request")]
+    FramingHeader { name: String },
     #[error("mode {mode} has one worker")]
     OneWorker { mode: &'static str },
     #[error("mode serial fetches one URL at a time")]

@@ -105,9 +105,9 @@ pub(super) fn row_format(text: &str) -> Result<(), ValueError> {
     }
 }
 
-/// A scheme to put before lines that have none.
+/// A scheme to put before lines that have none; its case means nothing (RFC 3986 section 3.1).
 pub(super) fn scheme(text: &str) -> Result<String, ValueError> {
-    choice(text, &SCHEMES).map(str::to_owned)
+    choice(&text.to_ascii_lowercase(), &SCHEMES).map(str::to_owned)
 }
 
 /// An address to listen on.
@@ -234,6 +234,7 @@ mod tests {
         let error = mode("forks").unwrap_err();
         assert_eq!(error.to_string(), "not one of processes, threads, multi, single, serial");
         assert_eq!(row_format("csv").unwrap_err().to_string(), "'csv' is not built in; there is jsonl");
+        assert_eq!(scheme("HTTP").unwrap(), "http");
         assert_eq!(scheme("ftp").unwrap_err().to_string(), "not one of http, https");
     }
 
