@@ -202,9 +202,13 @@ impl Crawl {
             }
         }
         self.settle().await;
-        let end = engine.end(engine_end, plan).await;
+        let report = tokio::select! {
+            report = engine.end(engine_end, plan) => report,
+            // Whoever asks again does not wait for workers to leave: they end with this process.
+            () = asked_to_leave(&mut signals) => EngineReport { workers: Vec::new(), failure: None },
+        };
         self.shown.take_last_events();
-        (self, end)
+        (self, report)
     }
 
     /// Lets a write that has begun come to its end, so that its reader gets no half of a row.
@@ -319,6 +323,10 @@ fn ticks(style: ProgressStyle) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
+}
+
+async fn asked_to_leave(signals: &mut Signals) {
+    while signals.next().await == Signal::Report {}
 }
 
 async fn drain_deadline(until: Option<Instant>) {

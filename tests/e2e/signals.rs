@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use tempfile::tempdir;
 
 use crate::support::{Finished, MODES, Rows, Running, Summary, TestOrigin, crawl, myriapod, worker};
@@ -107,6 +107,23 @@ fn a_second_signal_ends_at_once() {
     }
     check_at_once(&[Signal::SIGINT, Signal::SIGTERM], MODES[0], 143);
     check_at_once(&[Signal::SIGHUP, Signal::SIGINT], MODES[0], 130);
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_a_worker_that_does_not_leave() {
+    let origin = TestOrigin::start();
+    let invocation = myriapod().words("crawl --progress none --per-host 0 -w 1 -").with_default_signals();
+    let mut running = invocation.hold_stdin().start();
+    let mut stdin = running.take_stdin();
+    writeln!(stdin, "{}", origin.url("/small/1")).unwrap();
+    running.until("its row comes", |running| running.stdout().ends_with(b"\n"));
+    for worker in running.workers() {
+        kill(worker, Signal::SIGSTOP).unwrap();
+    }
+    running.signal(Signal::SIGINT);
+    running.until("the first is heard", |running| running.stderr().contains("once more to leave at once"));
+    running.signal(Signal::SIGINT);
+    running.wait_within(AT_ONCE).expect_code(130).rows().expect_each_once(1);
 }
 
 #[test]
