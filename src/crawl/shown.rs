@@ -11,7 +11,7 @@ use crate::crawl::books::Books;
 use crate::crawl::logging;
 use crate::crawl::{LogFormat, ProgressStyle, RunEnd, RunPlan};
 use crate::model::Outcome;
-use crate::pool::PoolEvent;
+use crate::pool::{ExitCause, PoolEvent};
 use crate::report::{Colour, Progress, ProgressView, Summary};
 
 /// The display of one run.
@@ -58,6 +58,10 @@ impl Shown {
             PoolEvent::Left { slot, cause, .. } => {
                 self.n_workers = self.n_workers.saturating_sub(1);
                 tracing::info!("worker {slot} left: {cause}");
+            }
+            PoolEvent::Died { slot, cause: ExitCause::NotStarted { message }, .. } => {
+                self.n_workers = self.n_workers.saturating_sub(1);
+                tracing::warn!("worker {slot} could not be started: {message}");
             }
             PoolEvent::Died { slot, cause, .. } => {
                 self.n_workers = self.n_workers.saturating_sub(1);
