@@ -46,8 +46,9 @@ fn plain_host(url: &str) -> Option<(bool, &str)> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let host = &rest[..end];
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
-    // A name that ends in a digit may be an address in one of its odd spellings.
-    let address = host.bytes().last().is_none_or(|last| last.is_ascii_digit() || last == b'.');
+    // A name whose last label begins with a digit may be an address in one of its odd spellings (0x7f.1, 0xffffffff).
+    let last_label = host.rsplit('.').next().unwrap_or_default();
+    let address = last_label.bytes().next().is_none_or(|first| first.is_ascii_digit());
     (host.bytes().all(plain) && !address && !host.contains("xn--") && !host.contains("XN--"))
         .then_some((https, host))
 }
@@ -74,6 +75,7 @@ mod tests {
             &["https://example.com/", "https://example.com:443/x", "https://Example.Com?q"],
             &["http://example.com:8080/", "http://example.com:8080/x"],
             &["http://127.0.0.1/", "http://127.1/", "http://2130706433/x", "http://0x7f.0.0.1"],
+            &["http://255.255.255.255/", "http://0xffffffff", "http://0XFFffFFff/x"],
             &["http://bücher.example/", "http://xn--bcher-kva.example/", "http://XN--BCHER-KVA.example/"],
             &["http://[::1]/", "http://[0:0:0:0:0:0:0:1]/"],
         ];
