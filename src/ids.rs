@@ -19,6 +19,11 @@ pub struct SlotId(pub u32);
 pub struct Incarnation(pub u32);
 
 impl SlotId {
+    /// The slot at an index of such a table.
+    pub fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).expect("slots are counted in 32 bits"))
+    }
+
     /// The slot as an index into a table with one entry a slot.
     pub fn index(self) -> usize {
         usize::try_from(self.0).expect("a slot number fits the address space")

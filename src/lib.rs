@@ -11,6 +11,7 @@
 pub mod backoff;
 pub mod cli;
 pub mod crawl;
+pub mod descriptors;
 pub mod fetch;
 pub mod frontier;
 pub mod ids;

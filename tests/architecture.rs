@@ -22,6 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("backoff", &[]),
     ("ids", &[]),
     ("rusage", &[]),
+    ("descriptors", &[]),
     ("text", &[]),
     ("version", &[]),
     ("model", &["ids"]),
@@ -36,11 +37,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "crawl",
         &[
-            "fetch", "frontier", "ids", "input", "model", "output", "pool", "report", "rusage", "text",
+            "descriptors",
+            "fetch",
+            "frontier",
+            "ids",
+            "input",
+            "model",
+            "output",
+            "pool",
+            "report",
+            "rusage",
+            "text",
             "version",
         ],
     ),
-    ("cli", &["crawl", "input", "model", "origin", "report", "text", "version"]),
+    ("cli", &["crawl", "descriptors", "input", "model", "origin", "report", "text", "version"]),
     ("bin", &["cli", "crawl"]),
 ];
 

@@ -20,6 +20,7 @@ use super::files::Surroundings;
 use super::parse::{Parsed, parse, parse_worker};
 use super::plan::{MasterPlan, OriginPlan};
 use crate::crawl::{self, Mode, OutputPlan, ProgressStyle, ProxyChoice, RunEnd, RunPlan, WorkerPlan};
+use crate::descriptors;
 use crate::input::{InputPlan, Source};
 use crate::origin::{self, OriginOptions};
 use crate::text::escape_control;
@@ -131,7 +132,7 @@ fn serve_origin(plan: OriginPlan) -> anyhow::Result<()> {
         let lines = origin::catalogue().map(|(name, about)| format!("{name:<34} {about}\n"));
         return put_out(&lines.collect::<String>());
     }
-    origin::raise_descriptor_limit().context("could not raise the descriptor limit")?;
+    descriptors::raise_limit().context("could not raise the descriptor limit")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let options = OriginOptions { listen: plan.listen, hosts: plan.hosts };

@@ -4,7 +4,6 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::stream::LocalBoxStream;
 
@@ -130,7 +129,8 @@ impl Engine {
         let Self::Pool { pool, results } = self else {
             // The threads are all of the process but this one.
             let cpu = rusage::of_process().cpu.saturating_sub(rusage::of_thread().cpu);
-            return EngineReport { workers: vec![worker_figures(0, cpu, None, 0, 0)], failure: None };
+            let all = WorkerFigures { slot: SlotId(0), cpu, peak_rss_bytes: None, restarts: 0, crashes: 0 };
+            return EngineReport { workers: vec![all], failure: None };
         };
         drop(results);
         // A pool that has failed tells its figures until it is closed, and then only its failure.
@@ -144,9 +144,12 @@ impl Engine {
             Err(failure) => (before, Some(failure.to_string())),
         };
         let workers = stats.map(|stats| stats.workers).unwrap_or_default();
-        let figures = workers.iter().map(|worker| {
-            let peak_rss = (plan.mode == Mode::Processes).then_some(worker.peak_rss);
-            worker_figures(worker.slot, worker.cpu(), peak_rss, worker.restarts, worker.crashes)
+        let figures = workers.iter().map(|worker| WorkerFigures {
+            slot: SlotId(worker.slot),
+            cpu: worker.cpu(),
+            peak_rss_bytes: (plan.mode == Mode::Processes).then_some(worker.peak_rss),
+            restarts: worker.restarts,
+            crashes: worker.crashes,
         });
         EngineReport { workers: figures.collect(), failure }
     }
@@ -163,16 +166,6 @@ pub(super) struct EngineReport {
 pub(super) enum EngineEnd {
     Drained,
     AtOnce,
-}
-
-fn worker_figures(
-    slot: u32,
-    cpu: Duration,
-    peak_rss_bytes: Option<u64>,
-    restarts: u32,
-    crashes: u32,
-) -> WorkerFigures {
-    WorkerFigures { slot: SlotId(slot), cpu, peak_rss_bytes, restarts, crashes }
 }
 
 fn widened(concurrency: NonZeroU32) -> NonZeroU32 {

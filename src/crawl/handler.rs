@@ -35,10 +35,6 @@ pub(super) struct Handler {
     max_time: Duration,
 }
 
-fn is_exhausted(fetched: &Fetched) -> bool {
-    fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion)
-}
-
 impl Handler {
     /// A handler as told.
     pub(super) fn new(setup: &Setup) -> Result<Self, BuildError> {
@@ -119,6 +115,10 @@ impl Handler {
 /// The row of a task whose workers died, made where no worker can.
 pub(super) fn lost_row(task: FetchTask, kind: FailureKind, message: String) -> Reply {
     reply(&Row::unasked(task.seq(), task.given().to_owned(), RowError { kind, message }), 0)
+}
+
+fn is_exhausted(fetched: &Fetched) -> bool {
+    fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion)
 }
 
 fn unasked(seq: Seq, url: String, slot: SlotId, error: RowError) -> Row {

@@ -7,7 +7,7 @@
 //! every mode; `task` wraps it for the pool, and `wire` is what crosses the pipe.
 
 mod books;
-mod descriptors;
+mod capacity;
 mod engine;
 mod feed;
 mod gate;

@@ -9,6 +9,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,8 +20,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::crawl::books::Books;
-use crate::crawl::descriptors::{affordable_concurrency, raise_limit};
-use crate::crawl::engine::{Engine, EngineEnd, EngineReport};
+use crate::crawl::capacity::affordable_concurrency;
+use crate::crawl::engine::{Engine, EngineEnd, EngineReport, Finished};
 use crate::crawl::feed::{FeedState, feed};
 use crate::crawl::logging;
 use crate::crawl::outcome::{RunEnd, Stop, run_description, run_end_of};
@@ -31,8 +32,8 @@ use crate::crawl::{Mode, OutputPlan, ProgressStyle, RunPlan};
 use crate::input::{Reader, read_on_thread};
 use crate::output::{RunDirectory, SinkError};
 use crate::report::{Destination, Ending, MasterFigures, Summary, UrlCount, WorkerFigures};
-use crate::rusage;
 use crate::text::with_causes;
+use crate::{descriptors, rusage};
 
 /// How many finished tasks are taken at a time.
 const BATCH: usize = 1024;
@@ -86,7 +87,7 @@ impl Prepared {
 }
 
 fn run_prepared(plan: &RunPlan, prepared: Prepared, started: Instant) -> RunEnd {
-    let limit = raise_limit();
+    let limit = descriptors::raise_limit().unwrap_or_else(|_| descriptors::limit());
     let concurrency = affordable_concurrency(plan, limit);
     if concurrency < plan.concurrency {
         let asked = plan.concurrency;
@@ -110,12 +111,7 @@ fn run_prepared(plan: &RunPlan, prepared: Prepared, started: Instant) -> RunEnd 
     finished.unwrap_or_else(|error| RunEnd::Failed(format!("could not start an event loop: {error}")))
 }
 
-async fn main_loop(
-    plan: &RunPlan,
-    concurrency: std::num::NonZeroU32,
-    prepared: Prepared,
-    started: Instant,
-) -> RunEnd {
+async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, started: Instant) -> RunEnd {
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return RunEnd::Failed(format!("could not listen for signals: {error}")),
@@ -241,7 +237,7 @@ impl Crawl {
         true
     }
 
-    fn on_batch(&mut self, batch: Vec<crate::crawl::engine::Finished>, engine: &mut Engine) {
+    fn on_batch(&mut self, batch: Vec<Finished>, engine: &mut Engine) {
         match self.books.take(batch) {
             Ok(rows) => {
                 if rows.pool_gone && self.stop.is_none() {

@@ -9,7 +9,6 @@
 mod answer;
 mod connection;
 mod demo;
-mod descriptors;
 mod endpoint;
 mod misbehaviour;
 mod page;
@@ -21,7 +20,6 @@ mod stats;
 mod testing;
 
 pub use demo::demo_urls;
-pub use descriptors::raise_descriptor_limit;
 pub use endpoint::catalogue;
 pub use server::{BindError, Origin, OriginOptions, bind};
 pub use stats::Stats;

@@ -27,7 +27,7 @@ use crate::pool::dispatch::Dispatcher;
 use crate::pool::entry::task_name;
 use crate::pool::error::ExitCause;
 use crate::pool::lease::LeaseId;
-use crate::pool::link::{ChannelSink, Event, Heard, Inbox, Incoming, Outbox, items};
+use crate::pool::link::{ChannelSink, Event, Inbox, Incoming, Outbox, Voice, items};
 use crate::pool::message::Input;
 use crate::pool::process::{self, Child, Started, WorkerOutput};
 use crate::pool::task::{Task, WorkerContext};
@@ -210,7 +210,8 @@ impl<T: Task> Connector<T> {
         let (tasks, tasks_rx) = mpsc::unbounded_channel();
         let (kill, killed) = oneshot::channel();
         let context = WorkerContext::new(slot.0, incarnation.0, self.concurrency);
-        let sink = ChannelSink { slot, incarnation, driver: self.driver.clone(), own_thread };
+        let sink =
+            ChannelSink { voice: Voice { slot, incarnation, driver: self.driver.clone() }, own_thread };
         let (setup, task_timeout) = (self.setup.clone(), self.task_timeout);
         let worker = LoopWorker { context, setup, task_timeout, tasks: tasks_rx, killed, sink };
         (worker, Link::Channel { batch: Vec::new(), tasks, kill: Some(kill) })
@@ -256,27 +257,6 @@ impl<T: Task> LoopWorker<T> {
             // Also when the driver is gone.
             _ = self.killed => Finish::Abandoned,
         }
-    }
-}
-
-/// Speaks to the driver for one worker.
-struct Voice<T: Task> {
-    slot: SlotId,
-    incarnation: Incarnation,
-    driver: mpsc::UnboundedSender<Input<T>>,
-}
-
-impl<T: Task> Clone for Voice<T> {
-    fn clone(&self) -> Self {
-        Self { slot: self.slot, incarnation: self.incarnation, driver: self.driver.clone() }
-    }
-}
-
-impl<T: Task> Voice<T> {
-    /// A driver that has ended hears nothing more, and need not.
-    fn say(&self, event: Event<T>) {
-        let heard = Heard { slot: self.slot, incarnation: self.incarnation, event };
-        let _ = self.driver.send(Input::Heard(heard));
     }
 }
 

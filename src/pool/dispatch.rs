@@ -98,7 +98,7 @@ impl<T: Task> Dispatcher<T> {
         let n_slots = self.by_slot.len();
         for _ in 0..n_slots {
             self.given_last = (self.given_last + 1) % n_slots;
-            let slot = slot_id(self.given_last);
+            let slot = SlotId::from_index(self.given_last);
             if self.by_slot[self.given_last].len() > 0 && self.has_room(slot, slots) {
                 let pending = self.by_slot[self.given_last].pop()?;
                 return self.lease(pending, slot, slots);
@@ -110,7 +110,7 @@ impl<T: Task> Dispatcher<T> {
     /// The next slot that should be started because tasks wait that the started ones have no room for.
     pub(super) fn wanted(&self, slots: &Supervisor) -> Option<SlotId> {
         let placed = (0..self.by_slot.len())
-            .map(slot_id)
+            .map(SlotId::from_index)
             .find(|slot| self.by_slot[slot.index()].len() > 0 && slots.is_idle(*slot));
         if placed.is_some() {
             return placed;
@@ -121,7 +121,7 @@ impl<T: Task> Dispatcher<T> {
         if n_waiting <= n_coming || self.least_loaded(slots).is_some() {
             return None;
         }
-        (0..self.by_slot.len()).map(slot_id).find(|slot| slots.is_idle(*slot))
+        (0..self.by_slot.len()).map(SlotId::from_index).find(|slot| slots.is_idle(*slot))
     }
 
     /// The task of an open lease.
@@ -219,7 +219,9 @@ impl<T: Task> Dispatcher<T> {
             owners.extend(std::iter::from_fn(|| queue.pop()).map(|pending| pending.owner));
         }
         for index in 0..self.by_slot.len() {
-            owners.extend(self.leases.revoke(slot_id(index)).into_iter().map(|pending| pending.owner));
+            owners.extend(
+                self.leases.revoke(SlotId::from_index(index)).into_iter().map(|pending| pending.owner),
+            );
         }
         owners
     }
@@ -270,7 +272,9 @@ impl<T: Task> Dispatcher<T> {
                 usize::try_from(key % n_slots as u64).expect("a remainder fits")
             }
         };
-        (0..n_slots).map(|step| slot_id((start + step) % n_slots)).find(|slot| slots.is_usable(*slot))
+        (0..n_slots)
+            .map(|step| SlotId::from_index((start + step) % n_slots))
+            .find(|slot| slots.is_usable(*slot))
     }
 
     fn has_room(&self, slot: SlotId, slots: &Supervisor) -> bool {
@@ -290,12 +294,8 @@ impl<T: Task> Dispatcher<T> {
     }
 
     fn all_slots(&self) -> impl Iterator<Item = SlotId> + use<T> {
-        (0..self.by_slot.len()).map(slot_id)
+        (0..self.by_slot.len()).map(SlotId::from_index)
     }
-}
-
-fn slot_id(index: usize) -> SlotId {
-    SlotId(u32::try_from(index).expect("slots are counted in 32 bits"))
 }
 
 fn signal_of(cause: &ExitCause) -> Option<i32> {
@@ -341,7 +341,7 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "a base for simulated time")]
     fn serving(n_slots: usize) -> Supervisor {
         let mut slots = Supervisor::new(n_slots, Rules::default());
-        for slot in (0..n_slots).map(slot_id) {
+        for slot in (0..n_slots).map(SlotId::from_index) {
             slots.want(slot, Instant::now());
             slots.handle_ready(slot, Incarnation(0));
         }

@@ -17,7 +17,7 @@ use crate::ipc::Usage;
 use crate::pool::connect::{Connector, Link};
 use crate::pool::dispatch::Dispatcher;
 use crate::pool::error::{ExitCause, PoolFailure, TaskError};
-use crate::pool::lease::Owner;
+use crate::pool::lease::{LeaseId, Owner};
 use crate::pool::link::{Answer, Event, Heard};
 use crate::pool::message::{Closed, Command, Input, Outcome, ResultSender};
 use crate::pool::stats::{PoolEvent, PoolStats, WorkerStats};
@@ -50,8 +50,6 @@ pub(super) struct Driver<T: Task> {
     closers: Vec<oneshot::Sender<Closed>>,
     /// No more tasks are taken.
     draining: bool,
-    /// Slots in use; a resize may leave more behind.
-    n_workers: usize,
 }
 
 impl<T: Task> Driver<T> {
@@ -75,7 +73,6 @@ impl<T: Task> Driver<T> {
             workers: Vec::new(),
             closers: Vec::new(),
             draining: false,
-            n_workers,
         };
         driver.make_room(n_workers);
         driver
@@ -114,8 +111,8 @@ impl<T: Task> Driver<T> {
     pub(super) fn start_all(&mut self, started: oneshot::Sender<Result<(), PoolFailure>>) {
         self.started = Some(started);
         let now = Instant::now();
-        for index in 0..self.n_workers {
-            self.supervisor.want(slot_id(index), now);
+        for index in 0..self.supervisor.n_slots() {
+            self.supervisor.want(SlotId::from_index(index), now);
         }
     }
 
@@ -175,13 +172,12 @@ impl<T: Task> Driver<T> {
     }
 
     fn on_resize(&mut self, n_workers: usize, done: oneshot::Sender<()>, now: Instant) {
-        self.n_workers = n_workers;
         self.make_room(n_workers);
         self.supervisor.grow(n_workers);
         self.dispatcher.grow(n_workers);
         self.supervisor.shrink(n_workers, now);
         for index in n_workers..self.supervisor.n_slots() {
-            self.dispatcher.replace_placed(slot_id(index), &self.supervisor);
+            self.dispatcher.replace_placed(SlotId::from_index(index), &self.supervisor);
         }
         // Whoever asked may have gone.
         let _ = done.send(());
@@ -311,7 +307,7 @@ impl<T: Task> Driver<T> {
         }
     }
 
-    fn give(&mut self, slot: SlotId, lease: crate::pool::lease::LeaseId) {
+    fn give(&mut self, slot: SlotId, lease: LeaseId) {
         let link = self.links[slot.index()].as_mut().expect("a serving slot has a link");
         if !link.give(lease, &mut self.dispatcher) {
             let incarnation = self.supervisor.serving(slot).expect("the slot was leased to");
@@ -419,8 +415,4 @@ impl<T: Task> Drop for Driver<T> {
         }
         self.hand_out();
     }
-}
-
-fn slot_id(index: usize) -> SlotId {
-    SlotId(u32::try_from(index).expect("slots are counted in 32 bits"))
 }

@@ -17,6 +17,7 @@ use crate::ipc::{
 };
 use crate::pool::error::{ExitCause, TaskError};
 use crate::pool::lease::LeaseId;
+use crate::pool::message::Input;
 use crate::pool::task::Task;
 use crate::rusage::{self, Used};
 
@@ -208,9 +209,7 @@ pub(super) enum Sink<T: Task> {
 
 /// A worker's words within this process.
 pub(super) struct ChannelSink<T: Task> {
-    pub(super) slot: SlotId,
-    pub(super) incarnation: Incarnation,
-    pub(super) driver: mpsc::UnboundedSender<super::message::Input<T>>,
+    pub(super) voice: Voice<T>,
     /// Whether the worker has a thread of its own, whose time is its own.
     pub(super) own_thread: bool,
 }
@@ -220,7 +219,9 @@ impl<T: Task> Sink<T> {
     pub(super) async fn send(&mut self, parcel: Parcel<T::Output>) -> io::Result<()> {
         match (self, parcel) {
             (Self::Pipe(pipe), Parcel::Frames(frames)) => write_frames(pipe, frames).await,
-            (Self::Channel(channel), Parcel::Answers(answers)) => channel.say(Event::Replies(answers)),
+            (Self::Channel(channel), Parcel::Answers(answers)) => {
+                channel.voice.try_say(Event::Replies(answers))
+            }
             (Self::Pipe(_), Parcel::Answers(_)) | (Self::Channel(_), Parcel::Frames(_)) => {
                 unreachable!("answers are gathered in the form that their sink takes")
             }
@@ -232,9 +233,9 @@ impl<T: Task> Sink<T> {
         match self {
             Self::Pipe(pipe) => write_frames(pipe, encode_message(&message).map_err(io::Error::other)?).await,
             Self::Channel(channel) => match message {
-                FromWorker::Ready => channel.say(Event::Ready),
-                FromWorker::Refused { message } => channel.say(Event::Refused(message)),
-                FromWorker::Usage(usage) => channel.say(Event::Usage(usage)),
+                FromWorker::Ready => channel.voice.try_say(Event::Ready),
+                FromWorker::Refused { message } => channel.voice.try_say(Event::Refused(message)),
+                FromWorker::Usage(usage) => channel.voice.try_say(Event::Usage(usage)),
                 FromWorker::Replies(_) => unreachable!("answers go as parcels"),
             },
         }
@@ -254,11 +255,28 @@ impl<T: Task> Sink<T> {
     }
 }
 
-impl<T: Task> ChannelSink<T> {
-    pub(super) fn say(&self, event: Event<T>) -> io::Result<()> {
+/// Speaks to the driver for one worker.
+pub(super) struct Voice<T: Task> {
+    pub(super) slot: SlotId,
+    pub(super) incarnation: Incarnation,
+    pub(super) driver: mpsc::UnboundedSender<Input<T>>,
+}
+
+impl<T: Task> Clone for Voice<T> {
+    fn clone(&self) -> Self {
+        Self { slot: self.slot, incarnation: self.incarnation, driver: self.driver.clone() }
+    }
+}
+
+impl<T: Task> Voice<T> {
+    /// Fails when the driver has ended.
+    fn try_say(&self, event: Event<T>) -> io::Result<()> {
         let heard = Heard { slot: self.slot, incarnation: self.incarnation, event };
-        self.driver
-            .send(super::message::Input::Heard(heard))
-            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+        self.driver.send(Input::Heard(heard)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// A driver that has ended hears nothing more, and need not.
+    pub(super) fn say(&self, event: Event<T>) {
+        let _ = self.try_say(event);
     }
 }

@@ -130,7 +130,7 @@ impl World {
 
     /// Something happens in one slot, if anything can.
     fn step(&mut self) {
-        let slot = SlotId(u32::try_from(self.dice.below(self.processes.len())).unwrap());
+        let slot = SlotId::from_index(self.dice.below(self.processes.len()));
         let Some(process) = &mut self.processes[slot.index()] else {
             if let Some(deadline) = self.supervisor.next_deadline().filter(|_| self.dice.one_in(4)) {
                 self.now = self.now.max(deadline);

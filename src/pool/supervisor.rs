@@ -229,7 +229,7 @@ impl Supervisor {
     /// Time has passed.
     pub(super) fn handle_tick(&mut self, now: Instant) {
         for index in 0..self.slots.len() {
-            let slot = SlotId(u32::try_from(index).expect("slots are counted in 32 bits"));
+            let slot = SlotId::from_index(index);
             match self.slots[index].state {
                 State::Waiting { until } if until <= now && !self.closing => self.start(slot, now),
                 State::Starting { deadline } | State::Draining { deadline } if deadline <= now => {
@@ -271,7 +271,7 @@ impl Supervisor {
             }
             if place.has_process() {
                 place.state = State::Dying;
-                let slot = SlotId(u32::try_from(index).expect("slots are counted in 32 bits"));
+                let slot = SlotId::from_index(index);
                 self.actions.push_back(Action::Kill(slot));
             } else if place.state != State::Retired {
                 place.state = State::Left;
@@ -363,7 +363,7 @@ impl Supervisor {
 
     fn drain(&mut self, index: usize, now: Instant) {
         let deadline = now + self.rules.drain_within;
-        let slot = SlotId(u32::try_from(index).expect("slots are counted in 32 bits"));
+        let slot = SlotId::from_index(index);
         let place = &mut self.slots[index];
         match place.state {
             State::Starting { .. } | State::Serving { .. } => {

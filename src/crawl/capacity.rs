@@ -4,23 +4,12 @@
 
 use std::num::NonZeroU32;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-
 use crate::crawl::{Mode, RunPlan};
 
 /// Descriptors kept for pipes, files, the runtime, name look-ups, where the limit is generous; a quarter of it where it
 /// is not, and never fewer than the least. Guesses: a worker was seen to use 12 beside its connections.
 const RESERVE: u64 = 64;
 const LEAST_RESERVE: u64 = 16;
-
-/// Raises the limit as far as is allowed and says how many descriptors this process, or a child, may have.
-pub(super) fn raise_limit() -> u64 {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return u64::MAX };
-    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
-        Ok(()) => hard,
-        Err(_) => soft,
-    }
-}
 
 /// The concurrency of each worker that `limit` descriptors can carry, at most the planned one.
 ///
