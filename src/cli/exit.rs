@@ -45,6 +45,7 @@ impl From<&RunEnd> for ExitCode {
             RunEnd::Finished | RunEnd::ReaderGone => Self::Success,
             RunEnd::Unusable(_) => Self::Usage,
             RunEnd::EndedEarly(_) => Self::EndedEarly,
+            RunEnd::TooManyFailed(_) => Self::TooManyFailures,
             RunEnd::Failed(_) => Self::Internal,
             RunEnd::Interrupted(Signal::Hangup) => Self::Hangup,
             RunEnd::Interrupted(Signal::Interrupt) => Self::Interrupt,

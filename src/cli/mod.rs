@@ -18,6 +18,7 @@ mod exit;
 mod files;
 mod help;
 mod lenient;
+mod limits;
 mod options;
 mod parse;
 mod plan;

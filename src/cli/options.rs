@@ -21,6 +21,7 @@ const HELP_WIDTH: usize = 110;
 const INPUT: &str = "Input";
 const OUTPUT: &str = "Output";
 const WORK: &str = "Work";
+const END: &str = "When to stop";
 const REQUESTS: &str = "Requests";
 const LIMITS: &str = "Limits of one request";
 const DISPLAY: &str = "Display (all on standard error)";
@@ -65,6 +66,7 @@ fn crawl() -> Command {
         .args(input_options())
         .args(output_options())
         .args(work_options())
+        .args(end_options())
         .args(request_options())
         .args(display_options())
         .args(log_options())
@@ -159,6 +161,7 @@ fn output_options() -> Vec<Arg> {
                 "Write a run directory (rows.jsonl, summary.json and more); '-' for rows to stdout [default]",
             )
             .short('o'),
+            flag("resume", "Go on with the run in DIR where it stopped; starts one where there is none"),
             rare(value("format", "FORMAT", "Form of the rows: jsonl").default_value("jsonl")),
         ],
     )
@@ -175,6 +178,27 @@ fn work_options() -> Vec<Arg> {
             value("mode", "MODE", "How work is spread: processes, threads, multi, single or serial")
                 .default_value("processes"),
             rare(flag("pin", "Keep each worker on one CPU")),
+            rare(value("worker-memory", "SIZE", "Replace a worker process that takes more; its URLs go on"))
+                .default_value("2GiB"),
+            rare(value("recycle-after", "N", "Replace a worker process after N URLs, whatever it takes")),
+            rare(value(
+                "hang-timeout",
+                "TIME",
+                "Kill a worker process whose event loop is silent for so long",
+            ))
+            .default_value("30s"),
+        ],
+    )
+}
+
+fn end_options() -> Vec<Arg> {
+    under(
+        END,
+        [
+            value("stop-after", "N", "End early after N rows; --resume goes on"),
+            value("max-run-time", "TIME", "End early after so long; --resume goes on"),
+            rare(flag("fail-fast", "End at the first row whose outcome is 'failed', with exit code 4")),
+            value("fail-over", "PERCENT", "Exit with 4 where more than PERCENT of the rows have failed"),
         ],
     )
 }

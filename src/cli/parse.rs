@@ -2,6 +2,7 @@
 //!
 //! Prints nothing, ends nothing, and reads no environment but what it is handed: the binaries do that.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use clap::{ArgMatches, Command};
@@ -204,7 +205,12 @@ impl<'a> Session<'a> {
     }
 
     fn reader<'r>(&'r mut self, settings: &'r Settings) -> Reader<'r> {
-        Reader { settings, mistakes: &mut self.mistakes, warnings: &mut self.warnings }
+        Reader {
+            settings,
+            mistakes: &mut self.mistakes,
+            warnings: &mut self.warnings,
+            shape: BTreeMap::new(),
+        }
     }
 
     fn print<Plan>(&mut self, text: String) -> Parsed<Plan> {

@@ -9,6 +9,7 @@ use std::num::{NonZeroU8, NonZeroU32};
 use std::path::PathBuf;
 
 use super::files::{PathKind, Surroundings, kind_of};
+use super::limits::{run_limits, worker_limits};
 use super::request::{fetch_options, log_plan};
 use super::settings::Reader;
 use super::value_error::ValueError;
@@ -59,24 +60,31 @@ pub(super) struct CrawlFacts<'a> {
 
 /// The plan of `crawl`.
 pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option<RunPlan> {
-    let default_scheme = reader.value("default-scheme", values::scheme);
+    let default_scheme = reader.shaping_value("default-scheme", values::scheme);
+    let templates_in_files = reader.is_shaping("templates");
     let sources = if facts.input_is_known { sources(reader, default_scheme.as_deref()) } else { Vec::new() };
     let output = output(reader);
-    reader.value("format", values::row_format);
+    reader.shaping_value("format", values::row_format);
     let n_workers = reader.value("workers", values::positive(MOST_WORKERS));
     let concurrency = reader.value("concurrency", values::positive(MOST_IN_FLIGHT));
     let per_host = reader.value("per-host", values::count(0, MOST_IN_FLIGHT));
     let mode = reader.value("mode", values::mode);
+    let workers = worker_limits(reader);
+    let limits = run_limits(reader);
     let fetch = fetch_options(reader, sources.contains(&Source::Stdin));
     let progress = progress(reader, &output, facts.surroundings);
     let log = log_plan(reader);
 
     Some(RunPlan {
-        input: InputPlan { sources, templates_in_files: reader.is_on("templates"), default_scheme },
+        input: InputPlan { sources, templates_in_files, default_scheme },
         demo: reader.is_on("demo"),
         output,
+        resume: reader.is_on("resume"),
+        shape: std::mem::take(&mut reader.shape),
+        limits,
         mode: mode?,
         n_workers: n_workers?,
+        workers,
         concurrency: concurrency?,
         per_host: NonZeroU32::new(per_host?),
         pin: reader.is_on("pin"),
@@ -135,7 +143,7 @@ fn addresses_exist(first: IpAddr, hosts: NonZeroU8) -> bool {
 }
 
 fn sources(reader: &mut Reader<'_>, default_scheme: Option<&str>) -> Vec<Source> {
-    let braces = if reader.is_on("no-templates") { Braces::Plain } else { Braces::Template };
+    let braces = if reader.is_shaping("no-templates") { Braces::Plain } else { Braces::Template };
     let sources = reader.values("input", |argument| {
         let source = Source::classify(argument, braces, default_scheme)
             .map_err(|error| ValueError::NotAnInput { reason: with_causes(&error) })?;

@@ -4,9 +4,10 @@
 
 use super::request_values::{self as request, HeaderRule};
 use super::settings::Reader;
+use super::settle::usual_method;
 use super::value_error::ValueError;
 use super::values;
-use crate::crawl::{FetchOptions, LogPlan, ProxyChoice};
+use crate::crawl::{FetchOptions, LogPlan, ProxyChoice, ResolveRule};
 
 /// What a body is, where nothing is said: the content type of a form, as curl has it.
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
@@ -25,21 +26,23 @@ struct Headers {
 /// The request options; `None` where one of them is refused.
 pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Option<FetchOptions> {
     // All are read before any is missed: each refusal is to be told.
-    let fetcher = reader.value("fetcher", values::fetcher);
-    let method = reader.value("method", request::method);
+    let fetcher = reader.shaping_value("fetcher", values::fetcher);
     let mut headers = headers(reader);
     let body = body(reader, stdin_is_input);
-    let user_agent = reader.value("user-agent", request::header_value);
-    let user = reader.value("user", request::user);
-    let cookie = reader.value("cookie", request::cookie);
-    let proxy = reader.value("proxy", request::proxy).unwrap_or(ProxyChoice::Environment);
-    let ca_certificates = reader.value("cacert", request::certificates);
-    let resolve = reader.values("resolve", request::resolve_rule);
-    let max_redirects = reader.value("max-redirs", values::count(0, u32::MAX));
+    let method = method(reader);
+    let user_agent = reader.shaping_value("user-agent", request::header_value);
+    let user = reader.shaping_value("user", request::user);
+    let cookie = reader.shaping_value("cookie", request::cookie);
+    let proxy = reader.shaping_value("proxy", request::proxy).unwrap_or(ProxyChoice::Environment);
+    let ca_certificates = reader.shaping_value("cacert", request::certificates);
+    let resolve = resolve(reader);
+    let insecure = reader.is_shaping("insecure");
+    let http1_only = reader.is_shaping("http1");
+    let max_redirects = reader.shaping_value("max-redirs", values::count(0, u32::MAX));
     let connect_timeout = reader.value("connect-timeout", values::timeout);
     let read_timeout = reader.value("read-timeout", values::timeout);
     let max_time = reader.value("max-time", values::timeout);
-    let max_body = reader.value("max-body", values::size);
+    let max_body = reader.shaping_value("max-body", values::size);
 
     if body.is_some() {
         headers.send_by_default(FORM);
@@ -57,9 +60,9 @@ pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Op
         user,
         cookie,
         proxy,
-        insecure: reader.is_on("insecure"),
+        insecure,
         ca_certificates,
-        http1_only: reader.is_on("http1"),
+        http1_only,
         resolve,
         max_redirects: max_redirects?,
         connect_timeout: connect_timeout?,
@@ -92,6 +95,9 @@ fn headers(reader: &mut Reader<'_>) -> Headers {
             }
         }
     }
+    if !headers.sent.is_empty() || !headers.removed.is_empty() {
+        reader.add_to_shape("header", &(&headers.sent, &headers.removed));
+    }
     headers
 }
 
@@ -102,7 +108,29 @@ fn frames_body(name: &str) -> bool {
 
 fn body(reader: &mut Reader<'_>, stdin_is_input: bool) -> Option<Vec<u8>> {
     let parts = reader.values("data", |text| request::data(text, stdin_is_input));
-    if parts.is_empty() { None } else { Some(parts.join(&b'&')) }
+    if parts.is_empty() {
+        return None;
+    }
+    let body = parts.join(&b'&');
+    reader.add_to_shape("data", &body);
+    Some(body)
+}
+
+/// The method; the one that follows from the body is no part of the shape, since the body is.
+fn method(reader: &mut Reader<'_>) -> Option<String> {
+    let method = reader.value("method", request::method)?;
+    if method != usual_method(reader.settings) {
+        reader.add_to_shape("method", &method);
+    }
+    Some(method)
+}
+
+fn resolve(reader: &mut Reader<'_>) -> Vec<ResolveRule> {
+    let rules = reader.values("resolve", request::resolve_rule);
+    if !rules.is_empty() {
+        reader.add_to_shape("resolve", &rules);
+    }
+    rules
 }
 
 impl Headers {

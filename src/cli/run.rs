@@ -6,6 +6,7 @@
 //! - what was asked for and can not be written is an error, unless its reader has gone;
 //! - what can not be told on standard error is lost, and changes nothing.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::num::NonZeroU32;
@@ -19,7 +20,9 @@ use super::exit::ExitCode;
 use super::files::Surroundings;
 use super::parse::{Parsed, parse, parse_worker};
 use super::plan::{MasterPlan, OriginPlan};
-use crate::crawl::{self, Mode, OutputPlan, ProgressStyle, ProxyChoice, RunEnd, RunPlan, WorkerPlan};
+use crate::crawl::{
+    self, Mode, OutputPlan, ProgressStyle, ProxyChoice, RunEnd, RunLimits, RunPlan, WorkerPlan,
+};
 use crate::descriptors;
 use crate::input::{InputPlan, Source};
 use crate::origin::{self, OriginOptions};
@@ -83,7 +86,9 @@ fn crawl(plan: RunPlan) -> ExitCode {
     let code = ExitCode::from(&end);
     match end {
         RunEnd::Unusable(reasons) => reasons.iter().for_each(|reason| tell_error(reason)),
-        RunEnd::Failed(reason) | RunEnd::EndedEarly(reason) => tell_error(&reason),
+        RunEnd::Failed(reason) | RunEnd::EndedEarly(reason) | RunEnd::TooManyFailed(reason) => {
+            tell_error(&reason)
+        }
         RunEnd::Finished | RunEnd::ReaderGone | RunEnd::Interrupted(_) => {}
     }
     code
@@ -114,8 +119,12 @@ fn filter_plan(plan: WorkerPlan) -> RunPlan {
         },
         demo: false,
         output: OutputPlan::Stdout,
+        resume: false,
+        shape: BTreeMap::new(),
+        limits: RunLimits::default(),
         mode: Mode::Single,
         n_workers: NonZeroU32::MIN,
+        workers: None,
         concurrency: plan.concurrency,
         per_host: plan.per_host,
         pin: false,

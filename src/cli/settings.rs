@@ -12,12 +12,14 @@ use std::ffi::{OsStr, OsString};
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
 
 use super::config_file::ConfigFile;
 use super::secrets;
 use super::text::escaped;
 use super::value_error::ValueError;
 use super::values::switch;
+use crate::crawl::shape_hash;
 use crate::text::with_causes;
 
 /// Where a value was given; the nearest is the greatest.
@@ -81,6 +83,8 @@ pub(super) struct Reader<'a> {
     pub(super) mistakes: &'a mut Vec<String>,
     /// What is taken although it looks wrong.
     pub(super) warnings: &'a mut Vec<String>,
+    /// The options read so far that shape rows or their order and are not left at their defaults, as hashes.
+    pub(super) shape: BTreeMap<String, String>,
 }
 
 impl Shape {
@@ -213,6 +217,13 @@ impl Settings {
         setting.place = Place::Default;
     }
 
+    /// Leaves an option without a value, even without its default, where it has nothing to act on.
+    pub(super) fn clear(&mut self, name: &str) {
+        let setting = self.get_mut(name);
+        setting.values.clear();
+        setting.place = Place::Default;
+    }
+
     /// Sets what holds for an option that was given nowhere, or is overruled.
     pub(super) fn fill(&mut self, name: &str, value: String) {
         let setting = self.get_mut(name);
@@ -268,6 +279,35 @@ impl Reader<'_> {
     /// Whether a switch is on.
     pub(super) fn is_on(&self, name: &str) -> bool {
         self.settings.is_on(name)
+    }
+
+    /// The value of an option that shapes rows; it is a part of the shape where it means something else than its
+    /// default.
+    pub(super) fn shaping_value<T: Serialize + PartialEq>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, ValueError>,
+    ) -> Option<T> {
+        let value = self.value(name, &parse)?;
+        let default = self.settings.get(name).defaults.first().and_then(|text| parse(text).ok());
+        if default.as_ref() != Some(&value) {
+            self.add_to_shape(name, &value);
+        }
+        Some(value)
+    }
+
+    /// Whether a switch that shapes rows is on.
+    pub(super) fn is_shaping(&mut self, name: &str) -> bool {
+        let is_on = self.is_on(name);
+        if is_on {
+            self.add_to_shape(name, &is_on);
+        }
+        is_on
+    }
+
+    /// Makes a part of the shape what an option means, where that is not its default.
+    pub(super) fn add_to_shape(&mut self, name: &str, meaning: &impl Serialize) {
+        self.shape.insert(name.to_owned(), shape_hash(meaning));
     }
 
     /// Refuses what holds for an option.

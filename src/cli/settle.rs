@@ -6,6 +6,7 @@
 //! So a file may say `workers = 8`, and `--mode single` on one command line still works.
 //! Given in the same place they are a mistake.
 
+use std::cmp::Ordering;
 use std::num::NonZeroU32;
 
 use super::settings::{Place, Settings};
@@ -13,10 +14,14 @@ use super::value_error::ValueError;
 use super::values;
 use crate::crawl::Mode;
 
+/// Options that only worker processes have.
+const OF_PROCESSES: [&str; 3] = ["worker-memory", "recycle-after", "hang-timeout"];
+
 /// Settles the options of `crawl`.
 pub(super) fn settle_crawl(settings: &mut Settings, n_cpus: NonZeroU32, mistakes: &mut Vec<String>) {
     settle_method(settings);
     settle_input(settings, mistakes);
+    settle_resume(settings, mistakes);
     settle_display(settings, mistakes);
     settle_work(settings, n_cpus, mistakes);
 }
@@ -24,37 +29,58 @@ pub(super) fn settle_crawl(settings: &mut Settings, n_cpus: NonZeroU32, mistakes
 /// A request with a body is a POST, if nothing else is said.
 pub(super) fn settle_method(settings: &mut Settings) {
     if settings.get("method").values.is_empty() {
-        let method = if settings.get("data").values.is_empty() { "GET" } else { "POST" };
-        settings.fill("method", method.to_owned());
+        settings.fill("method", usual_method(settings).to_owned());
     }
 }
 
+/// The method where none is given.
+pub(super) fn usual_method(settings: &Settings) -> &'static str {
+    if settings.get("data").values.is_empty() { "GET" } else { "POST" }
+}
+
 fn settle_input(settings: &mut Settings, mistakes: &mut Vec<String>) {
-    if !settings.is_on("demo") || settings.get("input").values.is_empty() {
+    if settings.is_on("demo") && !settings.get("input").values.is_empty() {
+        settle_nearer(settings, "demo", "input", &ValueError::DemoWithInput, mistakes);
+    }
+}
+
+fn settle_resume(settings: &mut Settings, mistakes: &mut Vec<String>) {
+    if settings.is_on("resume") && settings.is_on("demo") {
+        settle_nearer(settings, "demo", "resume", &ValueError::DemoWithResume, mistakes);
+    }
+    let is_stdout = settings.get("output").text().is_none_or(|path| path == "-");
+    if !settings.is_on("resume") || !is_stdout {
         return;
     }
-    match settings.place("demo").cmp(&settings.place("input")) {
-        std::cmp::Ordering::Greater => settings.reset("input"),
-        std::cmp::Ordering::Less => settings.reset("demo"),
-        std::cmp::Ordering::Equal => {
-            mistakes.push(settings.message("demo", "true", &ValueError::DemoWithInput));
-        }
+    // Without an output there is nothing that a nearer place could have meant instead.
+    if settings.place("output") > settings.place("resume") {
+        settings.reset("resume");
+    } else {
+        mistakes.push(settings.message("resume", "true", &ValueError::ResumeWithoutDirectory));
     }
 }
 
 fn settle_display(settings: &mut Settings, mistakes: &mut Vec<String>) {
     let progress = settings.get("progress");
     let Some(style) = progress.text().filter(|style| matches!(*style, "bar" | "plain")) else { return };
-    if !settings.is_on("quiet") {
-        return;
+    if settings.is_on("quiet") {
+        let error = ValueError::QuietWithProgress { style: style.to_owned() };
+        settle_nearer(settings, "quiet", "progress", &error, mistakes);
     }
-    match settings.place("quiet").cmp(&settings.place("progress")) {
-        std::cmp::Ordering::Greater => settings.reset("progress"),
-        std::cmp::Ordering::Less => settings.reset("quiet"),
-        std::cmp::Ordering::Equal => {
-            let error = ValueError::QuietWithProgress { style: style.to_owned() };
-            mistakes.push(settings.message("quiet", "true", &error));
-        }
+}
+
+/// Keeps the nearer of a switch that is on and what contradicts it; given in the same place they are a mistake.
+fn settle_nearer(
+    settings: &mut Settings,
+    switch: &str,
+    other: &str,
+    error: &ValueError,
+    mistakes: &mut Vec<String>,
+) {
+    match settings.place(switch).cmp(&settings.place(other)) {
+        Ordering::Greater => settings.reset(other),
+        Ordering::Less => settings.reset(switch),
+        Ordering::Equal => mistakes.push(settings.message(switch, "true", error)),
     }
 }
 
@@ -70,6 +96,21 @@ fn settle_work(settings: &mut Settings, n_cpus: NonZeroU32, mistakes: &mut Vec<S
     if mode == Some(Mode::Serial) {
         settle_at_one(settings, "concurrency", &ValueError::OneAtATime, mistakes);
     }
+    if let Some(mode @ (Mode::Threads | Mode::Multi | Mode::Single | Mode::Serial)) = mode {
+        for name in OF_PROCESSES {
+            settle_unset(settings, name, mode, mistakes);
+        }
+    }
+}
+
+/// Takes back what only worker processes have; to have given it is a mistake unless the mode was given nearer.
+fn settle_unset(settings: &mut Settings, name: &str, mode: Mode, mistakes: &mut Vec<String>) {
+    let place = settings.place(name);
+    if place != Place::Default && place >= settings.place("mode") {
+        let text = settings.get(name).text().unwrap_or_default();
+        mistakes.push(settings.message(name, text, &ValueError::NoProcesses { mode: mode.as_str() }));
+    }
+    settings.clear(name);
 }
 
 /// Makes a count 1, as the mode wants it; another number is a mistake unless the mode was given nearer.

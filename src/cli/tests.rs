@@ -110,7 +110,7 @@ fn every_refused_value_names_its_option() {
         (&["--resolve", "h:80"], "--resolve h:80: not HOST:PORT:ADDR"),
         (&["--max-redirs", "-1"], "--max-redirs -1: not a whole number"),
         (&["--connect-timeout", "10x"], "--connect-timeout 10x: not a time"),
-        (&["--read-timeout", "0"], "--read-timeout 0: a time-out must be longer than zero"),
+        (&["--read-timeout", "0"], "--read-timeout 0: must be longer than zero"),
         (&["--max-time", ""], "--max-time '': not a time"),
         (&["--max-body", "8XB"], "--max-body 8XB: not a size"),
         (&["--default-scheme", "ftp"], "--default-scheme ftp: not one of http, https"),
@@ -146,7 +146,7 @@ fn all_mistakes_are_told_at_once() {
             "unknown option --also-nonsense",
             "--output /dev/null: is a file, and must be a directory",
             "--workers 0: not a whole number from 1 to 4096",
-            "--max-time 0: a time-out must be longer than zero",
+            "--max-time 0: must be longer than zero",
             "MYRIAPOD_MAX_BODY=many: not a size such as 64KiB, 8MiB or 1MB (a bare number is bytes)",
         ]
     );

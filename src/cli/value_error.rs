@@ -3,15 +3,22 @@
 //! Does not know where the value was typed, nor repeats it: the place is put before the text.
 
 use super::files::FileError;
+use crate::crawl::NotAPercent;
 
 /// Why a value is refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ValueError {
     #[error("not a whole number from {low} to {high}")]
     NotACount { low: u32, high: u32 },
+    #[error("not a whole number from 1 on")]
+    NotPositive,
+    #[error("must be at least {least}")]
+    TooLittle { least: &'static str },
+    #[error(transparent)]
+    NotAPercent(#[from] NotAPercent),
     #[error("not a time such as 250ms, 30s or 1m30s (a bare number is seconds)")]
     NotATime,
-    #[error("a time-out must be longer than zero")]
+    #[error("must be longer than zero")]
     ZeroTime,
     #[error("longer than a year")]
     TimeTooLong,
@@ -75,8 +82,14 @@ pub(super) enum ValueError {
     OneWorker { mode: &'static str },
     #[error("mode serial fetches one URL at a time")]
     OneAtATime,
+    #[error("is for worker processes, and --mode {mode} has none")]
+    NoProcesses { mode: &'static str },
+    #[error("goes on with a run in a directory, and needs --output DIR")]
+    ResumeWithoutDirectory,
     #[error("brings its own list of URLs; INPUT can not be given as well")]
     DemoWithInput,
+    #[error("has other addresses each time, so there is nothing to --resume")]
+    DemoWithResume,
     #[error("shows errors only, which --progress {style} contradicts")]
     QuietWithProgress { style: String },
     #[error("standard input can be read once only")]

@@ -4,20 +4,26 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::num::{NonZeroU8, NonZeroU32};
+use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
 use super::value_error::ValueError;
-use crate::crawl::{Fetcher, LogFormat, Mode};
+use crate::crawl::{Fetcher, LogFormat, Mode, Percent};
 
 /// The longest time-out. Nobody waits so long; it keeps a clock from running over.
 const LONGEST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The most loopback addresses that the origin serves on: they differ in the last byte.
 const MOST_HOSTS: u8 = 250;
+
+/// The least memory that a worker is held to: a guess, a few times what one takes with its libraries and no page.
+const LEAST_MEMORY: (u64, &str) = (64 << 20, "64MiB");
+
+/// The least silence that counts as a hang: a guess, far more than a busy machine keeps a loop waiting for its turn.
+const LEAST_SILENCE: (Duration, &str) = (Duration::from_millis(100), "100ms");
 
 /// The two schemes that are fetched.
 const SCHEMES: [(&str, &str); 2] = [("http", "http"), ("https", "https")];
@@ -36,6 +42,16 @@ pub(super) fn positive(high: u32) -> impl Fn(&str) -> Result<NonZeroU32, ValueEr
         let number = count(1, high)(text)?;
         NonZeroU32::new(number).ok_or(ValueError::NotACount { low: 1, high })
     }
+}
+
+/// A whole number from 1 on.
+pub(super) fn one_or_more(text: &str) -> Result<NonZeroU64, ValueError> {
+    text.parse().map_err(|_| ValueError::NotPositive)
+}
+
+/// A share of the whole.
+pub(super) fn percent(text: &str) -> Result<Percent, ValueError> {
+    Ok(text.parse()?)
 }
 
 /// A number of loopback hosts.
@@ -68,6 +84,20 @@ pub(super) fn size(text: &str) -> Result<u64, ValueError> {
         Ok(ByteSize(bytes)) => Ok(bytes),
         Err(_) => Err(ValueError::NotASize),
     }
+}
+
+/// The memory of one worker.
+pub(super) fn worker_memory(text: &str) -> Result<u64, ValueError> {
+    let (least, shown) = LEAST_MEMORY;
+    let bytes = size(text)?;
+    if bytes >= least { Ok(bytes) } else { Err(ValueError::TooLittle { least: shown }) }
+}
+
+/// How long an event loop may be silent.
+pub(super) fn hang_timeout(text: &str) -> Result<Duration, ValueError> {
+    let (least, shown) = LEAST_SILENCE;
+    let time = timeout(text)?;
+    if time >= least { Ok(time) } else { Err(ValueError::TooLittle { least: shown }) }
 }
 
 /// A switch in the environment.
@@ -204,6 +234,45 @@ mod tests {
             [("1", Some(1)), ("250", Some(250)), ("0", None), ("251", None), ("256", None)]
         {
             assert_eq!(hosts(text).ok().map(NonZeroU8::get), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn limits_of_a_worker_have_a_least() {
+        for (text, expected) in [
+            ("64MiB", Some(64 << 20)),
+            ("67108864", Some(64 << 20)),
+            ("2GiB", Some(2 << 30)),
+            ("67108863", None),
+            ("64MB", None),
+            ("0", None),
+            ("much", None),
+        ] {
+            assert_eq!(worker_memory(text).ok(), expected, "{text:?}");
+        }
+        for (text, expected) in
+            [("100ms", Some(100)), ("0.1", Some(100)), ("30s", Some(30_000)), ("99ms", None), ("0", None)]
+        {
+            let time = hang_timeout(text).ok();
+            assert_eq!(time, expected.map(Duration::from_millis), "{text:?}");
+        }
+        assert_eq!(worker_memory("1MiB").unwrap_err().to_string(), "must be at least 64MiB");
+        assert_eq!(hang_timeout("1ms").unwrap_err().to_string(), "must be at least 100ms");
+    }
+
+    #[test]
+    fn numbers_of_rows_start_at_one() {
+        for (text, expected) in [
+            ("1", Some(1)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("0", None),
+            ("-1", None),
+            ("1.5", None),
+            ("1k", None),
+            ("", None),
+        ] {
+            assert_eq!(one_or_more(text).ok().map(NonZeroU64::get), expected, "{text:?}");
         }
     }
 

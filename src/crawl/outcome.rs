@@ -22,6 +22,8 @@ pub enum RunEnd {
     Unusable(Vec<String>),
     /// Ended early on its own, for this reason; what was done is kept.
     EndedEarly(String),
+    /// More rows failed than allowed, for this reason: at the end of the list, or before it where the first is enough.
+    TooManyFailed(String),
     /// Ended by a signal.
     Interrupted(Signal),
     /// Could not go on, for this reason; what was done is kept.
@@ -29,13 +31,15 @@ pub enum RunEnd {
 }
 
 impl RunEnd {
-    /// Why the run did not finish; `None` where it did.
+    /// Why the run did not end well; `None` where it did.
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Finished => None,
             Self::ReaderGone => Some("standard output was closed".to_owned()),
             Self::Unusable(reasons) => Some(reasons.join("; ")),
-            Self::EndedEarly(reason) | Self::Failed(reason) => Some(reason.clone()),
+            Self::EndedEarly(reason) | Self::TooManyFailed(reason) | Self::Failed(reason) => {
+                Some(reason.clone())
+            }
             Self::Interrupted(signal) => Some(format!("interrupted by {}", signal.as_str())),
         }
     }

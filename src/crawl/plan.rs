@@ -1,8 +1,10 @@
 //! A crawl as meant: checked, with every default filled in.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use crate::crawl::{RunLimits, WorkerLimits};
 use crate::fetch::FetchOptions;
 use crate::input::InputPlan;
 
@@ -15,10 +17,19 @@ pub struct RunPlan {
     pub demo: bool,
     /// Where rows go.
     pub output: OutputPlan,
+    /// Go on with the run in the directory; never together with standard output or `demo`.
+    pub resume: bool,
+    /// What must be as it was when the run is resumed: the options that shape rows or their order and are not left
+    /// at their defaults, each with the hash of what it means.
+    pub shape: BTreeMap<String, String>,
+    /// When the run ends before its list does.
+    pub limits: RunLimits,
     /// How the work is spread.
     pub mode: Mode,
     /// Processes or threads.
     pub n_workers: NonZeroU32,
+    /// When a worker process is replaced; `None` in every mode but `processes`.
+    pub workers: Option<WorkerLimits>,
     /// Fetches in flight in each worker.
     pub concurrency: NonZeroU32,
     /// Simultaneous requests to one host, over all workers; `None` is no limit.
