@@ -23,5 +23,6 @@ pub mod output;
 pub mod pool;
 pub mod report;
 pub mod rusage;
+pub mod state;
 pub mod text;
 pub mod version;

@@ -32,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pool", &["backoff", "ids", "ipc", "rusage", "version"]),
     ("fetch", &["backoff", "model"]),
     ("output", &["ids", "model"]),
+    ("state", &[]),
     ("report", &["ids", "model", "text"]),
     ("origin", &["model"]),
     (
@@ -62,9 +63,12 @@ const MAY_STAND_IN: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("clap_mangen", &["cli/"]),
+    ("crc32fast", &["input/", "output/", "state/"]),
     ("indicatif", &["report/"]),
+    ("postcard", &["state/"]),
     // The origin shares no code with the client; a test of its pages has the library judge them.
     ("reqwest", &["fetch/", "origin/page.rs"]),
+    ("roaring", &["state/"]),
     ("rustls", &["fetch/", "origin/page.rs"]),
     ("tokio", &["cli/", "crawl/", "fetch/", "ipc/", "origin/", "pool/"]),
     ("toml", &["cli/"]),

@@ -1,0 +1,290 @@
+//! From a journal and the rows file to what a run has done: a pure function of their bytes.
+//!
+//! Does not open, cut or write a file; says where the rows are to be cut.
+//!
+//! Invariants:
+//! - what is reported as done has its row, whole, in front of the cut, and nothing else is there;
+//! - a record counts wholly or not at all, and none counts behind one that does not;
+//! - rows that the snapshot vouches for are never given up: where they are not there, that is an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Seek, SeekFrom};
+
+use crc32fast::Hasher;
+
+use crate::state::record::{self, Beginning, Next, Record, RecordReader};
+use crate::state::rows::Rows;
+use crate::state::{
+    Counters, DoneSet, Event, Header, InputPlace, OutputMark, RowNote, Snapshot, StreamCheck, Suspicion,
+};
+
+/// Up to here the rows in front of the snapshot are read as well: it takes some hundredths of a second.
+/// A longer file is taken for what it was, and only what came after the snapshot is looked at.
+const CHECKED_WHOLE: u64 = 64 * 1024 * 1024;
+
+/// What a run has done and knows.
+#[derive(Debug)]
+pub struct Resumed {
+    /// What the run is told apart by.
+    pub header: Header,
+    /// The lines that have their row.
+    pub done: DoneSet,
+    /// What was counted up to the snapshot.
+    pub counters: Counters,
+    /// The rows since the snapshot, to be counted on top.
+    pub notes: Vec<RowNote>,
+    /// How far the output is whole; what follows is to be cut off.
+    pub output: OutputMark,
+    /// Where reading the input may begin; `None` for its beginning.
+    pub place: Option<InputPlace>,
+    /// What was read of a stream that can not be asked for its identity.
+    pub check: Option<StreamCheck>,
+    /// What speaks against lines that have no row.
+    pub suspicions: BTreeMap<u64, Suspicion>,
+    /// The lines without a row whose request was given out and must not be repeated.
+    pub begun: BTreeSet<u64>,
+    /// How many lines the input had, where the run had come to its end.
+    pub finished: Option<u64>,
+    /// How many records counted, header and snapshot among them.
+    pub n_records: u64,
+    /// Why no further record counted.
+    pub end: JournalEnd,
+}
+
+/// Why reading a journal ended. All but the first are what a crash leaves behind, or a damaged file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JournalEnd {
+    /// It ends with a whole record.
+    Whole,
+    /// What follows is no whole record.
+    Torn,
+    /// A record vouches for rows that are not in the output, or not as they were written.
+    RowsMissing,
+    /// A record does not go with those before it: it marks a line for the second time, or counts otherwise.
+    Contradiction,
+}
+
+/// Why a run can not be resumed. Each text completes "could not ...".
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// The journal has no content: no run has begun.
+    #[error("resume: the journal is empty")]
+    NotBegun,
+    /// The file is no journal.
+    #[error("resume: the file 'journal' is none of this program's")]
+    NotAJournal,
+    /// The journal is of another version of this program.
+    #[error("resume: the journal has version {found}, this program reads version {}", record::VERSION)]
+    OtherVersion {
+        /// The version of the journal.
+        found: u32,
+    },
+    /// The journal has no sound beginning to go on from.
+    #[error("resume: the journal is damaged")]
+    Damaged,
+    /// The output is shorter than it was when the snapshot was taken.
+    #[error("resume: '{}' has {found} bytes, the journal knows of {}", expected.file, expected.bytes)]
+    RowsShorter {
+        /// What the journal knows of.
+        expected: OutputMark,
+        /// The length of the output.
+        found: u64,
+    },
+    /// The output is not what it was when the snapshot was taken.
+    #[error("resume: '{}' has changed since it was written", expected.file)]
+    RowsChanged {
+        /// What the journal knows of.
+        expected: OutputMark,
+    },
+    /// The journal could not be read.
+    #[error("read the journal")]
+    Journal(#[source] io::Error),
+    /// The output could not be read.
+    #[error("read the rows")]
+    Rows(#[source] io::Error),
+}
+
+/// Reads what a run has done from its journal and its rows, `rows_length` bytes long.
+///
+/// # Errors
+/// When there is no sound journal, or the rows that its snapshot vouches for are not there.
+pub fn resume(
+    mut journal: impl Read,
+    rows: impl Read + Seek,
+    rows_length: u64,
+) -> Result<Resumed, ResumeError> {
+    match record::read_beginning(&mut journal).map_err(ResumeError::Journal)? {
+        Beginning::Journal => {}
+        Beginning::Empty => return Err(ResumeError::NotBegun),
+        Beginning::Cut => return Err(ResumeError::Damaged),
+        Beginning::OtherVersion(found) => return Err(ResumeError::OtherVersion { found }),
+        Beginning::Foreign => return Err(ResumeError::NotAJournal),
+    }
+    let mut records = RecordReader::new(journal);
+    let mut read = || records.read().map_err(ResumeError::Journal);
+    let Next::Record(Record::Header(header)) = read()? else { return Err(ResumeError::Damaged) };
+    let Next::Record(Record::Snapshot(snapshot)) = read()? else { return Err(ResumeError::Damaged) };
+    let checked = CheckedRows::open(rows, rows_length, &snapshot.output)?;
+    let mut fold = Fold::new(header, *snapshot, checked)?;
+    let end = loop {
+        let record = match read()? {
+            Next::Record(record) => record,
+            Next::End => break JournalEnd::Whole,
+            Next::Torn => break JournalEnd::Torn,
+        };
+        if let Some(end) = fold.add(record)? {
+            break end;
+        }
+        fold.resumed.n_records += 1;
+    };
+    Ok(fold.conclude(end))
+}
+
+/// The state after the records so far.
+struct Fold<R> {
+    resumed: Resumed,
+    checked: CheckedRows<R>,
+}
+
+impl<R: Read> Fold<R> {
+    fn new(header: Header, snapshot: Snapshot, checked: CheckedRows<R>) -> Result<Self, ResumeError> {
+        let Snapshot { done, counters, output, place, check, suspicions, begun } = snapshot;
+        // One row a line: a snapshot that says otherwise was not made by us.
+        if done.n_done() != output.rows {
+            return Err(ResumeError::Damaged);
+        }
+        let resumed = Resumed {
+            header,
+            done,
+            counters,
+            notes: Vec::new(),
+            output,
+            place,
+            check,
+            suspicions: suspicions.into_iter().collect(),
+            begun: begun.into_iter().collect(),
+            finished: None,
+            n_records: 2,
+            end: JournalEnd::Whole,
+        };
+        Ok(Self { resumed, checked })
+    }
+
+    /// Adds what a record says, or says why nothing counts from it on.
+    fn add(&mut self, record: Record) -> Result<Option<JournalEnd>, ResumeError> {
+        match record {
+            Record::Header(_) | Record::Snapshot(_) => Ok(Some(JournalEnd::Contradiction)),
+            Record::Rows(rows) => self.add_rows(rows),
+            Record::Event(event) => {
+                self.add_event(event);
+                Ok(None)
+            }
+        }
+    }
+
+    fn add_event(&mut self, event: Event) {
+        match event {
+            Event::Suspect { seq, suspicion } => {
+                self.resumed.suspicions.insert(seq, suspicion);
+            }
+            Event::Begun { seq } => {
+                self.resumed.begun.insert(seq);
+            }
+            Event::Finished { lines } => self.resumed.finished = Some(lines),
+        }
+    }
+
+    fn add_rows(&mut self, record: Rows) -> Result<Option<JournalEnd>, ResumeError> {
+        let Rows { output, check, rows } = record;
+        if !self.follows(&output, rows.len()) || !self.are_new(&rows) {
+            return Ok(Some(JournalEnd::Contradiction));
+        }
+        let are_there = self.checked.advance(&output).map_err(ResumeError::Rows)?;
+        if !are_there {
+            return Ok(Some(JournalEnd::RowsMissing));
+        }
+        for (seq, note) in rows {
+            self.resumed.done.insert(seq);
+            self.resumed.notes.push(note);
+        }
+        self.resumed.output = output;
+        self.resumed.check = check.or(self.resumed.check);
+        Ok(None)
+    }
+
+    /// Whether an output may have become this one by so many rows.
+    fn follows(&self, output: &OutputMark, n_rows: usize) -> bool {
+        let before = &self.resumed.output;
+        output.file == before.file
+            && output.bytes >= before.bytes
+            && output.rows.checked_sub(before.rows) == u64::try_from(n_rows).ok()
+    }
+
+    /// Whether none of the lines has a row yet, nor two of these.
+    fn are_new(&self, rows: &[(u64, RowNote)]) -> bool {
+        let mut seqs: Vec<u64> = rows.iter().map(|&(seq, _)| seq).collect();
+        seqs.sort_unstable();
+        seqs.windows(2).all(|pair| pair[0] != pair[1])
+            && !seqs.iter().any(|&seq| self.resumed.done.contains(seq))
+    }
+
+    fn conclude(self, end: JournalEnd) -> Resumed {
+        let mut resumed = self.resumed;
+        resumed.end = end;
+        let done = &resumed.done;
+        resumed.suspicions.retain(|&seq, _| !done.contains(seq));
+        resumed.begun.retain(|&seq| !done.contains(seq));
+        resumed
+    }
+}
+
+/// The rows as far as they are what the journal says.
+struct CheckedRows<R> {
+    rows: R,
+    length: u64,
+    hasher: Hasher,
+    checked: u64,
+    buffer: Vec<u8>,
+}
+
+impl<R: Read + Seek> CheckedRows<R> {
+    /// Checks the rows in front of a snapshot.
+    fn open(mut rows: R, length: u64, mark: &OutputMark) -> Result<Self, ResumeError> {
+        if length < mark.bytes {
+            return Err(ResumeError::RowsShorter { expected: mark.clone(), found: length });
+        }
+        let (hasher, checked) = if mark.bytes <= CHECKED_WHOLE {
+            (Hasher::new(), 0)
+        } else {
+            (Hasher::new_with_initial_len(mark.crc, mark.bytes), mark.bytes)
+        };
+        rows.seek(SeekFrom::Start(checked)).map_err(ResumeError::Rows)?;
+        let mut checked = Self { rows, length, hasher, checked, buffer: vec![0; 64 * 1024] };
+        match checked.advance(mark).map_err(ResumeError::Rows)? {
+            true => Ok(checked),
+            false => Err(ResumeError::RowsChanged { expected: mark.clone() }),
+        }
+    }
+}
+
+impl<R: Read> CheckedRows<R> {
+    /// Reads on to a mark; says whether the rows are what it says. Not to be called again when they are not.
+    fn advance(&mut self, mark: &OutputMark) -> io::Result<bool> {
+        if mark.bytes > self.length {
+            return Ok(false);
+        }
+        while self.checked < mark.bytes {
+            let wanted = usize::try_from(mark.bytes - self.checked).unwrap_or(usize::MAX);
+            let room = self.buffer.len().min(wanted);
+            let n_read = match self.rows.read(&mut self.buffer[..room]) {
+                Ok(0) => return Ok(false),
+                Ok(n_read) => n_read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.hasher.update(&self.buffer[..n_read]);
+            self.checked += u64::try_from(n_read).expect("a length fits 64 bits");
+        }
+        Ok(self.hasher.clone().finalize() == mark.crc)
+    }
+}
