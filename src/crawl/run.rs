@@ -78,7 +78,8 @@ impl Prepared {
             }
             OutputPlan::Directory(path) => {
                 let description = run_description(plan, SystemTime::now());
-                let directory = RunDirectory::create(path, &description).map_err(|error| unusable(&error))?;
+                let directory = RunDirectory::claim(path).map_err(|error| unusable(&error))?;
+                directory.write_run(&description).map_err(|error| unusable(&error))?;
                 let rows = directory.create_rows().map_err(|error| unusable(&error))?;
                 Ok(Self { reader, directory: Some(directory), sink: Sink::File(rows) })
             }

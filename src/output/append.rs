@@ -3,7 +3,7 @@
 //! Does not know what a row says, nor which rows are marked as done: it says how far the output is whole.
 //!
 //! Invariants:
-//! `bytes` and `rows` tell of what was written out, never of what waits in the buffer;
+//! `bytes`, `rows` and `crc` tell of what was written out, never of what waits in the buffer;
 //! the output is cut back to `bytes` after a failed write, and nothing is written past a row that could not be cut off.
 //!
 //! The master writes in its own loop: a write to a file ends in the page cache, which takes less time
@@ -13,6 +13,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+
+use crc32fast::Hasher;
 
 /// Rows wait until there are so many bytes: past this size larger writes are no cheaper by the byte.
 const BUFFER_SIZE: usize = 256 * 1024;
@@ -61,6 +63,8 @@ pub struct RowWriter<O> {
     n_buffered: u64,
     bytes: u64,
     n_rows: u64,
+    /// Over all that is in the output, a tenth of a nanosecond a byte.
+    hasher: Hasher,
     end: End,
 }
 
@@ -76,13 +80,19 @@ enum End {
 impl<O: RowOutput> RowWriter<O> {
     /// A writer to an empty output; `path` is its name in errors.
     pub fn new(output: O, path: PathBuf) -> Self {
+        Self::resume(output, path, 0, 0, 0)
+    }
+
+    /// A writer to an output that ends after so many bytes and rows, with this CRC-32 over all of them.
+    pub fn resume(output: O, path: PathBuf, bytes: u64, rows: u64, crc: u32) -> Self {
         Self {
             output,
             path,
             buffer: Vec::with_capacity(BUFFER_SIZE),
             n_buffered: 0,
-            bytes: 0,
-            n_rows: 0,
+            bytes,
+            n_rows: rows,
+            hasher: Hasher::new_with_initial_len(crc, bytes),
             end: End::Whole,
         }
     }
@@ -140,6 +150,26 @@ impl<O: RowOutput> RowWriter<O> {
         self.bytes
     }
 
+    /// The CRC-32 (IEEE) of the output, the buffered rows not counted.
+    pub fn crc(&self) -> u32 {
+        self.hasher.clone().finalize()
+    }
+
+    /// Takes back what was written since the output ended so, and drops what is buffered: rows that could not be
+    /// marked as done. Where the cut fails, it is made before the next row is written.
+    ///
+    /// # Errors
+    /// When the output could not be cut.
+    pub fn cut_back(&mut self, bytes: u64, rows: u64, crc: u32) -> Result<(), SinkError> {
+        self.buffer.clear();
+        self.n_buffered = 0;
+        self.bytes = bytes;
+        self.n_rows = rows;
+        self.hasher = Hasher::new_with_initial_len(crc, bytes);
+        self.end = End::Torn;
+        self.mend()
+    }
+
     fn write_whole(&mut self, rows: &[u8], n_rows: u64) -> Result<(), SinkError> {
         self.mend()?;
         if let Err(source) = write_all(&mut self.output, rows) {
@@ -150,6 +180,7 @@ impl<O: RowOutput> RowWriter<O> {
         }
         self.bytes += u64::try_from(rows.len()).expect("a length fits 64 bits");
         self.n_rows += n_rows;
+        self.hasher.update(rows);
         Ok(())
     }
 
@@ -348,6 +379,38 @@ mod tests {
     }
 
     #[test]
+    fn rows_without_a_mark_are_taken_back() {
+        let mut writer = writer(Disk::with_room(100));
+        writer.append(b"first\n", 1).unwrap();
+        writer.flush().unwrap();
+        let (bytes, rows, crc) = (writer.bytes(), writer.rows(), writer.crc());
+        assert_eq!(crc, crc32fast::hash(b"first\n"));
+        writer.append(b"second\n", 1).unwrap();
+        writer.flush().unwrap();
+        writer.append(b"third\n", 1).unwrap();
+
+        writer.output.cuts_fail = true;
+        assert!(writer.cut_back(bytes, rows, crc).is_err());
+        writer.output.cuts_fail = false;
+        writer.append(b"fourth\n", 1).unwrap();
+        writer.flush().unwrap();
+        assert_eq!(writer.output.content, b"first\nfourth\n");
+        assert_eq!((writer.bytes(), writer.rows()), (13, 2));
+        assert_eq!(writer.crc(), crc32fast::hash(b"first\nfourth\n"));
+    }
+
+    #[test]
+    fn a_resumed_output_goes_on_counting() {
+        let disk = Disk { content: b"first\n".to_vec(), ..Disk::with_room(100) };
+        let path = PathBuf::from("rows.jsonl");
+        let mut writer = RowWriter::resume(disk, path, 6, 1, crc32fast::hash(b"first\n"));
+        writer.append(b"second\n", 1).unwrap();
+        writer.flush().unwrap();
+        assert_eq!((writer.bytes(), writer.rows()), (13, 2));
+        assert_eq!(writer.crc(), crc32fast::hash(&writer.output.content));
+    }
+
+    #[test]
     fn a_file_goes_on_where_it_was_cut() {
         let mut named = tempfile::Builder::new().append(true).tempfile().unwrap();
         let file = named.as_file_mut();
@@ -379,6 +442,7 @@ mod tests {
                 }
                 let content = &writer.output.content;
                 prop_assert_eq!(u64::try_from(content.len()).unwrap(), writer.bytes());
+                prop_assert_eq!(crc32fast::hash(content), writer.crc());
                 prop_assert!(rows.starts_with(content));
                 let n_ends = content.iter().filter(|&&byte| byte == b'\n').count();
                 prop_assert_eq!(u64::try_from(n_ends).unwrap(), writer.rows());

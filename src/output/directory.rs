@@ -2,14 +2,20 @@
 //!
 //! Does not know what `run.json` and `summary.json` say, nor the journal's format.
 //!
-//! Invariants: a directory with a run in it is never begun anew;
-//! `run.json` and `summary.json` are there in full or not at all.
+//! Invariants:
+//! - a directory with a run in it is never begun anew, and one is only gone on with where the journal is;
+//! - `run.json` and `summary.json` are there in full or not at all.
+//!
+//! A directory holds a run when it has a journal, so whoever begins one makes the journal first:
+//! `claim`, the journal, `write_run`, `create_rows`.
 
 #![expect(clippy::disallowed_methods, reason = "the files of a run are opened here")]
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use nix::sys::statvfs::statvfs;
 
 use crate::output::RowWriter;
 
@@ -58,19 +64,71 @@ pub struct RunDirectory {
     _lock: File,
 }
 
+/// A directory as it is found when a run is to go on.
+#[derive(Debug)]
+pub enum Opened {
+    /// There is a run to go on with.
+    Run(RunDirectory),
+    /// There is none; one can be begun, as after `claim`.
+    Free(RunDirectory),
+}
+
 impl RunDirectory {
-    /// Begins a run: makes the directory and its parents, takes its lock, and writes `run.json`.
+    /// Takes a directory for a new run: makes it and its parents, and takes its lock.
     ///
     /// # Errors
     /// When the directory holds a run, is in use, or can not be written to.
-    pub fn create(path: &Path, run: &serde_json::Value) -> Result<Self, DirectoryError> {
+    pub fn claim(path: &Path) -> Result<Self, DirectoryError> {
+        let directory = Self::take(path)?;
+        directory.refuse_any_of(&[JOURNAL, RUN, ROWS])?;
+        Ok(directory)
+    }
+
+    /// Takes a directory whose run is to go on, and makes it where it is not there.
+    ///
+    /// # Errors
+    /// When the directory is in use or can not be written to, or when it holds what is left of a run without its
+    /// journal: such rows can neither be gone on with nor be taken for nothing.
+    pub fn open(path: &Path) -> Result<Opened, DirectoryError> {
+        let directory = Self::take(path)?;
+        if directory.has(JOURNAL)? {
+            return Ok(Opened::Run(directory));
+        }
+        directory.refuse_any_of(&[RUN, ROWS])?;
+        Ok(Opened::Free(directory))
+    }
+
+    fn take(path: &Path) -> Result<Self, DirectoryError> {
         fs::create_dir_all(path).map_err(io_error("create", path))?;
         // The lock comes first: a directory in use holds a run too, and who holds it is the better answer.
         let lock = lock(path)?;
-        refuse_a_run(path)?;
-        let directory = Self { path: path.to_owned(), _lock: lock };
-        directory.replace(RUN, format!("{run:#}\n").as_bytes())?;
-        Ok(directory)
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    fn refuse_any_of(&self, names: &[&str]) -> Result<(), DirectoryError> {
+        for name in names {
+            if self.has(name)? {
+                return Err(DirectoryError::HoldsARun { path: self.path.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn has(&self, name: &str) -> Result<bool, DirectoryError> {
+        let file = self.path.join(name);
+        match fs::symlink_metadata(&file) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(io_error("look at", &file)(error)),
+        }
+    }
+
+    /// Writes `run.json`, over the one that is there.
+    ///
+    /// # Errors
+    /// When it can not be written; the old one is left as it was.
+    pub fn write_run(&self, run: &serde_json::Value) -> Result<(), DirectoryError> {
+        self.replace(RUN, format!("{run:#}\n").as_bytes())
     }
 
     /// Makes the file of the rows.
@@ -84,12 +142,55 @@ impl RunDirectory {
         Ok(RowWriter::new(file, path))
     }
 
+    /// Opens the rows of a run that goes on; where they are not there yet, they are made.
+    ///
+    /// # Errors
+    /// When they can not be opened for reading and writing.
+    pub fn open_rows(&self) -> Result<OpenRows, DirectoryError> {
+        let path = self.path.join(ROWS);
+        let file = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(io_error("open", &path))?;
+        let length = file.metadata().map_err(io_error("look at", &path))?.len();
+        Ok(OpenRows { file, path, length })
+    }
+
+    /// Removes `summary.json`: while a run goes on, that of an earlier invocation would tell of its end.
+    ///
+    /// # Errors
+    /// When there is one that can not be removed.
+    pub fn remove_summary(&self) -> Result<(), DirectoryError> {
+        let path = self.path.join(SUMMARY);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many bytes this user may still write to the file system.
+    ///
+    /// # Errors
+    /// When the file system does not tell.
+    pub fn free_bytes(&self) -> Result<u64, DirectoryError> {
+        let found = statvfs(&self.path)
+            .map_err(|error| io_error("ask for the free space of", &self.path)(error.into()))?;
+        Ok(found.blocks_available().saturating_mul(found.fragment_size()))
+    }
+
     /// Writes `summary.json`, over the one that is there.
     ///
     /// # Errors
     /// When it can not be written; the old one is left as it was.
     pub fn write_summary(&self, text: &str) -> Result<(), DirectoryError> {
         self.replace(SUMMARY, text.as_bytes())
+    }
+
+    /// The name of the file of the rows within the directory.
+    pub fn rows_name(&self) -> &'static str {
+        ROWS
     }
 
     /// The directory, as it was given.
@@ -119,22 +220,44 @@ impl RunDirectory {
     }
 }
 
+/// The rows that an earlier invocation left, to be looked at and then gone on with.
+#[derive(Debug)]
+pub struct OpenRows {
+    file: File,
+    path: PathBuf,
+    length: u64,
+}
+
+impl OpenRows {
+    /// The file, to read what is in it.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Its length.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Cuts off what is not known to be whole, and goes on there. What is kept is synced, so that a journal may
+    /// vouch for it.
+    ///
+    /// # Errors
+    /// When the file can not be cut or synced.
+    pub fn into_writer(self, bytes: u64, rows: u64, crc: u32) -> Result<RowWriter<File>, DirectoryError> {
+        let Self { file, path, length } = self;
+        if bytes < length {
+            file.set_len(bytes).map_err(io_error("cut", &path))?;
+        }
+        file.sync_data().map_err(io_error("sync", &path))?;
+        Ok(RowWriter::resume(file, path, bytes, rows, crc))
+    }
+}
+
 fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(content)?;
     file.sync_all()
-}
-
-fn refuse_a_run(path: &Path) -> Result<(), DirectoryError> {
-    for name in [JOURNAL, RUN, ROWS] {
-        let file = path.join(name);
-        match fs::symlink_metadata(&file) {
-            Ok(_) => return Err(DirectoryError::HoldsARun { path: path.to_owned() }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(io_error("look at", &file)(error)),
-        }
-    }
-    Ok(())
 }
 
 fn lock(directory: &Path) -> Result<File, DirectoryError> {
@@ -174,6 +297,7 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Dire
 #[cfg(test)]
 mod tests {
     use std::error::Error;
+    use std::io::Read;
 
     use serde_json::json;
 
@@ -196,7 +320,8 @@ mod tests {
     fn a_run_is_begun_in_a_new_directory() {
         let scratch = scratch();
         let path = scratch.path().join("some/where");
-        let directory = RunDirectory::create(&path, &json!({"version": "1"})).unwrap();
+        let directory = RunDirectory::claim(&path).unwrap();
+        directory.write_run(&json!({"version": "1"})).unwrap();
         let mut rows = directory.create_rows().unwrap();
         rows.append(b"{}\n", 1).unwrap();
         rows.sync().unwrap();
@@ -215,7 +340,7 @@ mod tests {
         for name in ["journal", "run.json", "rows.jsonl"] {
             let scratch = scratch();
             fs::write(scratch.path().join(name), "").unwrap();
-            let error = RunDirectory::create(scratch.path(), &json!({})).unwrap_err();
+            let error = RunDirectory::claim(scratch.path()).unwrap_err();
             assert!(matches!(error, DirectoryError::HoldsARun { .. }), "{name}: {error}");
             let expected = format!("start a run in {}: it already holds one", scratch.path().display());
             assert_eq!(error.to_string(), expected);
@@ -226,21 +351,79 @@ mod tests {
     fn other_files_do_no_harm() {
         let scratch = scratch();
         fs::write(scratch.path().join("notes.txt"), "").unwrap();
-        RunDirectory::create(scratch.path(), &json!({})).unwrap();
+        RunDirectory::claim(scratch.path()).unwrap();
     }
 
     #[test]
     fn a_second_master_is_told_who_was_first() {
         let scratch = scratch();
-        let first = RunDirectory::create(scratch.path(), &json!({})).unwrap();
-        let error = RunDirectory::create(scratch.path(), &json!({})).unwrap_err();
+        let first = RunDirectory::claim(scratch.path()).unwrap();
+        let error = RunDirectory::claim(scratch.path()).unwrap_err();
         let path = scratch.path().display();
         let pid = std::process::id();
         assert_eq!(error.to_string(), format!("use {path}: another run is writing to it (process {pid})"));
 
+        assert!(matches!(RunDirectory::open(scratch.path()), Err(DirectoryError::InUse { .. })));
+
+        first.write_run(&json!({})).unwrap();
         drop(first);
-        let error = RunDirectory::create(scratch.path(), &json!({})).unwrap_err();
+        let error = RunDirectory::claim(scratch.path()).unwrap_err();
         assert!(matches!(error, DirectoryError::HoldsARun { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_journal_makes_a_run() {
+        let scratch = scratch();
+        let path = scratch.path().join("run");
+        let Opened::Free(directory) = RunDirectory::open(&path).unwrap() else { panic!("nothing is there") };
+        fs::write(directory.journal_path(), "").unwrap();
+        drop(directory);
+        assert!(matches!(RunDirectory::open(&path).unwrap(), Opened::Run(_)));
+    }
+
+    #[test]
+    fn rows_without_a_journal_are_neither_gone_on_with_nor_lost() {
+        for name in ["run.json", "rows.jsonl"] {
+            let scratch = scratch();
+            fs::write(scratch.path().join(name), "").unwrap();
+            let error = RunDirectory::open(scratch.path()).unwrap_err();
+            assert!(matches!(error, DirectoryError::HoldsARun { .. }), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn rows_are_cut_and_gone_on_with() {
+        let scratch = scratch();
+        let directory = RunDirectory::claim(scratch.path()).unwrap();
+        assert_eq!(directory.open_rows().unwrap().length(), 0);
+        let path = scratch.path().join(directory.rows_name());
+        fs::write(&path, "{}\n{").unwrap();
+        let rows = directory.open_rows().unwrap();
+        assert_eq!(rows.length(), 4);
+        let mut found = String::new();
+        rows.file().read_to_string(&mut found).unwrap();
+        assert_eq!(found, "{}\n{");
+        let mut rows = rows.into_writer(3, 1, crc32fast::hash(b"{}\n")).unwrap();
+        rows.append(b"[]\n", 1).unwrap();
+        rows.flush().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n[]\n");
+        assert_eq!((rows.bytes(), rows.rows(), rows.crc()), (6, 2, crc32fast::hash(b"{}\n[]\n")));
+    }
+
+    #[test]
+    fn an_old_summary_is_removed() {
+        let scratch = scratch();
+        let directory = RunDirectory::claim(scratch.path()).unwrap();
+        directory.remove_summary().unwrap();
+        directory.write_summary("{}\n").unwrap();
+        directory.remove_summary().unwrap();
+        assert_eq!(names(scratch.path()), [".lock"]);
+    }
+
+    #[test]
+    fn a_file_system_tells_its_free_space() {
+        let scratch = scratch();
+        assert!(RunDirectory::claim(scratch.path()).unwrap().free_bytes().unwrap() > 0);
     }
 
     #[test]
@@ -248,11 +431,11 @@ mod tests {
         let scratch = scratch();
         let file = scratch.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = RunDirectory::create(&file, &json!({})).unwrap_err();
+        let error = RunDirectory::claim(&file).unwrap_err();
         assert_eq!(error.to_string(), format!("create {}", file.display()));
         assert!(error.source().is_some());
 
-        let directory = RunDirectory::create(&scratch.path().join("run"), &json!({})).unwrap();
+        let directory = RunDirectory::claim(&scratch.path().join("run")).unwrap();
         let _rows = directory.create_rows().unwrap();
         let error = directory.create_rows().unwrap_err();
         assert!(error.to_string().starts_with("create "), "{error}");
@@ -261,7 +444,7 @@ mod tests {
     #[test]
     fn a_write_that_fails_leaves_no_rubbish() {
         let scratch = scratch();
-        let directory = RunDirectory::create(scratch.path(), &json!({})).unwrap();
+        let directory = RunDirectory::claim(scratch.path()).unwrap();
         fs::create_dir(scratch.path().join("summary.json")).unwrap();
         let error = directory.write_summary("{}").unwrap_err();
         assert!(error.to_string().starts_with("write "), "{error}");

@@ -7,5 +7,5 @@ mod directory;
 mod render;
 
 pub use append::{RowOutput, RowWriter, SinkError, StandardOutput};
-pub use directory::{DirectoryError, RunDirectory};
+pub use directory::{DirectoryError, OpenRows, Opened, RunDirectory};
 pub use render::render_jsonl;
