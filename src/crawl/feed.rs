@@ -16,7 +16,7 @@ use crate::model::Line;
 #[derive(Debug, Default)]
 pub(super) struct FeedState {
     n_lines: Cell<u64>,
-    /// Lines that came with the progress below; some of them may not be handed over yet.
+    /// Lines up to the progress below; some of them may not be handed over yet.
     n_lines_read: Cell<u64>,
     progress: Cell<Option<InputProgress>>,
     ended: Cell<bool>,
@@ -24,7 +24,7 @@ pub(super) struct FeedState {
 }
 
 impl FeedState {
-    /// Lines handed over so far.
+    /// Lines up to the last that was handed over, those included that an earlier run has done.
     pub(super) fn n_lines(&self) -> u64 {
         self.n_lines.get()
     }
@@ -61,8 +61,7 @@ pub(super) fn feed(
         async move {
             match chunks.recv().await {
                 Ok(Ok(chunk)) => {
-                    let n_lines = u64::try_from(chunk.lines.len()).unwrap_or(u64::MAX);
-                    seen.n_lines_read.set(seen.n_lines_read.get() + n_lines);
+                    seen.n_lines_read.set(chunk.next_seq);
                     seen.progress.set(Some(chunk.progress));
                     Some((chunk.lines, chunks))
                 }
@@ -71,6 +70,8 @@ pub(super) fn feed(
                     None
                 }
                 Err(_) => {
+                    // The last lines may be done; they belong to the input all the same.
+                    seen.n_lines.set(seen.n_lines_read.get());
                     seen.ended.set(true);
                     None
                 }
@@ -79,8 +80,9 @@ pub(super) fn feed(
     });
     let counted = state.clone();
     let tasks = lines.flat_map(stream::iter).map(move |line: Line| {
-        counted.n_lines.set(counted.n_lines.get() + 1);
-        FetchTask::of(line, repeatable)
+        let task = FetchTask::of(line, repeatable);
+        counted.n_lines.set(task.seq + 1);
+        task
     });
     (state, tasks)
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::crawl::RunPlan;
 use crate::crawl::signals::Signal;
-use crate::input::{InputError, SourceIdentity};
+use crate::input::{InputError, InputIdentity, SourceIdentity};
 use crate::output::SinkError;
 use crate::text::with_causes;
 
@@ -75,6 +75,9 @@ pub(super) fn run_end_of(
         (Some(Stop::Fault(fault)), _, _) => RunEnd::Failed(fault),
         (_, Some(failure), _) => RunEnd::Failed(failure),
         (Some(Stop::Pool), None, _) => RunEnd::Failed("the workers are gone".to_owned()),
+        (_, None, Some(error @ InputError::Changed { .. })) => {
+            RunEnd::Unusable(vec![format!("could not {}", with_causes(&error))])
+        }
         (_, None, Some(error)) => RunEnd::Failed(format!("could not {}", with_causes(&error))),
         (Some(Stop::Signal(signal)), None, None) => RunEnd::Interrupted(signal),
         (None, None, None) => RunEnd::Finished,
@@ -82,8 +85,8 @@ pub(super) fn run_end_of(
 }
 
 /// What `run.json` says of a run that starts now.
-pub(super) fn run_description(plan: &RunPlan, now: SystemTime) -> serde_json::Value {
-    let input: Vec<serde_json::Value> = plan.input.identity().iter().map(source_description).collect();
+pub(super) fn run_description(plan: &RunPlan, input: &InputIdentity, now: SystemTime) -> serde_json::Value {
+    let input: Vec<serde_json::Value> = input.sources.iter().filter_map(source_description).collect();
     serde_json::json!({
         "started": humantime::format_rfc3339_millis(now).to_string(),
         "input": input,
@@ -94,18 +97,21 @@ pub(super) fn run_description(plan: &RunPlan, now: SystemTime) -> serde_json::Va
     })
 }
 
-fn source_description(source: &SourceIdentity) -> serde_json::Value {
+/// Files and streams; URLs and templates stand in the command line, with their passwords masked.
+fn source_description(source: &SourceIdentity) -> Option<serde_json::Value> {
     match source {
         SourceIdentity::File { path, bytes, ends } => {
-            serde_json::json!({ "file": path, "bytes": bytes, "fnv1a_of_ends": format!("{ends:016x}") })
+            Some(serde_json::json!({ "file": path, "bytes": bytes, "fnv1a_of_ends": format!("{ends:016x}") }))
         }
-        SourceIdentity::Stream { path } => serde_json::json!({ "stream": path }),
+        SourceIdentity::Stream { path } => Some(serde_json::json!({ "stream": path })),
+        SourceIdentity::Url { .. } | SourceIdentity::Template { .. } => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::{Change, Origin};
 
     fn sink(kind: ErrorKind) -> Option<Stop> {
         Some(Stop::Sink(SinkError { path: "rows".into(), source: kind.into() }))
@@ -122,5 +128,8 @@ mod tests {
         let interrupted = Some(Stop::Signal(Signal::Interrupt));
         assert_eq!(run_end_of(interrupted, None, None), RunEnd::Interrupted(Signal::Interrupt));
         assert!(matches!(run_end_of(None, None, Some(InputError::Panicked)), RunEnd::Failed(_)));
+        let change = Change::Content { bytes: 1 };
+        let changed = Some(InputError::Changed { origin: Origin::Stdin, change });
+        assert!(matches!(run_end_of(None, None, changed), RunEnd::Unusable(_)));
     }
 }

@@ -77,7 +77,8 @@ impl Prepared {
                 Ok(Self { reader, directory: None, sink })
             }
             OutputPlan::Directory(path) => {
-                let description = run_description(plan, SystemTime::now());
+                let identity = plan.input.identity().map_err(|error| unusable(&error))?;
+                let description = run_description(plan, &identity, SystemTime::now());
                 let directory = RunDirectory::claim(path).map_err(|error| unusable(&error))?;
                 directory.write_run(&description).map_err(|error| unusable(&error))?;
                 let rows = directory.create_rows().map_err(|error| unusable(&error))?;

@@ -26,11 +26,15 @@ pub(super) struct LineBuffer {
     pending: Range<usize>,
     /// The first of `pending` that was not yet searched for a line feed.
     searched: usize,
-    place: Place,
+    position: Position,
+    /// The first byte of the line that was handed over last.
+    line_start: usize,
+    /// The first byte that was taken since `take_settled` was called last.
+    settled: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
+enum Position {
     /// The pending bytes belong to a line that will be handed over.
     InLine,
     /// The head of a long line was handed over; all up to its line feed is dropped.
@@ -41,7 +45,14 @@ enum Place {
 
 impl LineBuffer {
     pub(super) fn new() -> Self {
-        Self { bytes: vec![0; CAPACITY].into(), pending: 0..0, searched: 0, place: Place::InLine }
+        Self {
+            bytes: vec![0; CAPACITY].into(),
+            pending: 0..0,
+            searched: 0,
+            position: Position::InLine,
+            line_start: 0,
+            settled: 0,
+        }
     }
 
     /// What was read and not yet taken.
@@ -51,7 +62,23 @@ impl LineBuffer {
 
     /// Whether all was read and taken.
     pub(super) fn has_ended(&self) -> bool {
-        self.place == Place::AtEnd && self.pending.is_empty()
+        self.position == Position::AtEnd && self.pending.is_empty()
+    }
+
+    /// How far before the end of what was read the last line began. To be asked before the next `fill`.
+    pub(super) fn line_distance(&self) -> usize {
+        self.pending.end - self.line_start
+    }
+
+    /// The last bytes of what was read.
+    pub(super) fn last_read(&self, length: usize) -> &[u8] {
+        &self.bytes[self.pending.end - length..self.pending.end]
+    }
+
+    /// What was taken since the last call. What is not asked for before the next `fill` is lost.
+    pub(super) fn take_settled(&mut self) -> &[u8] {
+        let settled = std::mem::replace(&mut self.settled, self.pending.start);
+        &self.bytes[settled..self.pending.start]
     }
 
     /// Drops the first bytes of what is pending.
@@ -70,9 +97,12 @@ impl LineBuffer {
             let feed = self.searched + offset;
             let line = self.pending.start..feed;
             self.skip(feed + 1 - self.pending.start);
-            match self.place {
-                Place::InTail => self.place = Place::InLine,
-                Place::InLine | Place::AtEnd => return Some(&self.bytes[line]),
+            match self.position {
+                Position::InTail => self.position = Position::InLine,
+                Position::InLine | Position::AtEnd => {
+                    self.line_start = line.start;
+                    return Some(&self.bytes[line]);
+                }
             }
         }
     }
@@ -82,6 +112,7 @@ impl LineBuffer {
         self.bytes.copy_within(self.pending.clone(), 0);
         self.searched -= self.pending.start;
         self.pending = 0..self.pending.len();
+        self.settled = 0;
         let length = loop {
             match stream.read(&mut self.bytes[self.pending.end..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -90,7 +121,7 @@ impl LineBuffer {
         };
         self.pending.end += length;
         if length == 0 {
-            self.place = Place::AtEnd;
+            self.position = Position::AtEnd;
         }
         Ok(length)
     }
@@ -98,18 +129,19 @@ impl LineBuffer {
     /// What to do where no line feed is in sight: hand over the last line or the head of a long one, or make room.
     fn take_unfinished(&mut self) -> Option<&[u8]> {
         self.searched = self.pending.end;
-        match self.place {
-            Place::InLine => self.skip(self.pending().len() - self.pending().trim_ascii_start().len()),
-            Place::InTail => self.skip(self.pending.len()),
-            Place::AtEnd => {}
+        match self.position {
+            Position::InLine => self.skip(self.pending().len() - self.pending().trim_ascii_start().len()),
+            Position::InTail => self.skip(self.pending.len()),
+            Position::AtEnd => {}
         }
         let rest = self.pending.clone();
-        if self.place == Place::InLine && rest.len() >= OVERLONG {
-            self.place = Place::InTail;
+        self.line_start = rest.start;
+        if self.position == Position::InLine && rest.len() >= OVERLONG {
+            self.position = Position::InTail;
             self.skip(rest.len());
             return Some(&self.bytes[rest.start..rest.start + OVERLONG]);
         }
-        if self.place == Place::AtEnd && !rest.is_empty() {
+        if self.position == Position::AtEnd && !rest.is_empty() {
             self.skip(rest.len());
             return Some(&self.bytes[rest]);
         }

@@ -2,10 +2,12 @@
 //!
 //! Does not know where lines come from, nor when a chunk is handed over.
 //!
-//! Invariant: the `seq` of a row is the number of rows before it; blank lines and comments have none.
+//! Invariants:
+//! - The `seq` of a row is the number of rows before it; blank lines and comments have none.
+//! - A row that is left out, because an earlier run has made it, is counted all the same.
 
 use crate::ids::Seq;
-use crate::input::{Expansion, Template, line};
+use crate::input::{Expansion, Place, Template, line};
 use crate::model::{Line, RejectReason};
 
 /// The most lines in one chunk.
@@ -18,38 +20,95 @@ pub(super) struct Collector {
     default_scheme: Option<String>,
     next_seq: u64,
     lines: Vec<Line>,
+    /// The most lines in one chunk; less than `CHUNK_LINES` in tests alone.
+    limit: usize,
+    /// Where the first of the lines begins, once there is one and it was told.
+    start: Option<Place>,
     /// The text of one expansion; kept for its room.
     expanded: String,
+    /// Which lines are left out; `None` in a run that has just begun.
+    done: Option<Done>,
+}
+
+/// The lines that an earlier run has done.
+pub(super) struct Done {
+    /// All before this one.
+    pub(super) before: u64,
+    /// Which of the others.
+    pub(super) is_done: Box<dyn Fn(u64) -> bool + Send>,
+}
+
+/// A template in the midst of its texts.
+pub(super) struct Expanding {
+    expansion: Expansion,
+    /// The `seq` of its first text.
+    pub(super) first_seq: u64,
 }
 
 impl Collector {
     pub(super) fn new(default_scheme: Option<String>) -> Self {
-        Self { default_scheme, next_seq: 0, lines: Vec::new(), expanded: String::new() }
+        Self {
+            default_scheme,
+            next_seq: 0,
+            lines: Vec::new(),
+            limit: CHUNK_LINES,
+            start: None,
+            expanded: String::new(),
+            done: None,
+        }
+    }
+
+    /// Counts from here on, and leaves out what is done.
+    pub(super) fn resume(&mut self, next_seq: u64, done: Done) {
+        self.next_seq = next_seq;
+        self.done = Some(done);
+    }
+
+    /// Makes chunks smaller.
+    #[cfg(test)]
+    pub(super) fn limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// The `seq` of the next line that gives a row.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.next_seq
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.lines.len() >= CHUNK_LINES
+        self.lines.len() >= self.limit
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+    /// Whether the line that was added last is the first of the chunk, and waits to be told its place.
+    pub(super) fn lacks_start(&self) -> bool {
+        self.start.is_none() && !self.lines.is_empty()
     }
 
-    /// Ends the chunk.
-    pub(super) fn take(&mut self) -> Vec<Line> {
-        std::mem::take(&mut self.lines)
+    /// Says where the first line of the chunk begins.
+    pub(super) fn set_start(&mut self, start: Place) {
+        self.start = Some(start);
+    }
+
+    /// Ends the chunk: where it begins, and its lines. `None` if there are none.
+    pub(super) fn take(&mut self) -> Option<(Place, Vec<Line>)> {
+        let start = self.start.take()?;
+        Some((start, std::mem::take(&mut self.lines)))
     }
 
     /// Adds a line of a text, if it gives a row.
     pub(super) fn add_line(&mut self, bytes: &[u8]) {
-        if let Some(line) = line::parse_line(bytes, self.seq(), self.default_scheme.as_deref()) {
+        let Some(stripped) = line::strip(bytes) else { return };
+        if self.is_wanted() {
+            let scheme = self.default_scheme.as_deref();
+            let line = line::of_stripped(stripped, bytes, Seq(self.next_seq), scheme);
             self.push(line);
         }
+        self.next_seq += 1;
     }
 
     /// Adds a line of a text in which lines are templates; what a template stands for is given back, to be added
     /// one by one.
-    pub(super) fn add_template_line(&mut self, bytes: &[u8]) -> Option<Expansion> {
+    pub(super) fn add_template_line(&mut self, bytes: &[u8]) -> Option<Expanding> {
         let text = match line::strip(bytes) {
             // Most lines of most lists are plain; they need not be taken apart.
             Some(Ok(text)) if text.contains(['{', '\\']) => text,
@@ -59,33 +118,54 @@ impl Collector {
             }
         };
         match Template::parse(text) {
-            Ok(template) => Some(template.into_iter()),
+            Ok(template) => Some(self.expand(template)),
             Err(error) => {
-                let reason = RejectReason::BadTemplate(error.to_string());
-                self.push(line::reject(bytes, self.seq(), reason));
+                if self.is_wanted() {
+                    let reason = RejectReason::BadTemplate(error.to_string());
+                    self.push(line::reject(bytes, Seq(self.next_seq), reason));
+                }
+                self.next_seq += 1;
                 None
             }
         }
     }
 
+    /// Begins with the texts of a template, all but those before which every line is done.
+    pub(super) fn expand(&mut self, template: Template) -> Expanding {
+        let first_seq = self.next_seq;
+        let mut expansion = template.into_iter();
+        if let Some(done) = &self.done {
+            self.next_seq += expansion.advance(done.before.saturating_sub(first_seq));
+        }
+        Expanding { expansion, first_seq }
+    }
+
     /// Adds the next text of a template, which always gives a row; `false` if there is none.
-    pub(super) fn add_expanded(&mut self, expansion: &mut Expansion) -> bool {
-        if !expansion.next_into(&mut self.expanded) {
+    pub(super) fn add_expanded(&mut self, expanding: &mut Expanding) -> bool {
+        if !expanding.expansion.next_into(&mut self.expanded) {
             return false;
         }
-        self.push(line::accept(&self.expanded, self.seq(), self.default_scheme.as_deref()));
+        if self.is_wanted() {
+            let scheme = self.default_scheme.as_deref();
+            let line = line::accept(&self.expanded, Seq(self.next_seq), scheme);
+            self.push(line);
+        }
+        self.next_seq += 1;
         true
     }
 
-    fn seq(&self) -> Seq {
-        Seq(self.next_seq)
+    /// Whether the next line is still to be done.
+    fn is_wanted(&self) -> bool {
+        match &self.done {
+            None => true,
+            Some(done) => self.next_seq >= done.before && !(done.is_done)(self.next_seq),
+        }
     }
 
     fn push(&mut self, line: Line) {
         if self.lines.capacity() == 0 {
-            self.lines.reserve_exact(CHUNK_LINES);
+            self.lines.reserve_exact(self.limit);
         }
         self.lines.push(line);
-        self.next_seq += 1;
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::input::TemplateError;
+use crate::input::{Change, TemplateError};
 
 /// Where text comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,15 +44,26 @@ pub enum InputError {
         content: Unreadable,
     },
     /// Reading failed; every whole line before that was handed over.
-    #[error("read {origin} past line {n_lines}")]
+    #[error("read {origin} past line {n_lines}{}", after(*.offset))]
     Broken {
         /// What was read.
         origin: Origin,
         /// How many lines were whole, comments and blank lines included.
         n_lines: u64,
+        /// The byte from which on they are counted: 0, or where an earlier run is gone on with.
+        offset: u64,
         /// Why it failed; for a compressed file, what is wrong with it.
         #[source]
         source: io::Error,
+    },
+    /// A stream does not begin as it did when the run began. Nothing was handed over: this, unlike every other error
+    /// of a reader that was opened, means that nothing was fetched.
+    #[error("go on with {origin}: it is not what this run began with; {change}")]
+    Changed {
+        /// What was read.
+        origin: Origin,
+        /// What is different.
+        change: Change,
     },
     /// A template argument can not be expanded.
     #[error("expand {template:?}")]
@@ -84,6 +95,11 @@ pub enum Unreadable {
     Gzip,
     /// Zstandard, where the name (or the lack of one) promised text.
     Zstd,
+}
+
+/// Says from where on lines were counted, where that is not the start.
+fn after(offset: u64) -> String {
+    if offset == 0 { String::new() } else { format!(" after byte {offset}") }
 }
 
 impl fmt::Display for Origin {
@@ -125,8 +141,23 @@ mod tests {
             "read standard input: it is UTF-16; convert it to UTF-8",
         );
         check(
-            &InputError::Broken { origin: file(), n_lines: 12, source: cause() },
+            &InputError::Broken { origin: file(), n_lines: 12, offset: 0, source: cause() },
             r#"read "urls\u{1b}.txt" past line 12"#,
+        );
+        check(
+            &InputError::Broken { origin: file(), n_lines: 12, offset: 9, source: cause() },
+            r#"read "urls\u{1b}.txt" past line 12 after byte 9"#,
+        );
+        check(
+            &InputError::Changed { origin: Origin::Stdin, change: Change::Content { bytes: 123 } },
+            "go on with standard input: it is not what this run began with; its first 123 bytes differ",
+        );
+        check(
+            &InputError::Changed {
+                origin: Origin::Stdin,
+                change: Change::Shorter { bytes: 7, expected: 123 },
+            },
+            "go on with standard input: it is not what this run began with; it ends after 7 bytes and had 123",
         );
     }
 }

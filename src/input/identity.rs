@@ -1,5 +1,5 @@
 #![expect(clippy::disallowed_methods, reason = "reads the two ends of a file")]
-//! What a list is told apart by: the size of a file, and a hash of its two ends.
+//! What an input is told apart by: of a file its size and a hash of its two ends, of an argument its text.
 //!
 //! Does not read it through: that a line in the middle of a file has changed, its size kept, is not seen.
 
@@ -7,13 +7,27 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::input::{InputPlan, Source};
+use serde::{Deserialize, Serialize};
+
+use crate::input::{InputError, InputPlan, Origin, Source};
 
 /// How much of either end of a file is hashed.
 const END: u64 = 64 * 1024;
 
+/// What an input is told apart by: all that shapes its lines.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InputIdentity {
+    /// Every source, in the order of the plan.
+    pub sources: Vec<SourceIdentity>,
+    /// Whether lines of files and of standard input are templates.
+    pub templates_in_files: bool,
+    /// The scheme of lines without one.
+    pub default_scheme: Option<String>,
+}
+
 /// What one source is told apart by.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SourceIdentity {
     /// A regular file.
     File {
@@ -24,33 +38,129 @@ pub enum SourceIdentity {
         /// A hash of its first and last 64 KiB: FNV-1a, 64 bits.
         ends: u64,
     },
-    /// A stream: nothing is known of it before it is read.
+    /// A stream: nothing is known of it before it is read; see `StreamCheck`.
     Stream {
         /// Its name as given; `-` for standard input.
         path: String,
     },
+    /// A URL on the command line. It may hold a password.
+    Url {
+        /// As given.
+        text: String,
+    },
+    /// A template on the command line. It may hold a password.
+    Template {
+        /// As given.
+        text: String,
+    },
 }
 
 impl InputPlan {
-    /// What each file and stream is told apart by, in their order. An argument of the command line stands for itself.
-    pub fn identity(&self) -> Vec<SourceIdentity> {
-        self.sources.iter().filter_map(identity).collect()
+    /// What the input is told apart by.
+    ///
+    /// # Errors
+    ///
+    /// A file that can not be read.
+    pub fn identity(&self) -> Result<InputIdentity, InputError> {
+        Ok(InputIdentity {
+            sources: self.sources.iter().map(identity).collect::<Result<_, _>>()?,
+            templates_in_files: self.templates_in_files,
+            default_scheme: self.default_scheme.clone(),
+        })
     }
 }
 
-fn identity(source: &Source) -> Option<SourceIdentity> {
-    match source {
-        Source::Url(_) | Source::Template(_) => None,
-        Source::Stdin => Some(SourceIdentity::Stream { path: "-".to_owned() }),
-        Source::File(path) => {
-            let name = path.display().to_string();
-            Some(match ends(path) {
-                Ok(Some((bytes, ends))) => SourceIdentity::File { path: name, bytes, ends },
-                // One that can not be read is refused when it is opened.
-                Ok(None) | Err(_) => SourceIdentity::Stream { path: name },
-            })
+impl InputIdentity {
+    /// As JSON, for `from_json`. Arguments stand there as given: it is not for the eyes of others.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("numbers, texts and lists of them have a form in JSON")
+    }
+
+    /// What `to_json` has made.
+    ///
+    /// # Errors
+    ///
+    /// It is something else.
+    pub fn from_json(json: serde_json::Value) -> Result<Self, serde_json::Error> {
+        serde_json::from_value(json)
+    }
+
+    /// The first thing by which the input is now another one than this, as a clause; `None` if its lines are the same
+    /// as far as that can be seen. Where a file lies and by which way a stream comes makes no difference.
+    ///
+    /// Arguments are told by their position alone, since they may hold passwords.
+    pub fn difference(&self, now: &Self) -> Option<String> {
+        if self.sources.len() != now.sources.len() {
+            let (n_before, n_now) = (self.sources.len(), now.sources.len());
+            return Some(format!("the number of inputs is {n_now} and was {n_before}"));
+        }
+        let mut pairs = (1..).zip(self.sources.iter().zip(&now.sources));
+        pairs
+            .find_map(|(position, (before, now))| source_difference(position, before, now))
+            .or_else(|| templates_difference(self.templates_in_files, now.templates_in_files))
+            .or_else(|| scheme_difference(self.default_scheme.as_deref(), now.default_scheme.as_deref()))
+    }
+}
+
+impl SourceIdentity {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Stream { .. } => "stream",
+            Self::Url { .. } => "URL",
+            Self::Template { .. } => "template",
         }
     }
+}
+
+fn source_difference(position: usize, before: &SourceIdentity, now: &SourceIdentity) -> Option<String> {
+    use SourceIdentity::{File, Stream, Template, Url};
+    match (before, now) {
+        // Quoted and escaped: a name may hold anything, and this may reach a terminal.
+        (File { bytes: before, .. }, File { path, bytes, .. }) if before != bytes => {
+            Some(format!("{path:?} has {bytes} bytes and had {before}"))
+        }
+        (File { ends: before, .. }, File { path, ends, .. }) => {
+            (before != ends).then(|| format!("{path:?} has other content than when the run began"))
+        }
+        (Stream { .. }, Stream { .. }) => None,
+        (Url { text: before }, Url { text }) | (Template { text: before }, Template { text }) => {
+            (before != text).then(|| format!("input {position} is another {}", now.kind()))
+        }
+        (File { .. } | Stream { .. } | Url { .. } | Template { .. }, _) => {
+            Some(format!("input {position} is a {} and was a {}", now.kind(), before.kind()))
+        }
+    }
+}
+
+fn templates_difference(before: bool, now: bool) -> Option<String> {
+    match (before, now) {
+        (false, true) => Some("lines are templates and were not".to_owned()),
+        (true, false) => Some("lines are no templates and were".to_owned()),
+        (false, false) | (true, true) => None,
+    }
+}
+
+fn scheme_difference(before: Option<&str>, now: Option<&str>) -> Option<String> {
+    let name =
+        |scheme: Option<&str>| scheme.map_or_else(|| "none".to_owned(), |scheme| format!("{scheme:?}"));
+    (before != now).then(|| format!("the default scheme is {} and was {}", name(now), name(before)))
+}
+
+fn identity(source: &Source) -> Result<SourceIdentity, InputError> {
+    Ok(match source {
+        Source::Url(text) => SourceIdentity::Url { text: text.clone() },
+        Source::Template(text) => SourceIdentity::Template { text: text.clone() },
+        Source::Stdin => SourceIdentity::Stream { path: "-".to_owned() },
+        Source::File(path) => {
+            let name = path.display().to_string();
+            let origin = || Origin::File(path.clone());
+            match ends(path).map_err(|source| InputError::Open { origin: origin(), source })? {
+                Some((bytes, ends)) => SourceIdentity::File { path: name, bytes, ends },
+                None => SourceIdentity::Stream { path: name },
+            }
+        }
+    })
 }
 
 /// The length of a regular file, and the hash of its two ends.
@@ -111,5 +221,88 @@ mod tests {
     #[test]
     fn a_stream_is_not_opened() {
         assert_eq!(ends(Path::new("/dev/null")).unwrap(), None);
+    }
+    fn identity_of(sources: &[SourceIdentity]) -> InputIdentity {
+        InputIdentity { sources: sources.to_vec(), templates_in_files: false, default_scheme: None }
+    }
+
+    fn file(path: &str, bytes: u64, ends: u64) -> SourceIdentity {
+        SourceIdentity::File { path: path.to_owned(), bytes, ends }
+    }
+
+    fn stream(path: &str) -> SourceIdentity {
+        SourceIdentity::Stream { path: path.to_owned() }
+    }
+
+    fn url(text: &str) -> SourceIdentity {
+        SourceIdentity::Url { text: text.to_owned() }
+    }
+
+    fn template(text: &str) -> SourceIdentity {
+        SourceIdentity::Template { text: text.to_owned() }
+    }
+
+    fn check(before: &[SourceIdentity], now: &[SourceIdentity], expected: Option<&str>) {
+        assert_eq!(identity_of(before).difference(&identity_of(now)).as_deref(), expected);
+    }
+
+    #[test]
+    fn the_first_difference_is_told() {
+        let a = || file("a", 9, 1);
+        check(&[], &[], None);
+        check(&[a(), url("http://h/")], &[a(), url("http://h/")], None);
+        check(&[a()], &[file("./a", 9, 1)], None);
+        check(&[stream("-")], &[stream("pipe")], None);
+        check(&[a()], &[a(), a()], Some("the number of inputs is 2 and was 1"));
+        check(&[a()], &[file("\u{1b}", 10, 2)], Some(r#""\u{1b}" has 10 bytes and had 9"#));
+        check(&[a()], &[file("b", 9, 2)], Some(r#""b" has other content than when the run began"#));
+        check(&[a(), a()], &[a(), stream("-")], Some("input 2 is a stream and was a file"));
+        check(&[stream("-")], &[url("http://h/")], Some("input 1 is a URL and was a stream"));
+        check(&[url("http://h/")], &[url("http://g/")], Some("input 1 is another URL"));
+        check(&[template("{a,b}")], &[template("{b,a}")], Some("input 1 is another template"));
+        check(&[template("{a,b}")], &[url("{a,b}")], Some("input 1 is a URL and was a template"));
+    }
+
+    #[test]
+    fn how_lines_are_read_is_part_of_it() {
+        let plain = identity_of(&[]);
+        let templates = InputIdentity { templates_in_files: true, ..plain.clone() };
+        let https = InputIdentity { default_scheme: Some("https".to_owned()), ..plain.clone() };
+        let check = |before: &InputIdentity, now, expected: &str| {
+            assert_eq!(before.difference(now).as_deref(), Some(expected));
+        };
+        check(&plain, &templates, "lines are templates and were not");
+        check(&templates, &plain, "lines are no templates and were");
+        check(&plain, &https, r#"the default scheme is "https" and was none"#);
+    }
+
+    #[test]
+    fn it_comes_back_from_json_as_it_was() {
+        let sources =
+            [file("a\u{fffd}\"", u64::MAX, u64::MAX - 1), stream("-"), url("x"), template("{1..2}")];
+        let identity = InputIdentity { default_scheme: Some("https".to_owned()), ..identity_of(&sources) };
+        let text = identity.to_json().to_string();
+        assert_eq!(InputIdentity::from_json(serde_json::from_str(&text).unwrap()).unwrap(), identity);
+        assert!(InputIdentity::from_json(serde_json::Value::Null).is_err());
+    }
+
+    #[test]
+    fn every_source_is_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        std::fs::write(&path, b"x").unwrap();
+        let sources = vec![
+            Source::Url("http://h/".to_owned()),
+            Source::File(path.clone()),
+            Source::Stdin,
+            Source::Template("{1..2}".to_owned()),
+            Source::File("/dev/null".into()),
+        ];
+        let plan = InputPlan { sources, templates_in_files: false, default_scheme: None };
+        let identity = plan.identity().unwrap();
+        let kinds: Vec<&str> = identity.sources.iter().map(SourceIdentity::kind).collect();
+        assert_eq!(kinds, ["URL", "file", "stream", "template", "stream"]);
+        std::fs::remove_file(path).unwrap();
+        assert!(matches!(plan.identity(), Err(InputError::Open { .. })));
     }
 }

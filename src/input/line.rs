@@ -21,11 +21,20 @@ pub const MAX_REJECTED_URL: usize = 2 * 1024;
 /// A line feed at the end must be gone already; a carriage return may still be there.
 /// Of a line over the limit the first `MAX_LINE + 2` bytes suffice.
 pub fn parse_line(bytes: &[u8], seq: Seq, default_scheme: Option<&str>) -> Option<Line> {
-    let line = match strip(bytes)? {
+    Some(of_stripped(strip(bytes)?, bytes, seq, default_scheme))
+}
+
+/// The line that these bytes stand for, once they are stripped.
+pub(super) fn of_stripped(
+    stripped: Result<&str, RejectReason>,
+    bytes: &[u8],
+    seq: Seq,
+    default_scheme: Option<&str>,
+) -> Line {
+    match stripped {
         Ok(text) => accept(text, seq, default_scheme),
         Err(reason) => reject(bytes, seq, reason),
-    };
-    Some(line)
+    }
 }
 
 /// The text of a line without what surrounds it; `None` for a blank line and for a comment.

@@ -5,13 +5,17 @@
 //! - `line` and `template` are pure: bytes to a line, a template to its expansions.
 //! - `buffer`, `signature` and `stream` get from a file to the bytes of one line.
 //! - `reader` goes through all sources and numbers what gives a row; `thread` runs it beside an event loop.
+//! - `place` and `fingerprint` let a later run read on where one stopped; `identity` tells whether it may.
 
 mod argument;
 mod buffer;
 mod collect;
 mod error;
+mod fingerprint;
 mod identity;
 mod line;
+mod pending;
+mod place;
 mod plan;
 mod progress;
 mod reader;
@@ -24,8 +28,10 @@ mod thread;
 pub use argument::{ArgumentError, Braces, Hint};
 pub use collect::CHUNK_LINES;
 pub use error::{InputError, Origin, Unreadable};
-pub use identity::SourceIdentity;
+pub use fingerprint::Change;
+pub use identity::{InputIdentity, SourceIdentity};
 pub use line::{MAX_LINE, MAX_REJECTED_URL, parse_line};
+pub use place::{Place, ResumeFrom, StreamCheck};
 pub use plan::{InputPlan, Source};
 pub use progress::InputProgress;
 pub use reader::{Chunk, Reader};

@@ -3,27 +3,41 @@
 //! Does not know who takes the lines, nor on which thread it runs.
 //!
 //! Invariants:
-//! - Whoever has lines does not wait: a source is opened or read only while the chunk is empty.
-//! - Memory does not grow with the input: one chunk, one line buffer, one template.
+//! - Whoever has lines does not wait: a source is opened or read only while the chunk is empty. One exception: lines
+//!   of a resumed run are held back until its stream has proved to be the one that it began with.
+//! - Memory does not grow with the input: one chunk, one line buffer, one template. What is held back was in flight
+//!   when the earlier run stopped.
+//! - A resumed run hands over the lines of a run from the start, with the same numbers, less those that are done.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
-use std::iter::Peekable;
-use std::vec;
+use std::mem;
 
-use crate::input::collect::Collector;
+use crate::input::collect::{Collector, Done, Expanding};
+use crate::input::pending::{Pending, TextKind};
 use crate::input::progress::ARGUMENT_WEIGHT;
-use crate::input::stream::{self, Stream};
+use crate::input::stream::Stream;
 use crate::input::text::TextSource;
-use crate::input::{Expansion, InputError, InputPlan, InputProgress, Origin, Source, Template};
+use crate::input::{InputError, InputPlan, InputProgress, Origin, Place, ResumeFrom, StreamCheck, Template};
 use crate::model::Line;
 
-/// Lines that follow each other, and how far the input was read with them.
+/// Lines in the order of the input, and how far it was read with them.
+///
+/// Between the lines of one chunk, or of two, only lines are missing that give no row or are done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Chunk {
-    /// From one line to `CHUNK_LINES`, in the order of the input.
+    /// Up to `CHUNK_LINES`. There are none in the last chunk of a resumed run whose last lines are done; it is there
+    /// to tell `next_seq`.
     pub lines: Vec<Line>,
-    /// Where the last of them stands.
+    /// Where the first of the lines begins; without lines, the end of the input.
+    pub start: Place,
+    /// How many rows all lines up to here give, those included that are done: the `seq` of the next line.
+    pub next_seq: u64,
+    /// What the last stream so far is told by again, up to the last of the lines; `None` where no stream was read.
+    /// Stays the same while files and arguments are read that come after the stream.
+    pub check: Option<StreamCheck>,
+    /// Where the last of the lines stands.
     pub progress: InputProgress,
 }
 
@@ -31,31 +45,38 @@ pub struct Chunk {
 ///
 /// Call `next_chunk` until it gives `None` or an error.
 pub struct Reader {
-    sources: Peekable<vec::IntoIter<Pending>>,
+    sources: VecDeque<Pending>,
+    /// The index of the next of the sources.
+    next_source: u32,
+    /// The `seq` of the first line of the current source.
+    source_seq: u64,
+    /// Where the next source is entered, if that is not at its start.
+    entry: Option<Place>,
     stage: Stage,
     /// Standard input, until its turn comes.
     stdin: Option<Box<dyn Read + Send>>,
     line_braces: LineBraces,
     collector: Collector,
+    check: Option<StreamCheck>,
+    /// What a stream must begin with before anything is handed over.
+    expected: Option<StreamCheck>,
+    /// Full chunks that wait for that.
+    held: VecDeque<Chunk>,
+    /// The `next_seq` of the chunk that was handed over last.
+    told_seq: u64,
     /// What the sources before the current one make up, and the current one if it is an argument.
     done: u64,
     total: Option<u64>,
 }
 
-/// A source that was checked.
-enum Pending {
-    Text(Origin),
-    Argument(Template),
-}
-
 enum Stage {
     /// Before the first source, between two, or after the last.
     Between,
-    Argument(Expansion),
+    Argument(Expanding),
     Text {
         source: Box<TextSource>,
         /// What is left of the template on the line that was taken last.
-        expansion: Option<Expansion>,
+        expanding: Option<Expanding>,
     },
 }
 
@@ -85,14 +106,14 @@ impl Reader {
         plan: &InputPlan,
         stdin: impl Read + Send + 'static,
     ) -> Result<Self, Vec<InputError>> {
-        let mut sources = Vec::with_capacity(plan.sources.len());
+        let mut sources = VecDeque::with_capacity(plan.sources.len());
         let mut errors = Vec::new();
         let mut total = Some(0_u64);
         for source in &plan.sources {
-            match check(source) {
-                Ok((pending, weight)) => {
-                    total = total.zip(weight).map(|(total, weight)| total.saturating_add(weight));
-                    sources.push(pending);
+            match Pending::check(source) {
+                Ok(pending) => {
+                    total = total.zip(pending.weight()).map(|(total, weight)| total.saturating_add(weight));
+                    sources.push_back(pending);
                 }
                 Err(error) => errors.push(error),
             }
@@ -101,40 +122,85 @@ impl Reader {
             return Err(errors);
         }
         Ok(Self {
-            sources: sources.into_iter().peekable(),
+            sources,
+            next_source: 0,
+            source_seq: 0,
+            entry: None,
             stage: Stage::Between,
             stdin: Some(Box::new(stdin)),
             line_braces: if plan.templates_in_files { LineBraces::Template } else { LineBraces::Plain },
             collector: Collector::new(plan.default_scheme.clone()),
+            check: None,
+            expected: None,
+            held: VecDeque::new(),
+            told_seq: 0,
             done: 0,
             total,
         })
+    }
+
+    /// As `open`, but reads on where an earlier run of the same input stopped.
+    ///
+    /// That it is the same input is for the caller to see (`InputIdentity`), but for streams, which are told by
+    /// their check: while one is read again up to where it was left, nothing is handed over.
+    ///
+    /// # Errors
+    ///
+    /// As `open`; sources that are not needed any more are checked too.
+    pub fn resume(plan: &InputPlan, from: ResumeFrom) -> Result<Self, Vec<InputError>> {
+        Self::resume_with_stdin(plan, from, io::stdin())
+    }
+
+    /// As `resume`, with something else in the place of standard input.
+    ///
+    /// # Errors
+    ///
+    /// As `open`.
+    pub fn resume_with_stdin(
+        plan: &InputPlan,
+        from: ResumeFrom,
+        stdin: impl Read + Send + 'static,
+    ) -> Result<Self, Vec<InputError>> {
+        let mut reader = Self::open_with_stdin(plan, stdin)?;
+        reader.go_to(from);
+        Ok(reader)
     }
 
     /// The next lines: all that are at hand, up to a full chunk, or else those of the next read. `None` at the end.
     ///
     /// # Errors
     ///
-    /// A source that can not be opened or read any more. Every whole line before was handed over; after it comes
-    /// `None`.
+    /// A source that can not be opened or read any more. Every whole line before was handed over, unless it was held
+    /// back; after it comes `None`.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, InputError> {
         loop {
             self.take_at_hand();
-            if !self.collector.is_empty() {
-                return Ok(Some(Chunk { lines: self.collector.take(), progress: self.progress() }));
+            if self.expected.is_some() {
+                if self.collector.is_full() {
+                    let full = self.cut();
+                    self.held.extend(full);
+                    continue;
+                }
+            } else if let Some(chunk) = self.held.pop_front().or_else(|| self.cut()) {
+                self.told_seq = chunk.next_seq;
+                return Ok(Some(chunk));
             }
             let result = match &mut self.stage {
                 Stage::Text { source, .. } => source.read_once(),
-                Stage::Between | Stage::Argument(_) => match self.sources.next() {
-                    Some(source) => self.start(source),
-                    None => return Ok(None),
+                Stage::Between | Stage::Argument(_) => match self.sources.pop_front() {
+                    Some(Pending::Text { origin, kind }) => self.begin_text(origin, kind),
+                    Some(Pending::Argument(template)) => {
+                        self.begin_argument(template);
+                        Ok(())
+                    }
+                    None => return Ok(self.last_chunk()),
                 },
             };
             if let Err(error) = result {
-                self.stage = Stage::Between;
-                self.sources = Vec::new().into_iter().peekable();
+                self.give_up();
                 return Err(error);
             }
+            self.note_proof();
         }
     }
 
@@ -147,58 +213,192 @@ impl Reader {
         InputProgress { done: self.done.saturating_add(current), total: self.total }
     }
 
-    fn start(&mut self, source: Pending) -> Result<(), InputError> {
-        self.stage = match source {
-            Pending::Argument(template) => Stage::Argument(template.into_iter()),
-            Pending::Text(origin) => {
-                let stream = match &origin {
-                    Origin::File(path) => Stream::open(path)
-                        .map_err(|source| InputError::Open { origin: origin.clone(), source })?,
-                    // Named a second time, it has ended already.
-                    Origin::Stdin => {
-                        Stream::plain(self.stdin.take().unwrap_or_else(|| Box::new(io::empty())))
-                    }
-                };
-                Stage::Text { source: Box::new(TextSource::new(origin, stream)), expansion: None }
+    /// Leaves out the sources before the place, and prepares to enter its source there.
+    fn go_to(&mut self, from: ResumeFrom) {
+        let place = from.place;
+        while self.next_source < place.source {
+            let Some(source) = self.sources.pop_front() else { break };
+            self.done = self.done.saturating_add(source.weight().unwrap_or(0));
+            self.next_source += 1;
+        }
+        let (next_seq, offset) = match self.sources.front() {
+            Some(source) if source.is_plain_file() => {
+                (place.seq.saturating_sub(place.n_expanded), place.offset)
             }
+            // Read, or expanded, from its start: what comes before the place is counted once more.
+            Some(_) => (place.source_seq, 0),
+            None => (place.seq, 0),
         };
+        self.entry = Some(Place { offset, ..place });
+        self.collector.resume(next_seq, Done { before: place.seq, is_done: from.is_done });
+        self.expected = from.check.filter(|check| {
+            let ahead =
+                check.source.checked_sub(self.next_source).and_then(|ahead| usize::try_from(ahead).ok());
+            let source = ahead.and_then(|ahead| self.sources.get(ahead));
+            check.bytes > 0 && source.is_some_and(Pending::is_stream)
+        });
+    }
+
+    fn begin_argument(&mut self, template: Template) {
+        self.enter();
+        let expanding = self.collector.expand(template);
+        let n_left_out = self.collector.next_seq() - expanding.first_seq;
+        self.done = self.done.saturating_add(n_left_out.saturating_mul(ARGUMENT_WEIGHT));
+        self.stage = Stage::Argument(expanding);
+    }
+
+    fn begin_text(&mut self, origin: Origin, kind: TextKind) -> Result<(), InputError> {
+        let expected = self.expected.filter(|expected| expected.source == self.next_source);
+        let offset = self.enter();
+        let stream = match &origin {
+            Origin::File(path) => {
+                let opened = if offset == 0 { Stream::open(path) } else { Stream::open_at(path, offset) };
+                opened.map_err(|source| InputError::Open { origin: origin.clone(), source })?
+            }
+            // Named a second time, it has ended already.
+            Origin::Stdin => Stream::plain(self.stdin.take().unwrap_or_else(|| Box::new(io::empty()))),
+        };
+        let source = match kind {
+            TextKind::Plain(_) | TextKind::Packed(_) => TextSource::of_file(origin, stream, offset),
+            TextKind::Stream => TextSource::of_stream(origin, stream, expected),
+        };
+        self.stage = Stage::Text { source: Box::new(source), expanding: None };
         Ok(())
+    }
+
+    /// Counts the source that begins; gives the byte that it begins with.
+    fn enter(&mut self) -> u64 {
+        self.next_source += 1;
+        let entry = self.entry.take();
+        self.source_seq = entry.map_or(self.collector.next_seq(), |entry| entry.source_seq);
+        entry.map_or(0, |entry| entry.offset)
     }
 
     /// Takes lines until the chunk is full, or something would have to be opened or read.
     fn take_at_hand(&mut self) {
         while !self.collector.is_full() {
             match &mut self.stage {
-                Stage::Argument(expansion) => {
-                    if self.collector.add_expanded(expansion) {
+                Stage::Argument(expanding) => {
+                    if self.collector.add_expanded(expanding) {
                         self.done = self.done.saturating_add(ARGUMENT_WEIGHT);
                     } else {
                         self.stage = Stage::Between;
                     }
                 }
-                Stage::Text { source, expansion } => {
-                    if let Some(rest) = expansion {
+                Stage::Text { source, expanding } => {
+                    if let Some(rest) = expanding {
                         if !self.collector.add_expanded(rest) {
-                            *expansion = None;
+                            *expanding = None;
                         }
                     } else if let Some(line) = source.next_line() {
                         match self.line_braces {
                             LineBraces::Plain => self.collector.add_line(line),
-                            LineBraces::Template => *expansion = self.collector.add_template_line(line),
+                            LineBraces::Template => *expanding = self.collector.add_template_line(line),
                         }
                     } else if source.has_ended() {
-                        self.done = self.progress().done;
-                        self.stage = Stage::Between;
+                        self.end_text();
                     } else {
                         return;
                     }
                 }
-                Stage::Between => match self.sources.next_if(|next| matches!(next, Pending::Argument(_))) {
-                    Some(Pending::Argument(template)) => self.stage = Stage::Argument(template.into_iter()),
-                    Some(Pending::Text(_)) | None => return,
-                },
+                Stage::Between => {
+                    let is_argument = |next: &mut Pending| matches!(next, Pending::Argument(_));
+                    match self.sources.pop_front_if(is_argument) {
+                        Some(Pending::Argument(template)) => self.begin_argument(template),
+                        Some(Pending::Text { .. }) | None => return,
+                    }
+                }
+            }
+            if self.collector.lacks_start() {
+                self.collector.set_start(self.place_of_last_line());
             }
         }
+    }
+
+    fn end_text(&mut self) {
+        self.note_check();
+        self.done = self.progress().done;
+        self.stage = Stage::Between;
+    }
+
+    /// Where the line begins that was just taken.
+    fn place_of_last_line(&self) -> Place {
+        let seq = self.collector.next_seq() - 1;
+        let (offset, first_seq) = match &self.stage {
+            Stage::Argument(expanding) => (0, expanding.first_seq),
+            Stage::Text { source, expanding } => {
+                (source.line_offset(), expanding.as_ref().map_or(seq, |expanding| expanding.first_seq))
+            }
+            Stage::Between => unreachable!("a line comes from a source"),
+        };
+        Place {
+            source: self.next_source - 1,
+            source_seq: self.source_seq,
+            offset,
+            n_expanded: seq - first_seq,
+            seq,
+        }
+    }
+
+    /// Ends the chunk, if it has lines.
+    fn cut(&mut self) -> Option<Chunk> {
+        let (start, lines) = self.collector.take()?;
+        self.note_check();
+        Some(Chunk {
+            lines,
+            start,
+            next_seq: self.collector.next_seq(),
+            check: self.check,
+            progress: self.progress(),
+        })
+    }
+
+    /// The chunk without lines at the end of the input, where lines came after the last chunk that are all done.
+    fn last_chunk(&mut self) -> Option<Chunk> {
+        let next_seq = self.collector.next_seq();
+        let told_seq = mem::replace(&mut self.told_seq, next_seq);
+        (next_seq != told_seq).then(|| Chunk {
+            lines: Vec::new(),
+            start: Place {
+                source: self.next_source,
+                source_seq: next_seq,
+                offset: 0,
+                n_expanded: 0,
+                seq: next_seq,
+            },
+            next_seq,
+            check: self.check,
+            progress: self.progress(),
+        })
+    }
+
+    fn note_check(&mut self) {
+        if let Stage::Text { source, .. } = &mut self.stage
+            && let Some((bytes, crc)) = source.check()
+            // Of an empty stream there is nothing to tell; what is known of the one before is worth more.
+            && bytes > 0
+        {
+            self.check = Some(StreamCheck { source: self.next_source - 1, bytes, crc });
+        }
+    }
+
+    fn note_proof(&mut self) {
+        if let (Some(expected), Stage::Text { source, .. }) = (self.expected, &self.stage)
+            && expected.source + 1 == self.next_source
+            && source.is_proven()
+        {
+            self.expected = None;
+        }
+    }
+
+    /// After an error: nothing more will come.
+    fn give_up(&mut self) {
+        self.stage = Stage::Between;
+        self.sources.clear();
+        self.expected = None;
+        self.held.clear();
+        self.collector.take();
+        self.told_seq = self.collector.next_seq();
     }
 }
 
@@ -208,24 +408,7 @@ impl fmt::Debug for Reader {
     }
 }
 
-/// The source as it will be read, and what it makes up, where that is known.
-fn check(source: &Source) -> Result<(Pending, Option<u64>), InputError> {
-    let argument = |template: Template| {
-        let weight = template.count().saturating_mul(u128::from(ARGUMENT_WEIGHT));
-        let weight = u64::try_from(weight).unwrap_or(u64::MAX);
-        (Pending::Argument(template), Some(weight))
-    };
-    match source {
-        Source::File(path) => {
-            stream::check(path).map(|length| (Pending::Text(Origin::File(path.clone())), length))
-        }
-        Source::Stdin => Ok((Pending::Text(Origin::Stdin), None)),
-        Source::Url(url) => Ok(argument(Template::literal(url))),
-        Source::Template(text) => Template::parse(text)
-            .map(argument)
-            .map_err(|source| InputError::BadTemplate { template: text.clone(), source }),
-    }
-}
-
+#[cfg(test)]
+mod resume_tests;
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,10 @@
 //!
 //! Does not know lines.
 //! Does not stat the size of, seek in, or open twice what is no regular file: a pipe can be read only once.
+//! Whoever asks for an offset knows that it is one.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -26,6 +27,26 @@ pub(super) struct Counted {
     n_bytes: u64,
 }
 
+/// How a file is compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Packing {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Packing {
+    /// As the name of the file says.
+    pub(super) fn of(path: &Path) -> Self {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        match extension.as_deref().and_then(|extension| extension.to_str()) {
+            Some("gz") => Self::Gzip,
+            Some("zst") => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
 impl Stream {
     /// A stream that is not compressed.
     pub(super) fn plain(inner: Box<dyn Read + Send>) -> Self {
@@ -35,16 +56,22 @@ impl Stream {
     /// Opens a file; its name tells how it is compressed.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let stored = Counted { inner: Box::new(File::open(path)?), n_bytes: 0 };
-        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-        match extension.as_deref().and_then(|extension| extension.to_str()) {
+        match Packing::of(path) {
+            Packing::None => Ok(Self::Plain(stored)),
             // A file may be several compressed ones, one after the other; all are read.
-            Some("gz") => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(stored)))),
-            Some("zst") => zstd::stream::read::Decoder::new(stored).map(Self::Zstd),
-            _ => Ok(Self::Plain(stored)),
+            Packing::Gzip => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(stored)))),
+            Packing::Zstd => zstd::stream::read::Decoder::new(stored).map(Self::Zstd),
         }
     }
 
-    /// How many bytes were read so far, as they are stored.
+    /// Opens a regular file that is not compressed, to be read from this byte on.
+    pub(super) fn open_at(path: &Path, offset: u64) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        Ok(Self::Plain(Counted { inner: Box::new(file), n_bytes: offset }))
+    }
+
+    /// How many of the stored bytes lie before what is read next.
     pub(super) fn n_stored_bytes(&self) -> u64 {
         match self {
             Self::Plain(stored) => stored.n_bytes,

@@ -77,6 +77,39 @@ impl IntoIterator for Template {
 }
 
 impl Expansion {
+    /// Leaves out the next texts, and says how many there were: `n_texts`, or all that are left.
+    ///
+    /// Nothing is expanded on the way: it costs as much for all texts as for one.
+    pub fn advance(&mut self, n_texts: u64) -> u64 {
+        let n_left = self.n_left();
+        if n_left <= u128::from(n_texts) {
+            self.positions = None;
+            return u64::try_from(n_left).expect("it is no more than a number of 64 bits");
+        }
+        let positions = self.positions.as_mut().expect("texts are left");
+        let mut carry = u128::from(n_texts);
+        for (part, position) in self.template.parts.iter().zip(positions).rev() {
+            let n_values = u128::from(part.last_position()) + 1;
+            let sum = u128::from(*position) + carry;
+            *position = u64::try_from(sum % n_values).expect("a position is within its part");
+            carry = sum / n_values;
+        }
+        n_texts
+    }
+
+    /// How many texts are still to come; the largest number where there are more still.
+    fn n_left(&self) -> u128 {
+        let Some(positions) = &self.positions else { return 0 };
+        let mut n_left: u128 = 1;
+        let mut weight: u128 = 1;
+        for (part, position) in self.template.parts.iter().zip(positions).rev() {
+            let n_values_left = u128::from(part.last_position() - position);
+            n_left = n_left.saturating_add(weight.saturating_mul(n_values_left));
+            weight = weight.saturating_mul(u128::from(part.last_position()) + 1);
+        }
+        n_left
+    }
+
     /// Puts the next text in the place of what `text` holds; `false`, and nothing done, where there is none.
     ///
     /// For a reader of many: no allocation once `text` is large enough.
@@ -218,6 +251,23 @@ mod tests {
         assert_eq!(Template::parse(all).unwrap().into_iter().next().unwrap(), "-9223372036854775808");
     }
 
+    #[test]
+    fn huge_templates_are_left_out_at_once() {
+        let mut expansion = Template::parse("http://h/{1..1000000}/{1..1000000}").unwrap().into_iter();
+        assert_eq!(expansion.advance(999_999_999_998), 999_999_999_998);
+        assert_eq!(expansion.next().unwrap(), "http://h/1000000/999999");
+        assert_eq!(expansion.advance(u64::MAX), 1);
+        assert_eq!(expansion.advance(u64::MAX), 0);
+        assert_eq!(expansion.next(), None);
+
+        let all = "{-9223372036854775808..9223372036854775807}";
+        let mut expansion = Template::parse(&all.repeat(3)).unwrap().into_iter();
+        assert_eq!(expansion.advance(u64::MAX), u64::MAX);
+        assert_eq!(expansion.advance(1), 1);
+        let expected = "-9223372036854775808-9223372036854775807-9223372036854775808";
+        assert_eq!(expansion.next().unwrap(), expected);
+    }
+
     fn group() -> impl Strategy<Value = String> {
         prop_oneof![
             (-20_i64..20, -20_i64..20, 1_u8..9).prop_map(|(a, b, step)| format!("{{{a}..{b}..{step}}}")),
@@ -239,6 +289,20 @@ mod tests {
                 n_texts += 1;
             }
             prop_assert_eq!(count, n_texts);
+        }
+
+        #[test]
+        fn to_advance_is_to_expand_in_vain(
+            groups in proptest::collection::vec(group(), 0..4),
+            steps in proptest::collection::vec(0_u64..300, 1..5),
+        ) {
+            let template = Template::parse(&groups.concat()).unwrap();
+            let (mut advanced, mut expanded) = (template.clone().into_iter(), template.into_iter());
+            for n_texts in steps {
+                let n_expanded = expanded.by_ref().take(usize::try_from(n_texts).unwrap()).count();
+                prop_assert_eq!(advanced.advance(n_texts), u64::try_from(n_expanded).unwrap());
+                prop_assert_eq!(advanced.next(), expanded.next());
+            }
         }
     }
 }

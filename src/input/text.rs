@@ -2,12 +2,15 @@
 //!
 //! Does not know what a line means.
 //!
-//! Invariant: taking a line never waits; only `read_once` does.
+//! Invariants:
+//! - Taking a line never waits; only `read_once` does.
+//! - The bytes of a regular file are not looked at for what a stream is told by.
 
 use crate::input::buffer::LineBuffer;
+use crate::input::fingerprint::{Fingerprint, Proof, Verdict};
 use crate::input::signature::{self, Signature};
 use crate::input::stream::Stream;
-use crate::input::{InputError, Origin};
+use crate::input::{InputError, Origin, StreamCheck};
 
 /// A source of text that is being read.
 ///
@@ -17,9 +20,15 @@ pub(super) struct TextSource {
     stream: Stream,
     buffer: LineBuffer,
     phase: Phase,
-    /// Bytes that came out of the stream.
+    /// Where in the text reading began.
+    offset: u64,
+    /// The bytes of the text before and in what the buffer holds.
     n_text_bytes: u64,
     n_lines: u64,
+    /// What was taken of a stream.
+    fingerprint: Option<Fingerprint>,
+    /// That the stream is the one that an earlier run has read, until that is known.
+    proof: Option<Proof>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,8 +40,51 @@ enum Phase {
 }
 
 impl TextSource {
-    pub(super) fn new(origin: Origin, stream: Stream) -> Self {
-        Self { origin, stream, buffer: LineBuffer::new(), phase: Phase::Head, n_text_bytes: 0, n_lines: 0 }
+    /// A regular file whose text is read from this byte on: the first, or the first of a line.
+    pub(super) fn of_file(origin: Origin, stream: Stream, offset: u64) -> Self {
+        // What stands in the middle of a file is no signature.
+        let phase = if offset == 0 { Phase::Head } else { Phase::Body };
+        Self {
+            origin,
+            stream,
+            buffer: LineBuffer::new(),
+            phase,
+            offset,
+            n_text_bytes: offset,
+            n_lines: 0,
+            fingerprint: None,
+            proof: None,
+        }
+    }
+
+    /// A stream, which must begin with what is expected.
+    pub(super) fn of_stream(origin: Origin, stream: Stream, expected: Option<StreamCheck>) -> Self {
+        Self {
+            fingerprint: Some(Fingerprint::new()),
+            proof: expected.map(|expected| Proof::new(expected.bytes, expected.crc)),
+            ..Self::of_file(origin, stream, 0)
+        }
+    }
+
+    /// Whether it is known that the stream begins with what is expected, if anything is.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proof.is_none()
+    }
+
+    /// Where in the text the line that was taken last begins. To be asked before the next read.
+    pub(super) fn line_offset(&self) -> u64 {
+        self.n_text_bytes - u64::try_from(self.buffer.line_distance()).expect("a length fits 64 bits")
+    }
+
+    /// What a stream is told by again up to the line that was taken last; the second part is the CRC-32 of so many
+    /// bytes. `None` for a regular file.
+    pub(super) fn check(&mut self) -> Option<(u64, u32)> {
+        let fingerprint = self.fingerprint.as_mut()?;
+        fingerprint.add(self.buffer.take_settled());
+        if self.buffer.has_ended() {
+            fingerprint.end();
+        }
+        Some((fingerprint.n_bytes(), fingerprint.crc()))
     }
 
     /// Whether every line was handed over.
@@ -54,17 +106,22 @@ impl TextSource {
 
     /// Reads once, waiting for it if need be. To be called when `next_line` gave `None`.
     pub(super) fn read_once(&mut self) -> Result<(), InputError> {
+        if let Some(fingerprint) = &mut self.fingerprint {
+            fingerprint.add(self.buffer.take_settled());
+        }
         let length = match self.buffer.fill(&mut self.stream) {
             Ok(length) => length,
             Err(source) => {
                 return Err(InputError::Broken {
                     origin: self.origin.clone(),
                     n_lines: self.n_lines,
+                    offset: self.offset,
                     source,
                 });
             }
         };
         self.n_text_bytes += u64::try_from(length).expect("a length fits 64 bits");
+        self.prove(length)?;
         if self.phase == Phase::Head {
             self.inspect_head(length)?;
         }
@@ -82,6 +139,18 @@ impl TextSource {
         let n_taken = self.n_text_bytes - n_pending;
         let share = u128::from(n_stored) * u128::from(n_taken) / u128::from(self.n_text_bytes);
         u64::try_from(share).expect("a share is no more than the whole")
+    }
+
+    fn prove(&mut self, last_read: usize) -> Result<(), InputError> {
+        let Some(proof) = &mut self.proof else { return Ok(()) };
+        match proof.handle_read(self.buffer.last_read(last_read)) {
+            Verdict::Open => Ok(()),
+            Verdict::Proven => {
+                self.proof = None;
+                Ok(())
+            }
+            Verdict::Refuted(change) => Err(InputError::Changed { origin: self.origin.clone(), change }),
+        }
     }
 
     fn inspect_head(&mut self, last_read: usize) -> Result<(), InputError> {

@@ -3,16 +3,18 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::vec;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
 use crate::ids::Seq;
+use crate::input::Source;
 use crate::input::{CHUNK_LINES, MAX_LINE};
 use crate::model::{RejectReason, Rejected, Target};
 
-fn plan(sources: impl Into<Vec<Source>>) -> InputPlan {
+pub(super) fn plan(sources: impl Into<Vec<Source>>) -> InputPlan {
     InputPlan { sources: sources.into(), templates_in_files: false, default_scheme: None }
 }
 
@@ -69,20 +71,20 @@ fn check_file(name: &str, content: impl AsRef<[u8]>, expected: &[&str]) {
     check(&plan([file(directory.path(), name, content)]), expected);
 }
 
-fn file(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> Source {
+pub(super) fn file(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> Source {
     let path = directory.join(name);
     fs::write(&path, content).unwrap();
     Source::File(path)
 }
 
-fn gzip(content: &str) -> Vec<u8> {
+pub(super) fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(content.as_bytes()).unwrap();
+    encoder.write_all(content.as_ref()).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zstandard(content: &str) -> Vec<u8> {
-    zstd::encode_all(content.as_bytes(), 0).unwrap()
+pub(super) fn zstandard(content: impl AsRef<[u8]>) -> Vec<u8> {
+    zstd::encode_all(content.as_ref(), 0).unwrap()
 }
 
 /// Reads a file that breaks; gives the lines before, and the count in the error.
