@@ -48,6 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "pool",
             "report",
             "rusage",
+            "state",
             "text",
             "version",
         ],

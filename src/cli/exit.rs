@@ -44,8 +44,8 @@ impl From<&RunEnd> for ExitCode {
         match end {
             RunEnd::Finished | RunEnd::ReaderGone => Self::Success,
             RunEnd::Unusable(_) => Self::Usage,
-            RunEnd::EndedEarly(_) => Self::EndedEarly,
-            RunEnd::TooManyFailed(_) => Self::TooManyFailures,
+            RunEnd::EndedEarly(_) | RunEnd::Limited(_) => Self::EndedEarly,
+            RunEnd::TooManyFailed(_) | RunEnd::FailedRow => Self::TooManyFailures,
             RunEnd::Failed(_) => Self::Internal,
             RunEnd::Interrupted(Signal::Hangup) => Self::Hangup,
             RunEnd::Interrupted(Signal::Interrupt) => Self::Interrupt,

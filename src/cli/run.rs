@@ -89,7 +89,12 @@ fn crawl(plan: RunPlan) -> ExitCode {
         RunEnd::Failed(reason) | RunEnd::EndedEarly(reason) | RunEnd::TooManyFailed(reason) => {
             tell_error(&reason)
         }
-        RunEnd::Finished | RunEnd::ReaderGone | RunEnd::Interrupted(_) => {}
+        // The summary has told these.
+        RunEnd::Finished
+        | RunEnd::ReaderGone
+        | RunEnd::Interrupted(_)
+        | RunEnd::Limited(_)
+        | RunEnd::FailedRow => {}
     }
     code
 }

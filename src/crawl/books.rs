@@ -7,54 +7,62 @@
 use std::collections::VecDeque;
 
 use crate::crawl::engine::Finished;
-use crate::crawl::wire::{BadReply, Reply};
+use crate::crawl::wire::{BadNote, Reply, facts_of};
+use crate::model::Outcome;
 use crate::report::{RowFacts, Stats};
+use crate::state::RowNote;
 
 /// The counts of a run, and the rows that are on their way to the output.
 #[derive(Debug)]
 pub(super) struct Books {
     stats: Stats,
     unwritten: VecDeque<RowFacts>,
-    n_not_done: u64,
 }
 
 /// What a batch of finished tasks comes to.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct NewRows {
     /// Whole lines.
     pub(super) bytes: Vec<u8>,
-    pub(super) n_rows: u64,
+    /// For each of them, its number in the input and what the journal keeps of it.
+    pub(super) notes: Vec<(u64, RowNote)>,
+    /// How many of them have failed.
+    pub(super) n_failed: usize,
+    /// Lines that will not be asked in this run.
+    pub(super) not_done: Vec<u64>,
     /// The pool answered that it is no more.
     pub(super) pool_gone: bool,
 }
 
 impl Books {
-    pub(super) fn new() -> Self {
-        Self { stats: Stats::new(), unwritten: VecDeque::new(), n_not_done: 0 }
+    /// Books that go on from `stats`.
+    pub(super) fn new(stats: Stats) -> Self {
+        Self { stats, unwritten: VecDeque::new() }
     }
 
     /// Takes what is finished; the rows of it go to the output next.
-    pub(super) fn take(&mut self, batch: Vec<Finished>) -> Result<Rows, BadReply> {
+    pub(super) fn take(&mut self, batch: Vec<Finished>) -> Result<NewRows, BadNote> {
         let length =
             |finished: &Finished| if let Finished::Row(reply) = finished { reply.row.len() } else { 0 };
-        let mut rows = Rows { bytes: Vec::with_capacity(batch.iter().map(length).sum()), ..Rows::default() };
+        let bytes = Vec::with_capacity(batch.iter().map(length).sum());
+        let mut rows = NewRows { bytes, notes: Vec::with_capacity(batch.len()), ..NewRows::default() };
         for finished in batch {
             match finished {
                 Finished::Row(reply) => self.take_reply(&reply, &mut rows)?,
-                Finished::NotDone => self.n_not_done += 1,
-                Finished::PoolGone => {
-                    self.n_not_done += 1;
-                    rows.pool_gone = true;
-                }
+                Finished::NotDone { seq } => rows.not_done.extend(seq),
+                Finished::PoolGone => rows.pool_gone = true,
             }
         }
         Ok(rows)
     }
 
-    fn take_reply(&mut self, reply: &Reply, rows: &mut Rows) -> Result<(), BadReply> {
-        self.unwritten.push_back(reply.facts()?);
+    fn take_reply(&mut self, reply: &Reply, rows: &mut NewRows) -> Result<(), BadNote> {
+        let note = reply.note();
+        let facts = facts_of(&note)?;
+        rows.n_failed += usize::from(facts.outcome == Outcome::Failed);
+        self.unwritten.push_back(facts);
         rows.bytes.extend_from_slice(&reply.row);
-        rows.n_rows += 1;
+        rows.notes.push((reply.seq, note));
         Ok(())
     }
 
@@ -83,18 +91,22 @@ mod tests {
     use super::*;
     use crate::crawl::handler::lost_row;
     use crate::crawl::wire::FetchTask;
-    use crate::model::{FailureKind, Outcome};
+    use crate::ids::Seq;
+    use crate::model::{FailureKind, Line, Target};
 
     fn lost(seq: u64) -> Finished {
-        let task = FetchTask { seq, url: "http://h/".into(), given: None, rejected: None, repeatable: true };
-        Finished::Row(lost_row(task, FailureKind::WorkerCrashed, "x".into()))
+        let target = Target { seq: Seq(seq), url: "http://h/".into(), given: None };
+        let task = FetchTask::of(Line::Target(target), true);
+        Finished::Row(lost_row(&task, FailureKind::WorkerCrashed, "x".into(), 1))
     }
 
     #[test]
     fn a_row_counts_when_it_is_written() {
-        let mut books = Books::new();
-        let rows = books.take(vec![lost(0), Finished::NotDone, lost(1), lost(2)]).unwrap();
-        assert_eq!((rows.n_rows, rows.pool_gone), (3, false));
+        let mut books = Books::new(Stats::new());
+        let rows = books.take(vec![lost(0), Finished::NotDone { seq: Some(7) }, lost(1), lost(2)]).unwrap();
+        assert_eq!((rows.notes.len(), rows.n_failed, rows.pool_gone), (3, 3, false));
+        assert_eq!(rows.notes.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(rows.not_done, [7]);
         assert_eq!(rows.bytes.iter().filter(|byte| **byte == b'\n').count(), 3);
         assert_eq!((books.stats().rows(), books.n_rows()), (0, 3));
         books.handle_written(2);
@@ -105,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_pool_that_is_gone_is_told() {
-        let rows = Books::new().take(vec![Finished::PoolGone, Finished::PoolGone]).unwrap();
-        assert!(rows.pool_gone && rows.n_rows == 0);
+        let rows = Books::new(Stats::new()).take(vec![Finished::PoolGone, Finished::PoolGone]).unwrap();
+        assert!(rows.pool_gone && rows.notes.is_empty());
     }
 }

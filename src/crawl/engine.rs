@@ -9,7 +9,7 @@ use futures_util::stream::LocalBoxStream;
 
 use crate::crawl::handler::{Handler, lost_row};
 use crate::crawl::multi::MultiEngine;
-use crate::crawl::wire::{FetchTask, Reply, Setup};
+use crate::crawl::wire::{Answer, FetchTask, Reply, Setup};
 use crate::crawl::{Mode, RunPlan};
 use crate::frontier::host_hash;
 use crate::ids::SlotId;
@@ -27,10 +27,19 @@ const WINDOW_FACTOR: u32 = 4;
 pub(super) enum Finished {
     /// Its row.
     Row(Reply),
-    /// No row: the run ends before this task had its turn.
-    NotDone,
+    /// No row: the run ends before this task had its turn. Which it was is told where that is known.
+    NotDone { seq: Option<u64> },
     /// The pool is no more; its cause is told when it is closed.
     PoolGone,
+}
+
+impl From<Answer> for Finished {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Row(reply) => Self::Row(reply),
+            Answer::NotDone { seq } => Self::NotDone { seq: Some(seq) },
+        }
+    }
 }
 
 /// What makes rows of tasks.
@@ -87,17 +96,13 @@ impl Engine {
     /// Up to `limit` tasks that are finished, and at least one; none at the end. Cancelling loses nothing.
     pub(super) async fn next_batch(&mut self, limit: usize) -> Vec<Finished> {
         match self {
-            Self::Multi(multi) => {
-                let batch = multi.next_batch(limit).await;
-                batch.into_iter().map(|reply| reply.map_or(Finished::NotDone, Finished::Row)).collect()
-            }
+            Self::Multi(multi) => multi.next_batch(limit).await.into_iter().map(Finished::from).collect(),
             Self::Pool { results, .. } => {
                 let batch = results.next_batch(limit).await;
                 batch
                     .into_iter()
                     .map(|(done, task)| match done.result {
-                        Ok(Some(reply)) => Finished::Row(reply),
-                        Ok(None) => Finished::NotDone,
+                        Ok(answer) => answer.into(),
                         Err(error) => without_reply(task, error),
                     })
                     .collect()
@@ -173,16 +178,16 @@ fn widened(concurrency: NonZeroU32) -> NonZeroU32 {
 }
 
 fn without_reply(task: Option<Box<FetchTask>>, error: TaskError) -> Finished {
-    let kind = match &error {
+    let (kind, attempts) = match &error {
         TaskError::PoolClosed => return Finished::PoolGone,
-        TaskError::Cancelled => return Finished::NotDone,
-        TaskError::Crashed { .. } => FailureKind::WorkerCrashed,
-        TaskError::Hung => FailureKind::WorkerHung,
-        TaskError::Panicked { .. } | TaskError::TooLarge | TaskError::TimedOut => FailureKind::Internal,
+        TaskError::Cancelled => return Finished::NotDone { seq: task.map(|task| task.seq) },
+        TaskError::Crashed { attempts, .. } => (FailureKind::WorkerCrashed, *attempts),
+        TaskError::Hung => (FailureKind::WorkerHung, 1),
+        TaskError::Panicked { .. } | TaskError::TooLarge | TaskError::TimedOut => (FailureKind::Internal, 1),
     };
     match task {
-        Some(task) => Finished::Row(lost_row(*task, kind, error.to_string())),
+        Some(task) => Finished::Row(lost_row(&task, kind, error.to_string(), attempts)),
         // Only a task that was moved to a thread of this process is not here, and such a thread does not fail alone.
-        None => Finished::NotDone,
+        None => Finished::NotDone { seq: None },
     }
 }

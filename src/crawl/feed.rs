@@ -1,43 +1,102 @@
 //! The input as a stream of tasks, with what is known of it on the way.
 //!
 //! Does not know how a line is read; that happens on the reader's thread.
+//!
+//! Invariants:
+//! - no more lines are handed over than `stop_after`;
+//! - a request that must not be repeated is noted as begun before it is handed over.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 use async_channel::Receiver;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, stream};
+use tokio::time::timeout;
 
 use crate::crawl::wire::FetchTask;
-use crate::input::{Chunk, InputError, InputProgress};
+use crate::input::{Chunk, InputError, InputProgress, Place, StreamCheck};
 use crate::model::Line;
+use crate::output::SinkError;
+use crate::state::Suspicion;
+
+/// Chunks whose beginnings are remembered. Past it every other one is forgotten: a run that goes on there reads a
+/// little more, and the memory stays small however long one line is out.
+const MOST_PLACES: usize = 4096;
+
+/// How long the end of the input is looked for when enough lines were handed over. The reader of a file is there at
+/// once; a pipe that stays silent for so long has more to come, as far as anyone can tell.
+const LOOK_FOR_MORE: Duration = Duration::from_millis(100);
+
+/// What holds for the lines that are handed over.
+#[derive(Default)]
+pub(super) struct FeedPlan {
+    /// Whether a request may be sent twice.
+    pub(super) repeatable: bool,
+    /// The most lines to hand over.
+    pub(super) stop_after: Option<u64>,
+    /// Lines before the first that is read.
+    pub(super) first_seq: u64,
+    /// Requests of earlier runs that must not be repeated and have no row.
+    pub(super) unknown_fate: BTreeSet<u64>,
+    /// What workers died of in earlier runs.
+    pub(super) suspicions: BTreeMap<u64, Suspicion>,
+}
+
+/// Notes that a request is about to be sent; one that can not be noted is not sent.
+pub(super) type NoteBegun = Box<dyn Fn(u64) -> Result<(), SinkError>>;
 
 /// What is known of the input while it is read. The reader of the stream and the coordinator are one thread.
 #[derive(Debug, Default)]
 pub(super) struct FeedState {
-    n_lines: Cell<u64>,
-    /// Lines up to the progress below; some of them may not be handed over yet.
-    n_lines_read: Cell<u64>,
+    /// The line after the last that was handed over or passed by.
+    next_seq: Cell<u64>,
+    n_handed_over: Cell<u64>,
+    /// The line after the last that came with the progress below.
+    next_seq_read: Cell<u64>,
     progress: Cell<Option<InputProgress>>,
-    ended: Cell<bool>,
+    /// Where chunks begin that may have lines without a row, with the number of their first line.
+    places: RefCell<VecDeque<Place>>,
+    check: Cell<Option<StreamCheck>>,
+    end: Cell<FeedEnd>,
     error: RefCell<Option<InputError>>,
+    /// Why a request could not be noted as begun.
+    unnoted: RefCell<Option<SinkError>>,
+}
+
+/// Why no more lines come.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum FeedEnd {
+    /// They do.
+    #[default]
+    Open,
+    /// The input was read to its end.
+    Ended,
+    /// As many lines as were asked for were handed over.
+    Limited,
 }
 
 impl FeedState {
-    /// Lines up to the last that was handed over, those included that an earlier run has done.
+    /// Lines handed over so far, and those before them.
     pub(super) fn n_lines(&self) -> u64 {
-        self.n_lines.get()
+        self.next_seq.get()
     }
 
     /// Whether the input was read to its end.
     pub(super) fn has_ended(&self) -> bool {
-        self.ended.get()
+        self.end.get() == FeedEnd::Ended
+    }
+
+    /// Whether there may be more lines than were to be handed over.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.end.get() == FeedEnd::Limited
     }
 
     /// The share of the input that `n_rows` rows are.
     pub(super) fn fraction(&self, n_rows: u64) -> Option<f64> {
         let read = self.progress.get().and_then(InputProgress::fraction)?;
-        match self.n_lines_read.get() {
+        match self.next_seq_read.get() {
             0 => Some(0.0),
             n_lines => Some(read * n_rows as f64 / n_lines as f64),
         }
@@ -47,42 +106,135 @@ impl FeedState {
     pub(super) fn take_error(&self) -> Option<InputError> {
         self.error.borrow_mut().take()
     }
+
+    /// Why a request could not be noted as begun, which ended the stream.
+    pub(super) fn take_unnoted(&self) -> Option<SinkError> {
+        self.unnoted.borrow_mut().take()
+    }
+
+    /// Where to read on, when all lines before `first_missing` have their rows.
+    pub(super) fn place_of(&self, first_missing: u64) -> Option<Place> {
+        let mut places = self.places.borrow_mut();
+        while places.get(1).is_some_and(|place| place.seq <= first_missing) {
+            places.pop_front();
+        }
+        places.front().copied()
+    }
+
+    /// What a stream is known by, as far as lines were handed over.
+    pub(super) fn check(&self) -> Option<StreamCheck> {
+        self.check.get()
+    }
+
+    fn on_chunk(&self, chunk: &Chunk) {
+        self.next_seq_read.set(chunk.next_seq);
+        self.progress.set(Some(chunk.progress));
+        if chunk.check.is_some() {
+            self.check.set(chunk.check);
+        }
+        let mut places = self.places.borrow_mut();
+        places.push_back(chunk.start);
+        if places.len() > MOST_PLACES {
+            let mut nth = 0;
+            places.retain(|_| {
+                nth += 1;
+                nth % 2 == 1
+            });
+        }
+    }
+}
+
+/// What the stream reads from.
+struct Source {
+    chunks: Receiver<Result<Chunk, InputError>>,
+    lines: std::vec::IntoIter<Line>,
+    /// The line after the current chunk.
+    chunk_ends: u64,
+    plan: FeedPlan,
+    note_begun: Option<NoteBegun>,
+    state: Rc<FeedState>,
 }
 
 /// The lines as tasks, in the order of the input. A line counts as handed over when it is taken from the stream.
 pub(super) fn feed(
     chunks: Receiver<Result<Chunk, InputError>>,
-    repeatable: bool,
+    plan: FeedPlan,
+    note_begun: Option<NoteBegun>,
 ) -> (Rc<FeedState>, impl Stream<Item = FetchTask>) {
     let state = Rc::new(FeedState::default());
-    let seen = state.clone();
-    let lines = stream::unfold(chunks, move |chunks| {
-        let seen = seen.clone();
-        async move {
-            match chunks.recv().await {
-                Ok(Ok(chunk)) => {
-                    seen.n_lines_read.set(chunk.next_seq);
-                    seen.progress.set(Some(chunk.progress));
-                    Some((chunk.lines, chunks))
-                }
+    state.next_seq.set(plan.first_seq);
+    let source = Source {
+        chunks,
+        lines: Vec::new().into_iter(),
+        chunk_ends: plan.first_seq,
+        plan,
+        note_begun,
+        state: state.clone(),
+    };
+    let tasks = stream::unfold(source, |mut source| async move { Some((source.next().await?, source)) });
+    (state, tasks)
+}
+
+impl Source {
+    async fn next(&mut self) -> Option<FetchTask> {
+        if self.plan.stop_after.is_some_and(|most| self.state.n_handed_over.get() >= most) {
+            self.look_for_more().await;
+            return None;
+        }
+        loop {
+            if let Some(line) = self.lines.next() {
+                return self.hand_over(line);
+            }
+            self.state.next_seq.set(self.chunk_ends);
+            match self.chunks.recv().await {
+                Ok(Ok(chunk)) => self.take(chunk),
                 Ok(Err(error)) => {
-                    *seen.error.borrow_mut() = Some(error);
-                    None
+                    *self.state.error.borrow_mut() = Some(error);
+                    return None;
                 }
                 Err(_) => {
-                    // The last lines may be done; they belong to the input all the same.
-                    seen.n_lines.set(seen.n_lines_read.get());
-                    seen.ended.set(true);
-                    None
+                    self.state.end.set(FeedEnd::Ended);
+                    return None;
                 }
             }
         }
-    });
-    let counted = state.clone();
-    let tasks = lines.flat_map(stream::iter).map(move |line: Line| {
-        let task = FetchTask::of(line, repeatable);
-        counted.n_lines.set(task.seq + 1);
-        task
-    });
-    (state, tasks)
+    }
+
+    fn take(&mut self, chunk: Chunk) {
+        self.state.on_chunk(&chunk);
+        self.chunk_ends = chunk.next_seq;
+        self.lines = chunk.lines.into_iter();
+    }
+
+    fn hand_over(&mut self, line: Line) -> Option<FetchTask> {
+        let mut task = FetchTask::of(line, self.plan.repeatable);
+        if let Some(suspicion) = self.plan.suspicions.remove(&task.seq) {
+            (task.crashes, task.kills) = (suspicion.crashes, suspicion.kills);
+        }
+        if self.plan.unknown_fate.remove(&task.seq) {
+            task = task.of_unknown_fate();
+        }
+        if let Some(note_begun) = self.note_begun.as_ref().filter(|_| !task.repeatable)
+            && let Err(error) = note_begun(task.seq)
+        {
+            *self.state.unnoted.borrow_mut() = Some(error);
+            return None;
+        }
+        self.state.next_seq.set(task.seq + 1);
+        self.state.n_handed_over.set(self.state.n_handed_over.get() + 1);
+        Some(task)
+    }
+
+    /// Whether the input ends just where it was to be left. A silent standard input is not waited for.
+    async fn look_for_more(&mut self) {
+        while self.lines.len() == 0 {
+            self.state.next_seq.set(self.chunk_ends);
+            match timeout(LOOK_FOR_MORE, self.chunks.recv()).await {
+                Ok(Ok(Ok(chunk))) => self.take(chunk),
+                Ok(Ok(Err(_))) | Err(_) => break,
+                Ok(Err(_)) => return self.state.end.set(FeedEnd::Ended),
+            }
+        }
+        self.state.end.set(FeedEnd::Limited);
+    }
 }

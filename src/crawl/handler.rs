@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use crate::crawl::gate::Gate;
-use crate::crawl::wire::{FetchTask, Reply, Setup};
+use crate::crawl::wire::{Answer, FetchTask, Reply, Setup};
 use crate::fetch::{BuildError, Client, Failure, Fetched, content_type, parse_target};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, Outcome, Row, RowError};
@@ -51,24 +51,23 @@ impl Handler {
         self.gate.clone()
     }
 
-    /// The row of one line; none for a URL whose turn did not come.
-    pub(super) async fn handle(&self, task: FetchTask, slot: SlotId) -> Option<Reply> {
+    /// The row of one line, unless the turn of its URL did not come.
+    pub(super) async fn handle(&self, task: FetchTask, slot: SlotId) -> Answer {
         match AssertUnwindSafe(self.row(&task, slot)).catch_unwind().await {
-            Ok(Some((row, requests))) => Some(reply(&row, requests)),
-            Ok(None) => None,
+            Ok(Some((row, requests))) => Answer::Row(reply(&row, requests)),
+            Ok(None) => Answer::NotDone { seq: task.seq },
             Err(_) => {
                 let message = "a fault in the crawler; standard error says more".to_owned();
                 let error = RowError { kind: FailureKind::Internal, message };
-                Some(reply(&unasked(task.seq(), task.given().to_owned(), slot, error), 0))
+                Answer::Row(reply(&unasked(task.seq(), task.given().to_owned(), slot, error), 0))
             }
         }
     }
 
     async fn row(&self, task: &FetchTask, slot: SlotId) -> Option<(Row, u32)> {
         let (seq, url) = (task.seq(), task.given().to_owned());
-        if let Some(message) = &task.rejected {
-            let error = RowError { kind: FailureKind::InvalidUrl, message: message.clone() };
-            return Some((unasked(seq, url, slot, error), 0));
+        if let Some(verdict) = &task.verdict {
+            return Some((unasked(seq, url, slot, verdict.error()), 0));
         }
         let row = match self.fetch(&task.url).await? {
             Ok(fetched) => {
@@ -113,8 +112,9 @@ impl Handler {
 }
 
 /// The row of a task whose workers died, made where no worker can.
-pub(super) fn lost_row(task: FetchTask, kind: FailureKind, message: String) -> Reply {
-    reply(&Row::unasked(task.seq(), task.given().to_owned(), RowError { kind, message }), 0)
+pub(super) fn lost_row(task: &FetchTask, kind: FailureKind, message: String, attempts: u32) -> Reply {
+    let row = Row::unasked(task.seq(), task.given().to_owned(), RowError { kind, message });
+    reply(&Row { attempts, ..row }, attempts)
 }
 
 fn is_exhausted(fetched: &Fetched) -> bool {

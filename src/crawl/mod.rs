@@ -8,15 +8,18 @@
 
 mod books;
 mod capacity;
+mod course;
 mod engine;
 mod feed;
 mod gate;
 mod handler;
+mod keeper;
 mod limits;
 mod logging;
 mod multi;
 mod outcome;
 mod plan;
+mod prepare;
 mod run;
 mod shape;
 mod shown;

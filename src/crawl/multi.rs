@@ -11,7 +11,7 @@ use futures_util::stream::LocalBoxStream;
 use tokio::sync::mpsc;
 
 use crate::crawl::handler::Handler;
-use crate::crawl::wire::{FetchTask, Reply};
+use crate::crawl::wire::{Answer, FetchTask};
 use crate::ids::SlotId;
 
 /// Fetches on the threads of the runtime that calls.
@@ -22,8 +22,10 @@ pub(super) struct MultiEngine {
     tasks: Sender<FetchTask>,
     /// To take tasks back when the crawl stops.
     waiting: Receiver<FetchTask>,
-    replies: mpsc::UnboundedReceiver<Option<Reply>>,
+    replies: mpsc::UnboundedReceiver<Answer>,
     n_out: usize,
+    /// Taken back when the crawl stopped.
+    not_done: Vec<Answer>,
     handler: Arc<Handler>,
 }
 
@@ -42,13 +44,24 @@ impl MultiEngine {
         for _ in 0..n_loops.get() {
             tokio::spawn(work(handler.clone(), waiting.clone(), replies_tx.clone()));
         }
-        Self { feed: Some(feed), held_back: None, tasks, waiting, replies, n_out: 0, handler }
+        Self {
+            feed: Some(feed),
+            held_back: None,
+            tasks,
+            waiting,
+            replies,
+            n_out: 0,
+            not_done: Vec::new(),
+            handler,
+        }
     }
 
-    /// Up to `limit` replies that are there, and at least one; none at the end. An empty one is that of a URL whose turn
-    /// did not come. Cancelling loses nothing.
-    pub(super) async fn next_batch(&mut self, limit: usize) -> Vec<Option<Reply>> {
-        let mut batch = Vec::new();
+    /// Up to `limit` answers that are there, and at least one; none at the end. Cancelling loses nothing.
+    pub(super) async fn next_batch(&mut self, limit: usize) -> Vec<Answer> {
+        let mut batch = std::mem::take(&mut self.not_done);
+        if !batch.is_empty() {
+            return batch;
+        }
         loop {
             self.hand_out_held_back();
             if self.feed.is_none() && self.n_out == 0 {
@@ -73,11 +86,13 @@ impl MultiEngine {
     /// Starts nothing more; what the loops have begun goes on.
     pub(super) fn stop(&mut self) {
         self.feed = None;
-        self.held_back = None;
+        let not_done = |task: FetchTask| Answer::NotDone { seq: task.seq };
+        self.not_done.extend(self.held_back.take().map(not_done));
         if let Some(gate) = self.handler.gate() {
             gate.close();
         }
-        while self.waiting.try_recv().is_ok() {
+        while let Ok(task) = self.waiting.try_recv() {
+            self.not_done.push(not_done(task));
             self.n_out -= 1;
         }
     }
@@ -101,11 +116,7 @@ async fn next_task(feed: &mut Option<LocalBoxStream<'static, FetchTask>>) -> Opt
     feed.as_mut()?.next().await
 }
 
-async fn work(
-    handler: Arc<Handler>,
-    tasks: Receiver<FetchTask>,
-    replies: mpsc::UnboundedSender<Option<Reply>>,
-) {
+async fn work(handler: Arc<Handler>, tasks: Receiver<FetchTask>, replies: mpsc::UnboundedSender<Answer>) {
     while let Ok(task) = tasks.recv().await {
         let reply = handler.handle(task, SlotId(0)).await;
         if replies.send(reply).is_err() {

@@ -2,10 +2,15 @@
 //!
 //! Does not print and does not exit.
 
+use std::error::Error;
 use std::io::ErrorKind;
 use std::time::SystemTime;
 
+use humantime::{format_duration, format_rfc3339_millis};
+use serde_json::{Value, json};
+
 use crate::crawl::RunPlan;
+use crate::crawl::course::Reason;
 use crate::crawl::signals::Signal;
 use crate::input::{InputError, InputIdentity, SourceIdentity};
 use crate::output::SinkError;
@@ -22,7 +27,11 @@ pub enum RunEnd {
     Unusable(Vec<String>),
     /// Ended early on its own, for this reason; what was done is kept.
     EndedEarly(String),
-    /// More rows failed than allowed, for this reason: at the end of the list, or before it where the first is enough.
+    /// Ended by a limit that was asked for; what was done is kept.
+    Limited(String),
+    /// Ended at the first row that failed, as was asked for; what was done is kept.
+    FailedRow,
+    /// Finished, but more rows failed than may.
     TooManyFailed(String),
     /// Ended by a signal.
     Interrupted(Signal),
@@ -34,76 +43,122 @@ impl RunEnd {
     /// Why the run did not end well; `None` where it did.
     pub fn reason(&self) -> Option<String> {
         match self {
-            Self::Finished => None,
+            Self::Finished | Self::TooManyFailed(_) => None,
+            Self::FailedRow => Some("a row failed (--fail-fast)".to_owned()),
             Self::ReaderGone => Some("standard output was closed".to_owned()),
             Self::Unusable(reasons) => Some(reasons.join("; ")),
-            Self::EndedEarly(reason) | Self::TooManyFailed(reason) | Self::Failed(reason) => {
-                Some(reason.clone())
-            }
+            Self::EndedEarly(reason) | Self::Failed(reason) | Self::Limited(reason) => Some(reason.clone()),
             Self::Interrupted(signal) => Some(format!("interrupted by {}", signal.as_str())),
         }
     }
 }
 
-/// Why a crawl stops before its end.
+/// What keeps a crawl from going on.
 #[derive(Debug)]
-pub(super) enum Stop {
-    /// A signal to leave, the last that came.
-    Signal(Signal),
+pub(super) enum Fault {
     /// The output takes no more.
     Sink(SinkError),
     /// The pool is no more; its cause is told when it is closed.
     Pool,
     /// A fault of this program.
-    Fault(String),
+    Internal(String),
 }
 
-/// The end that a stop, a failed pool or a broken input make, the gravest first.
-pub(super) fn run_end_of(
-    stop: Option<Stop>,
-    pool_failure: Option<String>,
-    input_error: Option<InputError>,
-) -> RunEnd {
-    match (stop, pool_failure, input_error) {
-        (Some(Stop::Sink(error)), _, _) => match error.source.kind() {
-            ErrorKind::BrokenPipe => RunEnd::ReaderGone,
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                RunEnd::EndedEarly(format!("could not {}", with_causes(&error)))
+/// All that may have ended a run, or marked it.
+#[derive(Debug, Default)]
+pub(super) struct Causes {
+    /// What went wrong here.
+    pub(super) fault: Option<Fault>,
+    /// Why the pool failed.
+    pub(super) pool_failure: Option<String>,
+    /// Why the input broke.
+    pub(super) input_error: Option<InputError>,
+    /// A signal or a limit.
+    pub(super) reason: Option<Reason>,
+    /// `--stop-after` with its number, where there was more to do.
+    pub(super) stopped_after: Option<u64>,
+    /// What `--fail-over` says of the rows.
+    pub(super) over_failures: Option<String>,
+}
+
+impl Causes {
+    /// The end that they make, the gravest first.
+    pub(super) fn end(self) -> RunEnd {
+        let could_not = |error: &dyn Error| format!("could not {}", with_causes(error));
+        match self.fault {
+            Some(Fault::Sink(error)) => return end_of_sink(&error),
+            Some(Fault::Internal(fault)) => return RunEnd::Failed(fault),
+            Some(Fault::Pool) if self.pool_failure.is_none() => {
+                return RunEnd::Failed("the workers are gone".to_owned());
             }
-            _ => RunEnd::Failed(format!("could not {}", with_causes(&error))),
-        },
-        (Some(Stop::Fault(fault)), _, _) => RunEnd::Failed(fault),
-        (_, Some(failure), _) => RunEnd::Failed(failure),
-        (Some(Stop::Pool), None, _) => RunEnd::Failed("the workers are gone".to_owned()),
-        (_, None, Some(error @ InputError::Changed { .. })) => {
-            RunEnd::Unusable(vec![format!("could not {}", with_causes(&error))])
+            Some(Fault::Pool) | None => {}
         }
-        (_, None, Some(error)) => RunEnd::Failed(format!("could not {}", with_causes(&error))),
-        (Some(Stop::Signal(signal)), None, None) => RunEnd::Interrupted(signal),
-        (None, None, None) => RunEnd::Finished,
+        if let Some(failure) = self.pool_failure {
+            return RunEnd::Failed(failure);
+        }
+        match self.input_error {
+            Some(error @ InputError::Changed { .. }) => return RunEnd::Unusable(vec![could_not(&error)]),
+            Some(error) => return RunEnd::Failed(could_not(&error)),
+            None => {}
+        }
+        match (self.reason, self.stopped_after, self.over_failures) {
+            (Some(Reason::Signal(signal)), _, _) => RunEnd::Interrupted(signal),
+            (Some(Reason::FirstFailure), _, _) => RunEnd::FailedRow,
+            (Some(Reason::TimeLimit(limit)), _, _) => {
+                RunEnd::Limited(format!("its time is over (--max-run-time {})", format_duration(limit)))
+            }
+            (None, Some(n_rows), _) => RunEnd::Limited(format!("--stop-after {n_rows} is reached")),
+            (None, None, Some(failures)) => RunEnd::TooManyFailed(failures),
+            (None, None, None) => RunEnd::Finished,
+        }
+    }
+}
+
+fn end_of_sink(error: &SinkError) -> RunEnd {
+    let text = format!("could not {}", with_causes(error));
+    match error.source.kind() {
+        ErrorKind::BrokenPipe => RunEnd::ReaderGone,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            RunEnd::EndedEarly(text)
+        }
+        _ => RunEnd::Failed(text),
     }
 }
 
 /// What `run.json` says of a run that starts now.
-pub(super) fn run_description(plan: &RunPlan, input: &InputIdentity, now: SystemTime) -> serde_json::Value {
-    let input: Vec<serde_json::Value> = input.sources.iter().filter_map(source_description).collect();
-    serde_json::json!({
-        "started": humantime::format_rfc3339_millis(now).to_string(),
-        "input": input,
-        "version": crate::version::VERSION,
-        "build": crate::version::BUILD_ID,
-        "command_line": plan.command_line,
-        "options": plan.options,
-    })
+pub(super) fn run_description(plan: &RunPlan, input: &InputIdentity, now: SystemTime) -> Value {
+    let input: Vec<Value> = input.sources.iter().filter_map(source_description).collect();
+    let mut description = json!({ "started": format_rfc3339_millis(now).to_string(), "input": input });
+    add_invocation(&mut description, plan);
+    description
+}
+
+/// What `run.json` says of a run that goes on now: what it said before, and this invocation in `resumed`.
+pub(super) fn resumed_description(before: Value, plan: &RunPlan, now: SystemTime) -> Value {
+    let mut description = if before.is_object() { before } else { json!({}) };
+    let mut invocation = json!({ "started": format_rfc3339_millis(now).to_string() });
+    add_invocation(&mut invocation, plan);
+    match description.get_mut("resumed").and_then(Value::as_array_mut) {
+        Some(earlier) => earlier.push(invocation),
+        None => description["resumed"] = json!([invocation]),
+    }
+    description
+}
+
+fn add_invocation(description: &mut Value, plan: &RunPlan) {
+    description["version"] = json!(crate::version::VERSION);
+    description["build"] = json!(crate::version::BUILD_ID);
+    description["command_line"] = json!(plan.command_line);
+    description["options"] = plan.options.clone();
 }
 
 /// Files and streams; URLs and templates stand in the command line, with their passwords masked.
-fn source_description(source: &SourceIdentity) -> Option<serde_json::Value> {
+fn source_description(source: &SourceIdentity) -> Option<Value> {
     match source {
         SourceIdentity::File { path, bytes, ends } => {
-            Some(serde_json::json!({ "file": path, "bytes": bytes, "fnv1a_of_ends": format!("{ends:016x}") }))
+            Some(json!({ "file": path, "bytes": bytes, "fnv1a_of_ends": format!("{ends:016x}") }))
         }
-        SourceIdentity::Stream { path } => Some(serde_json::json!({ "stream": path })),
+        SourceIdentity::Stream { path } => Some(json!({ "stream": path })),
         SourceIdentity::Url { .. } | SourceIdentity::Template { .. } => None,
     }
 }
@@ -113,23 +168,35 @@ mod tests {
     use super::*;
     use crate::input::{Change, Origin};
 
-    fn sink(kind: ErrorKind) -> Option<Stop> {
-        Some(Stop::Sink(SinkError { path: "rows".into(), source: kind.into() }))
+    fn sink(kind: ErrorKind) -> Causes {
+        let fault = Some(Fault::Sink(SinkError { path: "rows".into(), source: kind.into() }));
+        Causes { fault, reason: Some(Reason::Signal(Signal::Interrupt)), ..Causes::default() }
     }
 
     #[test]
     fn the_gravest_reason_is_the_end() {
-        let failure = || Some("cause".to_owned());
-        assert_eq!(run_end_of(None, None, None), RunEnd::Finished);
-        assert_eq!(run_end_of(sink(ErrorKind::BrokenPipe), None, None), RunEnd::ReaderGone);
-        assert!(matches!(run_end_of(sink(ErrorKind::StorageFull), None, None), RunEnd::EndedEarly(_)));
-        assert!(matches!(run_end_of(sink(ErrorKind::Other), None, None), RunEnd::Failed(_)));
-        assert_eq!(run_end_of(Some(Stop::Pool), failure(), None), RunEnd::Failed("cause".into()));
-        let interrupted = Some(Stop::Signal(Signal::Interrupt));
-        assert_eq!(run_end_of(interrupted, None, None), RunEnd::Interrupted(Signal::Interrupt));
-        assert!(matches!(run_end_of(None, None, Some(InputError::Panicked)), RunEnd::Failed(_)));
+        let signal = Some(Reason::Signal(Signal::Interrupt));
+        let failed = || Some("cause".to_owned());
+        let none = Causes::default;
+        assert_eq!(none().end(), RunEnd::Finished);
+        assert_eq!(sink(ErrorKind::BrokenPipe).end(), RunEnd::ReaderGone);
+        assert!(matches!(sink(ErrorKind::StorageFull).end(), RunEnd::EndedEarly(_)));
+        assert!(matches!(sink(ErrorKind::Other).end(), RunEnd::Failed(_)));
+        let gone = Causes { fault: Some(Fault::Pool), pool_failure: failed(), reason: signal, ..none() };
+        assert_eq!(gone.end(), RunEnd::Failed("cause".into()));
+        let broken = Causes { input_error: Some(InputError::Panicked), reason: signal, ..none() };
+        assert!(matches!(broken.end(), RunEnd::Failed(_)));
         let change = Change::Content { bytes: 1 };
-        let changed = Some(InputError::Changed { origin: Origin::Stdin, change });
-        assert!(matches!(run_end_of(None, None, changed), RunEnd::Unusable(_)));
+        let changed = InputError::Changed { origin: Origin::Stdin, change };
+        let changed = Causes { input_error: Some(changed), ..none() };
+        assert!(matches!(changed.end(), RunEnd::Unusable(_)));
+        let stopped = Causes { reason: signal, stopped_after: Some(3), over_failures: failed(), ..none() };
+        assert_eq!(stopped.end(), RunEnd::Interrupted(Signal::Interrupt));
+        let limited = Causes { stopped_after: Some(3), over_failures: failed(), ..none() };
+        assert_eq!(limited.end(), RunEnd::Limited("--stop-after 3 is reached".into()));
+        let over = Causes { over_failures: failed(), ..none() };
+        assert_eq!(over.end(), RunEnd::TooManyFailed("cause".into()));
+        let first = Causes { reason: Some(Reason::FirstFailure), ..none() };
+        assert_eq!(first.end(), RunEnd::FailedRow);
     }
 }

@@ -7,12 +7,13 @@
 //! - rows are written in the order in which they come, each once, whole;
 //! - the loop asks for no more rows than the output takes, and the engine for no more lines than the workers need.
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use tokio::runtime::{Builder, LocalOptions};
@@ -21,25 +22,27 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::crawl::books::Books;
 use crate::crawl::capacity::affordable_concurrency;
+use crate::crawl::course::{Course, Reason, Turn};
 use crate::crawl::engine::{Engine, EngineEnd, EngineReport, Finished};
-use crate::crawl::feed::{FeedState, feed};
+use crate::crawl::feed::{FeedState, NoteBegun, feed};
+use crate::crawl::keeper::{Keeper, Surroundings};
 use crate::crawl::logging;
-use crate::crawl::outcome::{RunEnd, Stop, run_description, run_end_of};
+use crate::crawl::outcome::{Causes, Fault, RunEnd};
+use crate::crawl::prepare::{FinishedBefore, Preparation, Prepared, input_place, prepare, stream_check};
 use crate::crawl::shown::Shown;
 use crate::crawl::signals::{self, Signal, Signals};
 use crate::crawl::sink::Sink;
 use crate::crawl::{Mode, OutputPlan, ProgressStyle, RunPlan};
-use crate::input::{Reader, read_on_thread};
+use crate::ids::SlotId;
+use crate::input::read_on_thread;
+use crate::model::Outcome;
 use crate::output::{RunDirectory, SinkError};
-use crate::report::{Destination, Ending, MasterFigures, Summary, UrlCount, WorkerFigures};
+use crate::report::{Destination, Ending, MasterFigures, Stats, Summary, UrlCount, WorkerFigures};
 use crate::text::with_causes;
 use crate::{descriptors, rusage};
 
 /// How many finished tasks are taken at a time.
 const BATCH: usize = 1024;
-
-/// How long fetches that have begun may go on after the first signal to leave.
-const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// How long a write to standard output that has begun may go on when the run ends at once.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
@@ -49,43 +52,43 @@ pub fn run(plan: RunPlan) -> RunEnd {
     let started = Instant::now();
     logging::start_in_master(&plan.log);
     signals::block_file_size_limit();
-    let end = match Prepared::prepare(&plan) {
-        Ok(prepared) => run_prepared(&plan, prepared, started),
-        Err(end) => end,
+    let end = match prepare(&plan) {
+        Preparation::Ready(prepared) => run_prepared(&plan, *prepared, started),
+        Preparation::FinishedBefore(finished) => tell_finished(&plan, &finished),
+        Preparation::Refused(reasons) => RunEnd::Unusable(reasons),
     };
     // What was logged on the way to an early end.
     let _ = io::stderr().lock().write_all(&logging::stop_waiting());
     end
 }
 
-/// All that can be refused before anything is fetched.
-struct Prepared {
-    reader: Reader,
-    directory: Option<RunDirectory>,
-    sink: Sink,
-}
-
-impl Prepared {
-    fn prepare(plan: &RunPlan) -> Result<Self, RunEnd> {
-        let text = |error: &dyn Error| format!("could not {}", with_causes(error));
-        let unusable = |error: &dyn Error| RunEnd::Unusable(vec![text(error)]);
-        let reader = Reader::open(&plan.input)
-            .map_err(|errors| RunEnd::Unusable(errors.iter().map(|error| text(error)).collect()))?;
-        match &plan.output {
-            OutputPlan::Stdout => {
-                let sink = Sink::stdout().map_err(|error| unusable(&error))?;
-                Ok(Self { reader, directory: None, sink })
-            }
-            OutputPlan::Directory(path) => {
-                let identity = plan.input.identity().map_err(|error| unusable(&error))?;
-                let description = run_description(plan, &identity, SystemTime::now());
-                let directory = RunDirectory::claim(path).map_err(|error| unusable(&error))?;
-                directory.write_run(&description).map_err(|error| unusable(&error))?;
-                let rows = directory.create_rows().map_err(|error| unusable(&error))?;
-                Ok(Self { reader, directory: Some(directory), sink: Sink::File(rows) })
-            }
+/// Says of a run that it had come to its end. Should it have died between its last row and its summary, that is made up.
+fn tell_finished(plan: &RunPlan, finished: &FinishedBefore) -> RunEnd {
+    let FinishedBefore { directory, stats, n_lines } = finished;
+    let path = directory.path().display();
+    if !directory.has_summary() {
+        let summary = Summary {
+            urls: UrlCount::Whole(*n_lines),
+            rows: stats.rows(),
+            resumed: stats.rows(),
+            stats,
+            ending: Ending::Finished,
+            elapsed: Duration::ZERO,
+            master: master_figures(plan, &[]),
+            workers: &[],
+            destination: Destination::Directory(directory.path()),
+        };
+        if let Err(error) = directory.write_summary(&summary.to_json()) {
+            return RunEnd::Failed(format!("could not {}", with_causes(&error)));
         }
     }
+    if plan.progress != ProgressStyle::Quiet {
+        let rows = stats.rows();
+        let text = format!("{path}: the run is finished, all {rows} rows are there; nothing is left to do\n");
+        // There is no better place to report that standard error is gone.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+    RunEnd::Finished
 }
 
 fn run_prepared(plan: &RunPlan, prepared: Prepared, started: Instant) -> RunEnd {
@@ -122,8 +125,9 @@ async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, 
         Ok(chunks) => chunks,
         Err(error) => return RunEnd::Failed(format!("could not {}", with_causes(&error))),
     };
-    let repeatable = plan.fetch.is_repeatable();
-    let (feed_state, tasks) = feed(chunks, repeatable);
+    let keeper = prepared.sink.keeper().cloned();
+    let note_begun = keeper.filter(|_| !prepared.feed.repeatable).map(noting_begun);
+    let (feed_state, tasks) = feed(chunks, prepared.feed, note_begun);
     let (events_tx, events) = mpsc::unbounded_channel();
     let tell = move |event| {
         // The loop that listens outlives the pool.
@@ -133,17 +137,22 @@ async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, 
         Ok(engine) => engine,
         Err(error) => return RunEnd::Failed(format!("could not {error}")),
     };
-    let shown = Shown::new(plan, started, events);
     let crawl = Crawl {
         feed: feed_state,
         sink: prepared.sink,
-        books: Books::new(),
-        shown,
-        stop: None,
-        drain_until: None,
+        books: prepared.books,
+        shown: Shown::new(plan, started, events),
+        course: Course::new(started, plan.limits.max_run_time),
+        fault: None,
+        fail_fast: plan.limits.fail_fast,
     };
     let (crawl, report) = crawl.carry_out(plan, engine, signals).await;
-    crawl.conclude(plan, prepared.directory.as_ref(), report, started)
+    crawl.conclude(plan, prepared.directory.as_ref(), prepared.n_resumed, report, started).await
+}
+
+/// Has the journal say that a request is about to be sent, before it is.
+fn noting_begun(keeper: Rc<RefCell<Keeper>>) -> NoteBegun {
+    Box::new(move |seq| keeper.borrow_mut().note_begun(seq))
 }
 
 /// A crawl while it runs.
@@ -152,9 +161,9 @@ struct Crawl {
     sink: Sink,
     books: Books,
     shown: Shown,
-    stop: Option<Stop>,
-    /// When a drain that a signal has begun ends at the latest.
-    drain_until: Option<Instant>,
+    course: Course,
+    fault: Option<Fault>,
+    fail_fast: bool,
 }
 
 impl Crawl {
@@ -169,32 +178,32 @@ impl Crawl {
         let mut ended = false;
         let mut engine_end = EngineEnd::Drained;
         while !(ended && self.sink.is_settled()) {
-            let drained = drain_deadline(self.drain_until);
-            tokio::select! {
+            let turn = tokio::select! {
                 biased;
-                signal = signals.next() => {
-                    if self.on_signal(signal, &mut engine) {
-                        engine_end = EngineEnd::AtOnce;
-                        break;
-                    }
+                signal = signals.next() => self.course.handle_signal(signal, Instant::now()),
+                () = until(self.course.next_deadline()) => self.course.handle_tick(Instant::now()),
+                written = self.sink.progress() => {
+                    self.on_written(written);
+                    Turn::GoOn
                 }
-                () = drained => {
-                    engine_end = EngineEnd::AtOnce;
-                    break;
+                Some(event) = self.shown.next_event() => {
+                    self.shown.on_event(event);
+                    Turn::GoOn
                 }
-                written = self.sink.progress() => self.on_written(written, &mut engine),
-                Some(event) = self.shown.next_event() => self.shown.on_event(event),
                 _ = tick.tick() => {
-                    let written = self.sink.flush();
-                    self.on_written(written, &mut engine);
+                    let surroundings = surroundings(&self.sink, &self.books, &self.feed);
+                    let begun = self.sink.begin_job(Instant::now(), &surroundings);
+                    self.on_written(begun);
                     self.draw(&engine);
+                    Turn::GoOn
                 }
                 batch = engine.next_batch(BATCH), if !ended && self.sink.is_ready() => {
                     ended = batch.is_empty();
-                    self.on_batch(batch, &mut engine);
+                    self.on_batch(batch, &mut engine)
                 }
-            }
-            if matches!(self.stop, Some(Stop::Sink(_) | Stop::Fault(_))) {
+            };
+            self.take_turn(turn, &mut engine);
+            if turn == Turn::Leave || matches!(self.fault, Some(Fault::Sink(_) | Fault::Internal(_))) {
                 engine_end = EngineEnd::AtOnce;
                 break;
             }
@@ -217,49 +226,44 @@ impl Crawl {
         self.books.handle_written(self.sink.n_rows());
     }
 
-    /// Acts on a signal; says whether to end at once.
-    fn on_signal(&mut self, signal: Signal, engine: &mut Engine) -> bool {
-        if signal == Signal::Report {
-            let n_out = engine.n_out();
-            self.shown.report(&self.books, self.feed.fraction(self.books.n_rows()), n_out);
-            return false;
-        }
-        let first = self.drain_until.is_none();
-        self.drain_until.get_or_insert(Instant::now() + DRAIN_TIME);
-        self.stop = Some(Stop::Signal(signal));
-        if first && signal != Signal::Quit {
-            let name = signal.as_str();
-            let seconds = DRAIN_TIME.as_secs();
-            self.shown.say(&format!(
-                "{name}: waiting up to {seconds} s for what is being fetched; once more to leave at once"
-            ));
-            engine.stop();
-            return false;
-        }
-        true
-    }
-
-    fn on_batch(&mut self, batch: Vec<Finished>, engine: &mut Engine) {
-        match self.books.take(batch) {
-            Ok(rows) => {
-                if rows.pool_gone && self.stop.is_none() {
-                    self.stop = Some(Stop::Pool);
-                    engine.stop();
-                }
-                if rows.n_rows > 0 {
-                    let written = self.sink.append(rows.bytes, rows.n_rows);
-                    self.on_written(written, engine);
-                }
+    /// Does what the course of the run asks for, but for leaving, which ends the loop.
+    fn take_turn(&mut self, turn: Turn, engine: &mut Engine) {
+        match turn {
+            Turn::GoOn | Turn::Leave => {}
+            Turn::Report => {
+                let n_out = engine.n_out();
+                self.shown.report(&self.books, self.feed.fraction(self.books.n_rows()), n_out);
             }
-            Err(error) => self.stop = Some(Stop::Fault(format!("could not {error}"))),
+            Turn::Drain { until } | Turn::KeepDraining { until } => {
+                let left = until.saturating_duration_since(Instant::now());
+                self.shown.say(&drain_text(self.course.reason(), left));
+                engine.stop();
+            }
         }
     }
 
-    fn on_written(&mut self, written: Result<(), SinkError>, engine: &mut Engine) {
+    fn on_batch(&mut self, batch: Vec<Finished>, engine: &mut Engine) -> Turn {
+        let rows = match self.books.take(batch) {
+            Ok(rows) => rows,
+            Err(error) => {
+                self.fault = Some(Fault::Internal(format!("could not {error}")));
+                return Turn::GoOn;
+            }
+        };
+        if rows.pool_gone && self.fault.is_none() {
+            self.fault = Some(Fault::Pool);
+            engine.stop();
+        }
+        let failed = rows.n_failed > 0;
+        let written = self.sink.append(rows, self.feed.check().map(stream_check));
+        self.on_written(written);
+        if failed && self.fail_fast { self.course.handle_failure() } else { Turn::GoOn }
+    }
+
+    fn on_written(&mut self, written: Result<(), SinkError>) {
         self.books.handle_written(self.sink.n_rows());
         if let Err(error) = written {
-            self.stop = Some(Stop::Sink(error));
-            engine.stop();
+            self.fault = Some(Fault::Sink(error));
         }
     }
 
@@ -267,27 +271,41 @@ impl Crawl {
         self.shown.draw(&self.books, self.feed.fraction(self.books.n_rows()), engine.n_out());
     }
 
-    /// Writes the last rows and the summary, and says how the run ended.
-    fn conclude(
+    /// Makes what is there survive the machine, writes the summary, and says how the run ended.
+    async fn conclude(
         mut self,
         plan: &RunPlan,
         directory: Option<&RunDirectory>,
+        n_resumed: u64,
         report: EngineReport,
         started: Instant,
     ) -> RunEnd {
-        if !matches!(self.stop, Some(Stop::Sink(_))) {
-            if let Err(error) = self.sink.sync() {
-                self.stop = Some(Stop::Sink(error));
-            }
-            self.books.handle_written(self.sink.n_rows());
+        if let Some(error) = self.feed.take_unnoted() {
+            self.fault.get_or_insert(Fault::Sink(error));
         }
-        let EngineReport { workers, failure } = report;
-        let end = run_end_of(self.stop, failure, self.feed.take_error());
+        let surroundings = surroundings(&self.sink, &self.books, &self.feed);
+        if !matches!(self.fault, Some(Fault::Sink(_)))
+            && let Err(error) = self.sink.conclude(&surroundings)
+        {
+            self.fault = Some(Fault::Sink(error));
+        }
+        let EngineReport { mut workers, failure } = report;
+        add_earlier_workers(&mut workers, self.books.stats());
         let n_lines = self.feed.n_lines();
+        let over_failures = over_failures(plan, self.books.stats());
+        let causes = Causes {
+            fault: self.fault.take(),
+            pool_failure: failure,
+            input_error: self.feed.take_error(),
+            reason: self.course.reason(),
+            stopped_after: plan.limits.stop_after.map(u64::from).filter(|_| self.feed.is_cut_short()),
+            over_failures,
+        };
+        let end = causes.end();
         let summary = Summary {
             urls: if self.feed.has_ended() { UrlCount::Whole(n_lines) } else { UrlCount::SoFar(n_lines) },
             rows: self.sink.n_rows(),
-            resumed: 0,
+            resumed: n_resumed,
             stats: self.books.stats(),
             ending: end.reason().map_or(Ending::Finished, Ending::Stopped),
             elapsed: started.elapsed(),
@@ -299,18 +317,62 @@ impl Crawl {
             },
         };
         let end = match summary.check() {
-            Err(mismatch) if end == RunEnd::Finished => RunEnd::Failed(mismatch.to_string()),
+            Err(mismatch) if end.reason().is_none() => RunEnd::Failed(mismatch.to_string()),
             _ => end,
         };
-        let written = directory.map_or(Ok(()), |directory| directory.write_summary(&summary.to_json()));
+        let written = write_end(&self.sink, directory, &summary, &end, n_lines);
         self.shown.finish(&summary, &end);
         match written {
             // An earlier reason to end is the better one to tell.
-            Err(error) if end == RunEnd::Finished => {
-                RunEnd::Failed(format!("could not {}", with_causes(&error)))
+            Err(error) if end.reason().is_none() => {
+                RunEnd::Failed(format!("could not {}", with_causes(&*error)))
             }
             _ => end,
         }
+    }
+}
+
+/// What a snapshot of the journal says beside what the keeper knows.
+fn surroundings<'a>(sink: &Sink, books: &'a Books, feed: &FeedState) -> Surroundings<'a> {
+    let first_missing = sink.keeper().map(|keeper| keeper.borrow().first_missing());
+    Surroundings {
+        stats: books.stats(),
+        place: first_missing.and_then(|seq| feed.place_of(seq)).map(input_place),
+        check: feed.check().map(stream_check),
+    }
+}
+
+/// The last words of a run in its directory: that it is finished, if it is, and the summary.
+fn write_end(
+    sink: &Sink,
+    directory: Option<&RunDirectory>,
+    summary: &Summary<'_>,
+    end: &RunEnd,
+    n_lines: u64,
+) -> Result<(), Box<dyn Error>> {
+    if let Some(keeper) = sink.keeper().filter(|_| end.reason().is_none()) {
+        keeper.borrow_mut().note_finished(n_lines)?;
+    }
+    if let Some(directory) = directory {
+        directory.write_summary(&summary.to_json())?;
+    }
+    Ok(())
+}
+
+/// What `--fail-over` says of a run, if it says anything.
+fn over_failures(plan: &RunPlan, stats: &Stats) -> Option<String> {
+    let percent = plan.limits.fail_over?;
+    let (failed, rows) = (stats.outcome(Outcome::Failed), stats.rows());
+    let text = || format!("{failed} of {rows} rows failed, which is more than {percent} (--fail-over)");
+    percent.is_exceeded_by(failed, rows).then(text)
+}
+
+/// Slots that made rows in an earlier invocation, and are not there in this one.
+fn add_earlier_workers(workers: &mut Vec<WorkerFigures>, stats: &Stats) {
+    for index in workers.len()..stats.n_slots() {
+        let slot = SlotId::from_index(index);
+        let cpu = Duration::ZERO;
+        workers.push(WorkerFigures { slot, cpu, peak_rss_bytes: None, restarts: 0, crashes: 0 });
     }
 }
 
@@ -327,9 +389,20 @@ async fn asked_to_leave(signals: &mut Signals) {
     while signals.next().await == Signal::Report {}
 }
 
-async fn drain_deadline(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until.into()).await,
+/// What is said when a drain begins.
+fn drain_text(reason: Option<Reason>, left: Duration) -> String {
+    let left = left.as_millis().div_ceil(100) as f64 / 10.0;
+    let why = match reason {
+        Some(Reason::Signal(signal)) => signal.as_str(),
+        Some(Reason::TimeLimit(_)) => "--max-run-time",
+        Some(Reason::FirstFailure) | None => "ending",
+    };
+    format!("{why}: waiting up to {left} s for what is being fetched; once more to leave at once")
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
 }

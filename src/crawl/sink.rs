@@ -6,18 +6,29 @@
 //! output is written on a thread, since its reader may take its time; one chunk waits, and while it does the loop asks
 //! for no more rows.
 
-use std::fs::File;
+use std::cell::RefCell;
 use std::future::pending;
 use std::io;
+use std::rc::Rc;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::crawl::books::NewRows;
+use crate::crawl::keeper::{DiskJob, Keeper, Surroundings};
 use crate::output::{RowWriter, SinkError, StandardOutput};
+use crate::state::StreamCheck;
 
 /// The output of a run.
 pub(super) enum Sink {
-    File(RowWriter<File>),
+    Directory(DirectorySink),
     Stdout(StdoutSink),
+}
+
+/// The files of a run directory, and what a thread is doing to them.
+pub(super) struct DirectorySink {
+    pub(super) keeper: Rc<RefCell<Keeper>>,
+    job: Option<DiskJob>,
 }
 
 /// Standard output and the thread that writes it.
@@ -52,13 +63,25 @@ impl Sink {
         Ok(Self::Stdout(StdoutSink { chunks: Some(chunks), waiting: None, written, n_sent: 0, n_rows: 0 }))
     }
 
-    /// Takes whole rows; to be called while the sink is ready.
-    pub(super) fn append(&mut self, bytes: Vec<u8>, n_rows: u64) -> Result<(), SinkError> {
+    /// Rows into a run directory.
+    pub(super) fn directory(keeper: Keeper) -> Self {
+        Self::Directory(DirectorySink { keeper: Rc::new(RefCell::new(keeper)), job: None })
+    }
+
+    /// Takes whole rows; to be called while the sink is ready. `check` is what a stream is known by that they come from.
+    pub(super) fn append(&mut self, rows: NewRows, check: Option<StreamCheck>) -> Result<(), SinkError> {
         match self {
-            Self::File(file) => file.append(&bytes, n_rows),
+            Self::Directory(directory) => {
+                let mut keeper = directory.keeper.borrow_mut();
+                rows.not_done.iter().for_each(|seq| keeper.forget_begun(*seq));
+                if rows.notes.is_empty() { Ok(()) } else { keeper.keep(&rows, check) }
+            }
             Self::Stdout(stdout) => {
-                stdout.n_sent += n_rows;
-                stdout.waiting = Some(RowChunk { bytes, n_rows });
+                let n_rows = u64::try_from(rows.notes.len()).unwrap_or(u64::MAX);
+                if n_rows > 0 {
+                    stdout.n_sent += n_rows;
+                    stdout.waiting = Some(RowChunk { bytes: rows.bytes, n_rows });
+                }
                 Ok(())
             }
         }
@@ -67,7 +90,7 @@ impl Sink {
     /// Whether it takes rows now.
     pub(super) fn is_ready(&self) -> bool {
         match self {
-            Self::File(_) => true,
+            Self::Directory(_) => true,
             Self::Stdout(stdout) => stdout.waiting.is_none(),
         }
     }
@@ -75,14 +98,17 @@ impl Sink {
     /// Whether all that it took is written.
     pub(super) fn is_settled(&self) -> bool {
         match self {
-            Self::File(_) => true,
+            Self::Directory(directory) => directory.job.is_none(),
             Self::Stdout(stdout) => stdout.n_rows == stdout.n_sent,
         }
     }
 
-    /// Makes progress with what it took; for a file there is none to make. Cancelling loses nothing.
+    /// Makes progress with what it took. Cancelling loses nothing.
     pub(super) async fn progress(&mut self) -> Result<(), SinkError> {
-        let Self::Stdout(stdout) = self else { return pending().await };
+        let stdout = match self {
+            Self::Directory(directory) => return directory.progress().await,
+            Self::Stdout(stdout) => stdout,
+        };
         let chunks = stdout.chunks.clone();
         let room = async {
             match &chunks {
@@ -105,18 +131,25 @@ impl Sink {
         Ok(())
     }
 
-    /// Writes what waits in the buffer of a file.
-    pub(super) fn flush(&mut self) -> Result<(), SinkError> {
+    /// Begins what is due for a directory: a sync, or a snapshot in its journal.
+    pub(super) fn begin_job(
+        &mut self,
+        now: Instant,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<(), SinkError> {
         match self {
-            Self::File(file) => file.flush(),
-            Self::Stdout(_) => Ok(()),
+            Self::Directory(directory) if directory.job.is_none() => {
+                directory.job = directory.keeper.borrow_mut().begin_job(now, surroundings)?;
+                Ok(())
+            }
+            Self::Directory(_) | Self::Stdout(_) => Ok(()),
         }
     }
 
-    /// Sees to it that a file survives the machine.
-    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
+    /// Makes what is there survive the machine. To be called when no job is under way.
+    pub(super) fn conclude(&mut self, surroundings: &Surroundings<'_>) -> Result<(), SinkError> {
         match self {
-            Self::File(file) => file.sync(),
+            Self::Directory(directory) => directory.keeper.borrow_mut().conclude(surroundings),
             Self::Stdout(_) => Ok(()),
         }
     }
@@ -124,9 +157,29 @@ impl Sink {
     /// Rows that were written.
     pub(super) fn n_rows(&self) -> u64 {
         match self {
-            Self::File(file) => file.rows(),
+            Self::Directory(directory) => directory.keeper.borrow().n_rows(),
             Self::Stdout(stdout) => stdout.n_rows,
         }
+    }
+
+    /// The files of the run, where there are any.
+    pub(super) fn keeper(&self) -> Option<&Rc<RefCell<Keeper>>> {
+        match self {
+            Self::Directory(directory) => Some(&directory.keeper),
+            Self::Stdout(_) => None,
+        }
+    }
+}
+
+impl DirectorySink {
+    async fn progress(&mut self) -> Result<(), SinkError> {
+        let Some(job) = &mut self.job else { return pending().await };
+        let done = job.await;
+        self.job = None;
+        let path = || self.keeper.borrow().path().to_owned();
+        let rewritten =
+            done.map_err(|error| SinkError { path: path(), source: io::Error::other(error) })??;
+        self.keeper.borrow_mut().end_job(rewritten)
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::crawl::handler::Handler;
 use crate::crawl::logging;
-use crate::crawl::wire::{FetchTask, Reply, Setup};
+use crate::crawl::wire::{Answer, FetchTask, Setup};
 use crate::ids::SlotId;
 use crate::pool::{self, Task, WorkerContext};
 use crate::text::with_causes;
@@ -14,8 +14,7 @@ use crate::text::with_causes;
 impl Task for FetchTask {
     type Setup = Setup;
     type State = Handler;
-    /// Nothing for a URL whose turn had not come when the worker was told to leave.
-    type Output = Option<Reply>;
+    type Output = Answer;
 
     async fn start(setup: Setup, worker: &WorkerContext) -> Result<Handler, String> {
         logging::start_in_worker(&setup.log());
@@ -30,7 +29,7 @@ impl Task for FetchTask {
         Ok(handler)
     }
 
-    async fn run(self, state: Rc<Handler>, worker: &WorkerContext) -> Option<Reply> {
+    async fn run(self, state: Rc<Handler>, worker: &WorkerContext) -> Answer {
         state.handle(self, SlotId(worker.slot())).await
     }
 

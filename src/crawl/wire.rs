@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::crawl::{LogFormat, LogPlan, RunPlan};
 use crate::fetch::FetchOptions;
 use crate::ids::{Seq, SlotId};
-use crate::model::{FailureKind, Line, Outcome, Row};
+use crate::model::{FailureKind, Line, Outcome, Row, RowError};
 use crate::report::RowFacts;
+use crate::state::RowNote;
 
 /// What each worker is told once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,23 +51,56 @@ pub(super) struct FetchTask {
     pub(super) url: String,
     /// The line as given, where that is not the URL.
     pub(super) given: Option<String>,
-    /// Why it is not to be fetched, for a line that is no URL.
-    pub(super) rejected: Option<String>,
+    /// What its row says, where that is known without asking.
+    pub(super) verdict: Option<Verdict>,
     /// Whether fetching it twice does no harm.
     pub(super) repeatable: bool,
+    /// Workers that died of it in earlier runs.
+    pub(super) crashes: u32,
+    /// Workers that were killed over it in earlier runs.
+    pub(super) kills: u32,
+}
+
+/// What a row says of a URL that is not asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Verdict {
+    kind: u8,
+    message: String,
+}
+
+impl Verdict {
+    fn new(kind: FailureKind, message: String) -> Self {
+        Self { kind: kind.code(), message }
+    }
+
+    /// As it stands in a row.
+    pub(super) fn error(&self) -> RowError {
+        let kind = FailureKind::from_code(self.kind).unwrap_or(FailureKind::Internal);
+        RowError { kind, message: self.message.clone() }
+    }
 }
 
 impl FetchTask {
     pub(super) fn of(line: Line, repeatable: bool) -> Self {
         match line {
             Line::Target(target) => {
-                Self { seq: target.seq.0, url: target.url, given: target.given, rejected: None, repeatable }
+                let (seq, given) = (target.seq.0, target.given);
+                Self { seq, url: target.url, given, verdict: None, repeatable, crashes: 0, kills: 0 }
             }
             Line::Rejected(line) => {
-                let rejected = Some(line.reason.to_string());
-                Self { seq: line.seq.0, url: line.url, given: None, rejected, repeatable: true }
+                let verdict = Some(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string()));
+                let seq = line.seq.0;
+                Self { seq, url: line.url, given: None, verdict, repeatable: true, crashes: 0, kills: 0 }
             }
         }
+    }
+
+    /// One that must not be asked twice, and was being asked when an earlier run died.
+    pub(super) fn of_unknown_fate(self) -> Self {
+        let message = "the run died while this request was out; \
+                       whether the server acted on it is not known, so it is not sent again";
+        let verdict = Some(Verdict::new(FailureKind::WorkerCrashed, message.to_owned()));
+        Self { verdict, repeatable: true, ..self }
     }
 
     pub(super) fn seq(&self) -> Seq {
@@ -79,11 +113,24 @@ impl FetchTask {
     }
 }
 
+/// What a worker answers for a line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// Its row.
+    Row(Reply),
+    /// Its turn had not come when the worker was told to leave: it was not asked.
+    NotDone {
+        /// Which line.
+        seq: u64,
+    },
+}
+
 /// A finished row on its way back: its bytes, and what the books need to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Reply {
     /// One whole line of the output.
     pub(super) row: Bytes,
+    pub(super) seq: u64,
     outcome: u8,
     kind: Option<u8>,
     status: Option<u16>,
@@ -93,16 +140,17 @@ pub(super) struct Reply {
     slot: Option<u32>,
 }
 
-/// A reply that speaks of an outcome or a kind that there is not.
+/// A note that speaks of an outcome or a kind that there is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("understand a reply: no such outcome or kind")]
-pub(super) struct BadReply;
+#[error("understand what is noted of a row: no such outcome or kind")]
+pub(super) struct BadNote;
 
 impl Reply {
     pub(super) fn new(row: &Row, rendered: Vec<u8>, requests: u32) -> Self {
         let micros = |latency: Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         Self {
             row: rendered.into(),
+            seq: row.seq.0,
             outcome: row.outcome as u8,
             kind: row.error.as_ref().map(|error| error.kind.code()),
             status: row.status,
@@ -113,34 +161,47 @@ impl Reply {
         }
     }
 
-    pub(super) fn facts(&self) -> Result<RowFacts, BadReply> {
-        let kind = match self.kind {
-            Some(code) => Some(FailureKind::from_code(code).ok_or(BadReply)?),
-            None => None,
-        };
-        Ok(RowFacts {
-            outcome: *Outcome::ALL.get(usize::from(self.outcome)).ok_or(BadReply)?,
-            kind,
+    /// What the journal keeps of the row.
+    pub(super) fn note(&self) -> RowNote {
+        RowNote {
+            outcome: self.outcome,
+            kind: self.kind,
             status: self.status,
             bytes: self.bytes,
-            latency: self.latency_micros.map(Duration::from_micros),
+            latency_micros: self.latency_micros,
             requests: self.requests,
-            slot: self.slot.map(SlotId),
-        })
+            slot: self.slot,
+        }
     }
+}
+
+/// What the books need of a row, from what is noted of it.
+pub(super) fn facts_of(note: &RowNote) -> Result<RowFacts, BadNote> {
+    let kind = match note.kind {
+        Some(code) => Some(FailureKind::from_code(code).ok_or(BadNote)?),
+        None => None,
+    };
+    Ok(RowFacts {
+        outcome: *Outcome::ALL.get(usize::from(note.outcome)).ok_or(BadNote)?,
+        kind,
+        status: note.status,
+        bytes: note.bytes,
+        latency: note.latency_micros.map(Duration::from_micros),
+        requests: note.requests,
+        slot: note.slot.map(SlotId),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::RowError;
 
     #[test]
     fn a_reply_tells_the_facts_of_its_row() {
         for &kind in FailureKind::ALL {
             let error = RowError { kind, message: String::new() };
             let row = Row::unasked(Seq(3), "u".into(), error);
-            let facts = Reply::new(&row, b"{}\n".to_vec(), 2).facts().unwrap();
+            let facts = facts_of(&Reply::new(&row, b"{}\n".to_vec(), 2).note()).unwrap();
             assert_eq!((facts.outcome, facts.kind, facts.requests), (kind.outcome(), Some(kind), 2));
         }
     }
@@ -149,8 +210,8 @@ mod tests {
     fn a_reply_of_nonsense_is_told_apart() {
         let row =
             Row::unasked(Seq(0), "u".into(), RowError { kind: FailureKind::Dns, message: String::new() });
-        let reply = Reply::new(&row, Vec::new(), 0);
-        assert_eq!(Reply { outcome: 9, ..reply.clone() }.facts(), Err(BadReply));
-        assert_eq!(Reply { kind: Some(200), ..reply }.facts(), Err(BadReply));
+        let note = Reply::new(&row, Vec::new(), 0).note();
+        assert_eq!(facts_of(&RowNote { outcome: 9, ..note }), Err(BadNote));
+        assert_eq!(facts_of(&RowNote { kind: Some(200), ..note }), Err(BadNote));
     }
 }

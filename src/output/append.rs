@@ -12,7 +12,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crc32fast::Hasher;
 
@@ -140,6 +140,11 @@ impl<O: RowOutput> RowWriter<O> {
         self.output.sync().map_err(|source| self.error(source))
     }
 
+    /// The name of the output in errors.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Rows in the output, the buffered ones not counted.
     pub fn rows(&self) -> u64 {
         self.n_rows
@@ -221,6 +226,16 @@ impl RowOutput for File {
 
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
+    }
+}
+
+impl RowWriter<File> {
+    /// The output again, to be synced by another thread.
+    ///
+    /// # Errors
+    /// When the descriptor can not be duplicated.
+    pub fn try_clone_output(&self) -> Result<File, SinkError> {
+        self.output.try_clone().map_err(|source| self.error(source))
     }
 }
 

@@ -142,6 +142,17 @@ impl RunDirectory {
         Ok(RowWriter::new(file, path))
     }
 
+    /// What `run.json` says; nothing where it is not there or can not be understood.
+    pub fn read_run(&self) -> serde_json::Value {
+        let text = fs::read(self.path.join(RUN)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Whether `summary.json` is there.
+    pub fn has_summary(&self) -> bool {
+        self.has(SUMMARY).unwrap_or(false)
+    }
+
     /// Opens the rows of a run that goes on; where they are not there yet, they are made.
     ///
     /// # Errors

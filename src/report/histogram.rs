@@ -52,6 +52,22 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
+    /// What was recorded, as microseconds with their counts, and the longest.
+    pub fn to_counts(&self) -> (Vec<(u64, u64)>, u64) {
+        let recorded = self.micros.iter_recorded();
+        let counts = recorded.map(|step| (step.value_iterated_to(), step.count_since_last_iteration()));
+        (counts.collect(), micros(self.max))
+    }
+
+    /// A histogram with these counts, as `to_counts` gave them.
+    pub fn of_counts(counts: &[(u64, u64)], longest: u64) -> Self {
+        let mut histogram = Self { max: Duration::from_micros(longest), ..Self::new() };
+        for &(micros, count) in counts {
+            histogram.micros.saturating_record_n(micros, count);
+        }
+        histogram
+    }
+
     /// The quantiles; `None` where nothing was recorded.
     pub fn quantiles(&self) -> Option<Quantiles> {
         if self.micros.is_empty() {
@@ -120,6 +136,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn counts_are_taken_up_again(micros in prop::collection::vec(0..10_000_000_000_u64, 0..60)) {
+            let before = of(&micros.into_iter().map(Duration::from_micros).collect::<Vec<_>>());
+            let (counts, longest) = before.to_counts();
+            let after = Histogram::of_counts(&counts, longest);
+            prop_assert_eq!(after.quantiles(), before.quantiles());
+            prop_assert_eq!(after.to_counts(), (counts, longest));
+        }
+
         #[test]
         fn merged_halves_are_the_whole(micros in prop::collection::vec(0..10_000_000_u64, 1..60), cut in 0..60_usize) {
             let durations: Vec<_> = micros.into_iter().map(Duration::from_micros).collect();

@@ -15,5 +15,5 @@ pub use display::Progress;
 pub use histogram::{Histogram, Quantiles};
 pub use overview::Colour;
 pub use progress::{ProgressView, RateMeter};
-pub use stats::{RowFacts, Stats};
+pub use stats::{RowFacts, Stats, Tally};
 pub use summary::{Destination, Ending, MasterFigures, Mismatch, Summary, UrlCount, WorkerFigures};

@@ -154,6 +154,9 @@ impl Text {
             }
         };
         self.line("not done", &left);
+        if let Destination::Directory(_) = summary.destination {
+            self.line("to go on", "the same command with --resume");
+        }
     }
 
     fn line(&mut self, label: &str, value: &str) {
@@ -347,6 +350,7 @@ stopped early, interrupted by SIGINT: 9,905 rows, 4,905 of them now, in 2.1 s (2
   restarts    3, 2 crashes: worker 1 (2), worker 2 (1)
   output      out
   not done    512 URLs, and the input that was not read
+  to go on    the same command with --resume
 ";
         assert_eq!(summary.text(Colour::Plain), expected);
     }

@@ -46,6 +46,27 @@ pub struct Stats {
     rows_by_slot: Vec<u64>,
 }
 
+/// Counts as plain numbers, to be kept where a run can be taken up again.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Tally {
+    /// Rows by outcome, in the order of `Outcome::ALL`.
+    pub outcomes: Vec<u64>,
+    /// The code of each kind that was seen, with its count.
+    pub kinds: Vec<(u8, u64)>,
+    /// Each status that was seen, with its count.
+    pub status: Vec<(u16, u64)>,
+    /// Bytes of decoded bodies kept.
+    pub bytes: u64,
+    /// Requests on the wire.
+    pub requests: u64,
+    /// Microseconds, each with how often a last attempt took so long.
+    pub latency: Vec<(u64, u64)>,
+    /// The longest of these, in microseconds.
+    pub longest_micros: u64,
+    /// Rows by slot.
+    pub rows_by_slot: Vec<u64>,
+}
+
 impl Stats {
     /// The books before the first row.
     pub fn new() -> Self {
@@ -78,6 +99,43 @@ impl Stats {
         if let Some(slot) = facts.slot {
             self.record_slot(slot);
         }
+    }
+
+    /// The counts as plain numbers.
+    pub fn to_tally(&self) -> Tally {
+        let (latency, longest) = self.latency.to_counts();
+        Tally {
+            outcomes: self.outcomes.to_vec(),
+            kinds: self.kinds().map(|(kind, count)| (kind.code(), count)).collect(),
+            status: self.statuses().collect(),
+            bytes: self.bytes,
+            requests: self.requests,
+            latency,
+            longest_micros: longest,
+            rows_by_slot: self.rows_by_slot.clone(),
+        }
+    }
+
+    /// The books with these counts; `None` where they speak of an outcome, a kind or a status that there is not.
+    pub fn of_tally(tally: Tally) -> Option<Self> {
+        let mut stats = Self::new();
+        stats.outcomes = tally.outcomes.try_into().ok()?;
+        for (code, count) in tally.kinds {
+            *stats.kinds.get_mut(usize::from(code))? = count;
+        }
+        for (status, count) in tally.status {
+            *stats.status.get_mut(usize::from(status))? = count;
+        }
+        stats.bytes = tally.bytes;
+        stats.requests = tally.requests;
+        stats.latency = Histogram::of_counts(&tally.latency, tally.longest_micros);
+        stats.rows_by_slot = tally.rows_by_slot;
+        Some(stats)
+    }
+
+    /// Slots up to the last that made a row.
+    pub fn n_slots(&self) -> usize {
+        self.rows_by_slot.len()
     }
 
     fn record_slot(&mut self, slot: SlotId) {
@@ -204,6 +262,24 @@ mod tests {
             let stats = stats_of(&[failed(kind)]);
             assert_eq!(stats.kinds().collect::<Vec<_>>(), [(kind, 1)]);
             assert_eq!((stats.outcome(kind.outcome()), stats.rows()), (1, 1));
+        }
+    }
+
+    #[test]
+    fn counts_are_taken_up_again() {
+        let http_error =
+            RowFacts { outcome: Outcome::HttpError, status: Some(404), slot: Some(SlotId(3)), ..OK };
+        let stats = stats_of(&[OK, http_error, failed(FailureKind::Tls)]);
+        let tally = stats.to_tally();
+        let again = Stats::of_tally(tally.clone()).unwrap();
+        assert_eq!(again.to_tally(), tally);
+        assert_eq!((again.rows(), again.rows_of(SlotId(3)), again.latency()), (3, 1, stats.latency()));
+        for damaged in [
+            Tally { outcomes: vec![1], ..tally.clone() },
+            Tally { kinds: vec![(250, 1)], ..tally.clone() },
+            Tally { status: vec![(1_000, 1)], ..tally },
+        ] {
+            assert!(Stats::of_tally(damaged).is_none());
         }
     }
 

@@ -1,0 +1,273 @@
+//! Keeps the rows of a run and its journal in step: row first, mark second.
+//!
+//! Does not know what a row says, nor where rows come from.
+//!
+//! Invariants:
+//! - a row counts when the journal marks it; rows that could not be marked are cut off again;
+//! - a snapshot vouches only for rows that were synced before it takes its place;
+//! - nothing of this waits for a disk but the end of the run: syncs happen in a thread, one at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::crawl::books::NewRows;
+use crate::output::{RowWriter, SinkError};
+use crate::report::Stats;
+use crate::state::{
+    Counters, DoneSet, Event, InputPlace, JournalError, JournalStore, OutputMark, Rewritten, RowsBuilder,
+    Snapshot, StreamCheck, Suspicion,
+};
+
+/// How much the journal may grow before it begins anew with a snapshot. Reading so much takes a tenth of a second when
+/// a run goes on, and it tells of some 300,000 rows.
+const REWRITE_AFTER: u64 = 4 << 20;
+
+/// How often what was written is made to survive the machine: the most work that a power cut undoes.
+const SYNC_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What a thread is doing to the disk.
+pub(super) type DiskJob = JoinHandle<Result<Option<Rewritten<File>>, SinkError>>;
+
+/// What a snapshot takes from elsewhere.
+pub(super) struct Surroundings<'a> {
+    pub(super) stats: &'a Stats,
+    /// Where reading may begin, as far as it is known.
+    pub(super) place: Option<InputPlace>,
+    pub(super) check: Option<StreamCheck>,
+}
+
+/// What a run knew when it was taken up again; empty for a new one.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) done: DoneSet,
+    pub(super) suspicions: BTreeMap<u64, Suspicion>,
+    pub(super) begun: BTreeSet<u64>,
+}
+
+/// The rows file and the journal of a run.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    rows: RowWriter<File>,
+    rows_name: String,
+    journal: JournalStore,
+    journal_path: PathBuf,
+    notes: RowsBuilder,
+    known: Known,
+    /// What the journal says of the stream that is read.
+    check: Option<StreamCheck>,
+    rewrite_after: u64,
+    synced: Synced,
+}
+
+/// What was last made to survive the machine.
+#[derive(Clone, Copy, Debug)]
+struct Synced {
+    at: Instant,
+    rows: u64,
+}
+
+impl Keeper {
+    /// Keeps on where the rows and the journal end.
+    pub(super) fn new(
+        rows: RowWriter<File>,
+        rows_name: &str,
+        journal: JournalStore,
+        journal_path: PathBuf,
+        known: Known,
+        now: Instant,
+    ) -> Self {
+        let synced = Synced { at: now, rows: rows.rows() };
+        Self {
+            rows,
+            rows_name: rows_name.to_owned(),
+            journal,
+            journal_path,
+            notes: RowsBuilder::new(),
+            known,
+            check: None,
+            rewrite_after: REWRITE_AFTER,
+            synced,
+        }
+    }
+
+    /// Rows that are written and marked.
+    pub(super) fn n_rows(&self) -> u64 {
+        self.rows.rows()
+    }
+
+    /// The rows file, for errors.
+    pub(super) fn path(&self) -> &Path {
+        self.rows.path()
+    }
+
+    /// The first line without a row.
+    pub(super) fn first_missing(&self) -> u64 {
+        self.known.done.first_missing()
+    }
+
+    /// Writes rows and marks them as done.
+    pub(super) fn keep(&mut self, rows: &NewRows, check: Option<StreamCheck>) -> Result<(), SinkError> {
+        let before = self.mark();
+        let n_rows = u64::try_from(rows.notes.len()).unwrap_or(u64::MAX);
+        self.rows.append(&rows.bytes, n_rows)?;
+        self.rows.flush()?;
+        let after = self.mark();
+        self.notes.clear();
+        for (seq, note) in &rows.notes {
+            self.notes.push(*seq, note);
+        }
+        let check = check.filter(|_| self.check != check);
+        if let Err(error) = self.journal.append(self.notes.finish(&after, check.as_ref())) {
+            // A row that is not marked is made again by the next run, and must not stand here twice. Where the cut fails
+            // too, that run makes it.
+            let _ = self.rows.cut_back(before.bytes, before.rows, before.crc);
+            return Err(self.journal_error(error));
+        }
+        self.check = check.or(self.check);
+        for (seq, _) in &rows.notes {
+            self.known.done.insert(*seq);
+            self.known.begun.remove(seq);
+            self.known.suspicions.remove(seq);
+        }
+        Ok(())
+    }
+
+    /// Notes what speaks against a line, before it is tried again.
+    pub(super) fn note_suspicion(&mut self, seq: u64, suspicion: Suspicion) -> Result<(), SinkError> {
+        self.known.suspicions.insert(seq, suspicion);
+        self.append(Event::Suspect { seq, suspicion })
+    }
+
+    /// Notes that a request which must not be repeated is about to be sent.
+    pub(super) fn note_begun(&mut self, seq: u64) -> Result<(), SinkError> {
+        self.known.begun.insert(seq);
+        self.append(Event::Begun { seq })
+    }
+
+    /// A request that was begun was not sent after all. The next snapshot tells.
+    pub(super) fn forget_begun(&mut self, seq: u64) {
+        self.known.begun.remove(&seq);
+    }
+
+    /// Begins what is due: a sync, or a snapshot. To be called now and then while no job is under way.
+    pub(super) fn begin_job(
+        &mut self,
+        now: Instant,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Option<DiskJob>, SinkError> {
+        let rows_due = self.rows.rows() > self.synced.rows && now >= self.synced.at + SYNC_INTERVAL;
+        let rewrite_due = self.journal.grown() >= self.rewrite_after;
+        if !rows_due && !rewrite_due {
+            return Ok(None);
+        }
+        self.synced = Synced { at: now, rows: self.rows.rows() };
+        let rows = self.rows.try_clone_output()?;
+        let rows_error = self.rows.path().to_owned();
+        let journal_path = self.journal_path.clone();
+        let sync_rows = move || rows.sync_data().map_err(|source| SinkError { path: rows_error, source });
+        let journal_error = move |error: JournalError| SinkError { path: journal_path, source: error.source };
+        if rewrite_due {
+            self.rewrite_after = self.journal.grown() + REWRITE_AFTER;
+            let snapshot = self.snapshot(surroundings);
+            let rewrite = match self.journal.begin_rewrite(snapshot) {
+                Ok(rewrite) => rewrite,
+                Err(error) if is_full(&error) => return Ok(None),
+                Err(error) => return Err(self.journal_error(error)),
+            };
+            return Ok(Some(spawn_blocking(move || {
+                sync_rows()?;
+                match rewrite.write() {
+                    Ok(rewritten) => Ok(Some(rewritten)),
+                    // The old journal goes on, and a snapshot is tried again when it has grown.
+                    Err(error) if is_full(&error) => Ok(None),
+                    Err(error) => Err(journal_error(error)),
+                }
+            })));
+        }
+        let journal = self.journal.sync_handle().map_err(|error| self.journal_error(error))?;
+        Ok(Some(spawn_blocking(move || {
+            sync_rows()?;
+            journal.sync().map(|()| None).map_err(journal_error)
+        })))
+    }
+
+    /// Takes what a job has done.
+    pub(super) fn end_job(&mut self, rewritten: Option<Rewritten<File>>) -> Result<(), SinkError> {
+        let Some(rewritten) = rewritten else { return Ok(()) };
+        match self.journal.finish_rewrite(rewritten) {
+            Ok(()) => {
+                self.rewrite_after = REWRITE_AFTER;
+                Ok(())
+            }
+            Err(error) if is_full(&error) => Ok(()),
+            Err(error) => Err(self.journal_error(error)),
+        }
+    }
+
+    /// Makes all of it survive the machine, and leaves a journal that is read in no time.
+    pub(super) fn conclude(&mut self, surroundings: &Surroundings<'_>) -> Result<(), SinkError> {
+        self.rows.sync()?;
+        let snapshot = self.snapshot(surroundings);
+        match self.journal.rewrite(&snapshot) {
+            Ok(()) => Ok(()),
+            // All is in the old journal too.
+            Err(error) if is_full(&error) => self.journal.sync().map_err(|error| self.journal_error(error)),
+            Err(error) => Err(self.journal_error(error)),
+        }
+    }
+
+    /// Notes that every line of the input has its row.
+    pub(super) fn note_finished(&mut self, lines: u64) -> Result<(), SinkError> {
+        self.append(Event::Finished { lines })?;
+        self.journal.sync().map_err(|error| self.journal_error(error))
+    }
+
+    fn append(&mut self, event: Event) -> Result<(), SinkError> {
+        self.journal.append(&event.to_record()).map_err(|error| self.journal_error(error))
+    }
+
+    fn snapshot(&self, surroundings: &Surroundings<'_>) -> Snapshot {
+        Snapshot {
+            done: self.known.done.clone(),
+            counters: counters_of(surroundings.stats),
+            output: self.mark(),
+            place: surroundings.place,
+            check: surroundings.check,
+            suspicions: self.known.suspicions.iter().map(|(seq, suspicion)| (*seq, *suspicion)).collect(),
+            begun: self.known.begun.iter().copied().collect(),
+        }
+    }
+
+    fn mark(&self) -> OutputMark {
+        let rows = &self.rows;
+        OutputMark { file: self.rows_name.clone(), bytes: rows.bytes(), rows: rows.rows(), crc: rows.crc() }
+    }
+
+    fn journal_error(&self, error: JournalError) -> SinkError {
+        SinkError { path: self.journal_path.clone(), source: error.source }
+    }
+}
+
+fn is_full(error: &JournalError) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.source.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// The books as the journal keeps them.
+pub(super) fn counters_of(stats: &Stats) -> Counters {
+    let tally = stats.to_tally();
+    Counters {
+        outcomes: tally.outcomes,
+        kinds: tally.kinds,
+        status: tally.status,
+        bytes: tally.bytes,
+        requests: tally.requests,
+        latency: tally.latency,
+        longest_micros: tally.longest_micros,
+        rows_by_slot: tally.rows_by_slot,
+    }
+}

@@ -1,0 +1,296 @@
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads the clock for the intervals of syncs and for `run.json`"
+)]
+//! All that can be refused before anything is fetched: opens the input and the output, new or where a run stopped.
+//!
+//! Does not fetch, and decides nothing later.
+//!
+//! Invariants:
+//! - nothing is changed in a directory whose run is refused;
+//! - a new run makes its journal first: from then on the directory holds a run that can be gone on with.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::BufReader;
+use std::path::Path;
+use std::time::{Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::crawl::books::Books;
+use crate::crawl::feed::FeedPlan;
+use crate::crawl::keeper::{Keeper, Known, counters_of};
+use crate::crawl::outcome::{resumed_description, run_description};
+use crate::crawl::sink::Sink;
+use crate::crawl::wire::facts_of;
+use crate::crawl::{OutputPlan, RunPlan, shape_difference};
+use crate::input::{InputIdentity, Place, Reader, ResumeFrom, StreamCheck};
+use crate::output::{OpenRows, Opened, RunDirectory};
+use crate::report::{Stats, Tally};
+use crate::state::{
+    self, Counters, Header, InputPlace, JournalEnd, JournalFiles, JournalStore, OutputMark, Resumed, Snapshot,
+};
+use crate::text::with_causes;
+
+/// A run that may begin.
+pub(super) struct Prepared {
+    pub(super) reader: Reader,
+    pub(super) directory: Option<RunDirectory>,
+    pub(super) sink: Sink,
+    pub(super) books: Books,
+    pub(super) feed: FeedPlan,
+    /// Rows of earlier invocations.
+    pub(super) n_resumed: u64,
+}
+
+/// What comes of looking at all that a run needs.
+pub(super) enum Preparation {
+    /// It may begin.
+    Ready(Box<Prepared>),
+    /// It has come to its end before.
+    FinishedBefore(FinishedBefore),
+    /// All the reasons why it can not begin.
+    Refused(Vec<String>),
+}
+
+/// A run that had come to its end.
+pub(super) struct FinishedBefore {
+    pub(super) directory: RunDirectory,
+    pub(super) stats: Stats,
+    pub(super) n_lines: u64,
+}
+
+/// What a run is told apart by, as the journal keeps it.
+#[derive(Serialize, Deserialize)]
+struct Identity {
+    input: InputIdentity,
+    shape: BTreeMap<String, String>,
+}
+
+/// One reason.
+type Refusal = String;
+
+/// Opens all that the plan names.
+pub(super) fn prepare(plan: &RunPlan) -> Preparation {
+    // An input that can not be read is told before a directory is made for its rows.
+    let reader = match Reader::open(&plan.input) {
+        Ok(reader) => reader,
+        Err(errors) => {
+            return Preparation::Refused(errors.iter().map(|error| could_not(error)).collect());
+        }
+    };
+    let prepared = match &plan.output {
+        OutputPlan::Stdout => to_stdout(plan, reader),
+        OutputPlan::Directory(path) => into_directory(plan, path, reader),
+    };
+    prepared.unwrap_or_else(|refusal| Preparation::Refused(vec![refusal]))
+}
+
+fn to_stdout(plan: &RunPlan, reader: Reader) -> Result<Preparation, Refusal> {
+    let sink = Sink::stdout().map_err(|error| could_not(&error))?;
+    Ok(ready(plan, reader, None, sink))
+}
+
+fn into_directory(plan: &RunPlan, path: &Path, reader: Reader) -> Result<Preparation, Refusal> {
+    let input = plan.input.identity().map_err(|error| could_not(&error))?;
+    let identity = Identity { input, shape: plan.shape.clone() };
+    let opened =
+        if plan.resume { RunDirectory::open(path) } else { RunDirectory::claim(path).map(Opened::Free) };
+    match opened.map_err(|error| could_not(&error))? {
+        Opened::Free(directory) => begin(plan, directory, &identity, reader),
+        Opened::Run(directory) => go_on(plan, directory, &identity),
+    }
+}
+
+fn begin(
+    plan: &RunPlan,
+    directory: RunDirectory,
+    identity: &Identity,
+    reader: Reader,
+) -> Result<Preparation, Refusal> {
+    let path = directory.journal_path();
+    let output = OutputMark { file: directory.rows_name().to_owned(), ..OutputMark::default() };
+    let snapshot = Snapshot { output, ..Snapshot::default() };
+    let journal = JournalStore::create(JournalFiles::at(&path), &identity.header(), &snapshot)
+        .map_err(|error| could_not(&error))?;
+    let description = run_description(plan, &identity.input, SystemTime::now());
+    directory.write_run(&description).map_err(|error| could_not(&error))?;
+    let rows = directory.create_rows().map_err(|error| could_not(&error))?;
+    let keeper = Keeper::new(rows, directory.rows_name(), journal, path, Known::default(), Instant::now());
+    Ok(ready(plan, reader, Some(directory), Sink::directory(keeper)))
+}
+
+fn go_on(plan: &RunPlan, directory: RunDirectory, identity: &Identity) -> Result<Preparation, Refusal> {
+    let refused = |error: &dyn Error| format!("{} ({})", could_not(error), directory.path().display());
+    let files = JournalFiles::at(&directory.journal_path());
+    let journal = files.open().map_err(|error| refused(&error))?;
+    let rows = directory.open_rows().map_err(|error| refused(&error))?;
+    let resumed = state::resume(BufReader::new(journal), rows.file(), rows.length())
+        .map_err(|error| refused(&error))?;
+    identity.compare(&resumed.header, directory.path())?;
+    let stats = stats_of(&resumed).ok_or_else(|| {
+        format!(
+            "could not resume {}: the journal counts what this program does not know",
+            directory.path().display()
+        )
+    })?;
+    if let Some(n_lines) = resumed.finished {
+        return Ok(Preparation::FinishedBefore(FinishedBefore { directory, stats, n_lines }));
+    }
+    warn_of_damage(&resumed, &rows);
+    take_up(plan, directory, files, rows, resumed, stats).map_err(|error| could_not(&*error))
+}
+
+fn take_up(
+    plan: &RunPlan,
+    directory: RunDirectory,
+    files: JournalFiles,
+    rows: OpenRows,
+    resumed: Resumed,
+    stats: Stats,
+) -> Result<Preparation, Box<dyn Error>> {
+    directory.remove_summary()?;
+    let OutputMark { bytes, rows: n_rows, crc, .. } = resumed.output;
+    let rows = rows.into_writer(bytes, n_rows, crc)?;
+    let (reader, feed) = reading_on(plan, &resumed)?;
+    let Resumed { header, done, output, place, check, suspicions, begun, .. } = resumed;
+    let snapshot = Snapshot {
+        done: done.clone(),
+        counters: counters_of(&stats),
+        output,
+        place,
+        check,
+        suspicions: suspicions.iter().map(|(seq, suspicion)| (*seq, *suspicion)).collect(),
+        begun: begun.iter().copied().collect(),
+    };
+    let journal = JournalStore::create(files, &header, &snapshot)?;
+    directory.write_run(&resumed_description(directory.read_run(), plan, SystemTime::now()))?;
+    let (path, rows_name) = (directory.journal_path(), directory.rows_name());
+    let keeper =
+        Keeper::new(rows, rows_name, journal, path, Known { done, suspicions, begun }, Instant::now());
+    Ok(Preparation::Ready(Box::new(Prepared {
+        reader,
+        directory: Some(directory),
+        sink: Sink::directory(keeper),
+        books: Books::new(stats),
+        feed,
+        n_resumed: n_rows,
+    })))
+}
+
+/// The input from where it has lines without a row, and what is known of these.
+fn reading_on(plan: &RunPlan, resumed: &Resumed) -> Result<(Reader, FeedPlan), Box<dyn Error>> {
+    let place = resumed.place.map_or(Place::START, |place| Place {
+        source: place.source,
+        source_seq: place.source_seq,
+        offset: place.offset,
+        n_expanded: place.n_expanded,
+        seq: place.seq,
+    });
+    let check =
+        resumed.check.map(|check| StreamCheck { source: check.source, bytes: check.bytes, crc: check.crc });
+    let done = resumed.done.clone();
+    let from = ResumeFrom { place, check, is_done: Box::new(move |seq| done.contains(seq)) };
+    let reader = Reader::resume(&plan.input, from).map_err(|mut errors| errors.remove(0))?;
+    let feed = FeedPlan {
+        first_seq: place.seq,
+        unknown_fate: resumed.begun.clone(),
+        suspicions: resumed.suspicions.clone(),
+        ..feed_plan(plan)
+    };
+    Ok((reader, feed))
+}
+
+fn ready(plan: &RunPlan, reader: Reader, directory: Option<RunDirectory>, sink: Sink) -> Preparation {
+    let books = Books::new(Stats::new());
+    Preparation::Ready(Box::new(Prepared {
+        reader,
+        directory,
+        sink,
+        books,
+        feed: feed_plan(plan),
+        n_resumed: 0,
+    }))
+}
+
+fn feed_plan(plan: &RunPlan) -> FeedPlan {
+    FeedPlan {
+        repeatable: plan.fetch.is_repeatable(),
+        stop_after: plan.limits.stop_after.map(u64::from),
+        ..FeedPlan::default()
+    }
+}
+
+impl Identity {
+    fn header(&self) -> Header {
+        let description = serde_json::to_string(self).expect("numbers and texts have a form in JSON");
+        Header { description }
+    }
+
+    /// Refuses to go on with another list, or with options that would make other rows.
+    fn compare(&self, header: &Header, directory: &Path) -> Result<(), Refusal> {
+        let directory = directory.display();
+        let Ok(before) = serde_json::from_str::<Self>(&header.description) else {
+            return Err(format!("could not resume {directory}: its journal does not say what it is of"));
+        };
+        if let Some(difference) = before.input.difference(&self.input) {
+            return Err(format!("could not resume {directory}: the input has changed: {difference}"));
+        }
+        match shape_difference(&before.shape, &self.shape) {
+            Some(names) => {
+                let names: Vec<String> = names.iter().map(|name| format!("--{name}")).collect();
+                let names = names.join(", ");
+                Err(format!("could not resume {directory}: the run was begun with another {names}"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was counted up to the snapshot and after it; `None` where this program does not know what.
+fn stats_of(resumed: &Resumed) -> Option<Stats> {
+    let Counters { outcomes, kinds, status, bytes, requests, latency, longest_micros, rows_by_slot } =
+        resumed.counters.clone();
+    // A run that was killed before its first snapshot has counted nothing there.
+    let mut stats = if outcomes.is_empty() {
+        Stats::new()
+    } else {
+        let tally = Tally { outcomes, kinds, status, bytes, requests, latency, longest_micros, rows_by_slot };
+        Stats::of_tally(tally)?
+    };
+    for note in &resumed.notes {
+        stats.record(&facts_of(note).ok()?);
+    }
+    (stats.rows() == resumed.output.rows).then_some(stats)
+}
+
+fn warn_of_damage(resumed: &Resumed, rows: &OpenRows) {
+    let n_cut = rows.length().saturating_sub(resumed.output.bytes);
+    match resumed.end {
+        JournalEnd::Whole | JournalEnd::Torn => {
+            tracing::info!("{} rows are there; {n_cut} bytes after them are cut off", resumed.output.rows);
+        }
+        JournalEnd::RowsMissing | JournalEnd::Contradiction => {
+            let kept = resumed.output.rows;
+            tracing::warn!(
+                "the rows are not all as they were written: {kept} are kept, {n_cut} bytes are cut off"
+            );
+        }
+    }
+}
+
+fn could_not(error: &dyn Error) -> String {
+    format!("could not {}", with_causes(error))
+}
+
+/// A place as the journal keeps it.
+pub(super) fn input_place(place: Place) -> InputPlace {
+    let Place { source, source_seq, offset, n_expanded, seq } = place;
+    InputPlace { source, source_seq, offset, n_expanded, seq }
+}
+
+/// What a stream is known by, as the journal keeps it.
+pub(super) fn stream_check(check: StreamCheck) -> state::StreamCheck {
+    state::StreamCheck { source: check.source, bytes: check.bytes, crc: check.crc }
+}
