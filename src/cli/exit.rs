@@ -67,6 +67,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_end_has_its_code() {
+        let reason = String::new;
+        for (end, code) in [
+            (RunEnd::Finished, 0),
+            (RunEnd::ReaderGone, 0),
+            (RunEnd::Failed(reason()), 1),
+            (RunEnd::Unusable(Vec::new()), 2),
+            (RunEnd::EndedEarly(reason()), 3),
+            (RunEnd::TooManyFailed(reason()), 4),
+            (RunEnd::Interrupted(Signal::Interrupt), 130),
+        ] {
+            assert_eq!(ExitCode::from(&end).code(), code, "{end:?}");
+        }
+    }
+
+    #[test]
     fn a_signal_gives_128_and_its_number() {
         let cases =
             [(ExitCode::Hangup, 1), (ExitCode::Interrupt, 2), (ExitCode::Quit, 3), (ExitCode::Terminate, 15)];

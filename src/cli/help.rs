@@ -16,7 +16,8 @@ const PLACES: &str =
     "  What the command line gives comes before the environment, that before the file of --config,
   that before the default. A list given in a nearer place replaces the farther one whole. Of
   two options that contradict each other (--mode single and --workers 8, --quiet and --progress
-  bar, --demo and INPUT) the nearer holds; given in the same place they are a mistake.
+  bar, --demo and INPUT, --mode threads and --recycle-after) the nearer holds; given in the same
+  place they are a mistake.
   Environment: MYRIAPOD_ and the name in capitals, as MYRIAPOD_PER_HOST=8. Switches are 1 or 0;
   headers and resolve rules stand one a line; an empty variable counts as not set.
   File: TOML, with long names as keys, and INPUT as input:
@@ -33,8 +34,17 @@ const MODES: &str =
 
 const ROWS: &str =
     "  One JSON object a line for each line of the list, in the order in which URLs finish; seq is the
-  line's place in the list. A directory that holds a run already is refused. Not in this
-  version: robots.txt, retries, delays between requests. Ask only servers that expect you.";
+  line's place in the list. A directory that holds a run already is refused without --resume.
+  Not in this version: robots.txt, retries, delays between requests. Ask only servers that
+  expect you.";
+
+const RESUMING: &str =
+    "  A run in a directory that ended early, however it ended, goes on where it stopped: the same
+  command with --resume. Rows that are there stay, and no URL gets a second one. The list and
+  all that shapes a row (its format, the options under Requests, --max-redirs, --max-body) must
+  be as they were; workers, time-outs, limits of the run and display may change. Where the
+  directory holds no run, --resume starts one, so a script may always give it. The site of --demo
+  has other addresses each time, so its run can not be gone on with.";
 
 const SIGNALS: &str =
     "  The first SIGINT (Ctrl-C), SIGTERM or SIGHUP asks nothing more and waits up to 10 s for what
@@ -47,6 +57,9 @@ const EXAMPLES: &str = "  myriapod crawl --demo -o demo-run
   myriapod crawl urls.txt > rows.jsonl
   myriapod crawl -o run --max-time 30s urls.txt.gz
   zcat big.gz | myriapod crawl -c 64 --per-host 2 -o run -
+  myriapod crawl -o run --max-run-time 1h urls.txt
+  myriapod crawl -o run --resume urls.txt
+  myriapod crawl -o run --fail-over 5% urls.txt || echo 'look at run/summary.json'
   myriapod crawl 'https://example.com/list?page={1..100}'
   myriapod crawl -H 'Accept: application/json' -d '{\"q\": 1}' urls.txt
   myriapod crawl -w 4 --max-body 1MiB --print-config > run.toml
@@ -55,13 +68,15 @@ const EXAMPLES: &str = "  myriapod crawl --demo -o demo-run
 const EXIT_CODES: &str = "  0    every URL has its row (rows may record failures)
   1    internal error, input that breaks in the middle, or workers that can not be kept alive
   2    bad usage, or input that can not be read; nothing was fetched
-  3    ended early by a full disk
+  3    ended early by --stop-after, --max-run-time or a full disk; --resume goes on
+  4    more rows failed than --fail-over allows, or one did with --fail-fast
   129, 130, 131, 143
-       interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM";
+       interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM; --resume goes on";
 
 /// What follows the options of `crawl`, in its help and in the manual.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("Rows", ROWS),
+    ("Resuming", RESUMING),
     ("Modes", MODES),
     ("Where values come from", PLACES),
     ("Units", UNITS),

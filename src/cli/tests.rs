@@ -4,14 +4,16 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use super::options::{MASTER, WORKER};
 use super::{MasterPlan, Parsed, Surroundings, parse, parse_worker};
-use crate::crawl::{Mode, OutputPlan, ProgressStyle, ProxyChoice, RunPlan};
+use crate::crawl::{Mode, OutputPlan, ProgressStyle, ProxyChoice, RunLimits, RunPlan, WorkerLimits};
 use crate::input::Source;
+
+mod shape;
 
 const INPUT: &str = "http://h/";
 
@@ -88,6 +90,10 @@ fn the_defaults_are_those_of_the_documentation() {
     assert!(plan.fetch.user_agent.starts_with("myriapod/"));
     assert!(plan.fetch.headers.is_empty() && plan.fetch.body.is_none() && !plan.demo);
     assert_eq!(plan.command_line, ["myriapod", "crawl", INPUT]);
+    let workers =
+        WorkerLimits { memory: 2 << 30, recycle_after: None, hang_timeout: Duration::from_secs(30) };
+    assert_eq!((plan.workers, plan.limits), (Some(workers), RunLimits::default()));
+    assert!(!plan.resume && plan.shape.is_empty(), "{:?}", plan.shape);
 }
 
 #[test]
@@ -123,6 +129,28 @@ fn every_refused_value_names_its_option() {
         (&["/no/such/list"], "INPUT /no/such/list: neither a readable file nor a URL"),
         (&["-", "-"], "INPUT -: standard input can be read once only"),
         (&["-", "-d", "@-"], "--data @-: standard input is the list of URLs"),
+        (&["--resume"], "--resume: goes on with a run in a directory, and needs --output DIR"),
+        (&["--resume", "-o", "-"], "--resume: goes on with a run in a directory, and needs --output DIR"),
+        (&["--stop-after", "0"], "--stop-after 0: not a whole number from 1 on"),
+        (&["--max-run-time", "0"], "--max-run-time 0: must be longer than zero"),
+        (&["--max-run-time", "soon"], "--max-run-time soon: not a time"),
+        (&["--fail-over", "101"], "--fail-over 101: not a percentage from 0 to 100"),
+        (&["--fail-over", "-1"], "--fail-over -1: not a percentage from 0 to 100"),
+        (&["--worker-memory", "1MiB"], "--worker-memory 1MiB: must be at least 64MiB"),
+        (&["--recycle-after", "0"], "--recycle-after 0: not a whole number from 1 on"),
+        (&["--hang-timeout", "99ms"], "--hang-timeout 99ms: must be at least 100ms"),
+        (
+            &["--mode", "threads", "--worker-memory", "1GiB"],
+            "--worker-memory 1GiB: is for worker processes, and --mode threads has none",
+        ),
+        (
+            &["--mode", "multi", "--recycle-after", "9"],
+            "--recycle-after 9: is for worker processes, and --mode multi has none",
+        ),
+        (
+            &["--mode", "single", "--hang-timeout", "30s"],
+            "--hang-timeout 30s: is for worker processes, and --mode single has none",
+        ),
         (&["--demo"], "--demo: brings its own list"),
         (&["-q", "--progress", "bar"], "--quiet: shows errors only"),
         (&["--mode", "single", "-w", "4"], "--workers 4: mode single has one worker"),
@@ -133,6 +161,7 @@ fn every_refused_value_names_its_option() {
         check_mistake(&line, expected);
     }
     check_mistake(&[], "no INPUT: ");
+    check_mistake(&["--demo", "--resume", "-o", "run"], "--demo: has other addresses each time");
 }
 
 #[test]
@@ -247,6 +276,17 @@ fn of_two_that_contradict_each_other_the_nearer_holds() {
     assert_eq!(loud.progress, ProgressStyle::Plain);
     assert!(!plan_with(&[INPUT], &[("MYRIAPOD_DEMO", "1")]).demo);
     assert!(plan(&["--demo"]).demo);
+    let recycled = [("MYRIAPOD_RECYCLE_AFTER", "9"), ("MYRIAPOD_HANG_TIMEOUT", "9s")];
+    assert_eq!(plan_with(&["--mode", "threads", INPUT], &recycled).workers, None);
+    let workers = plan_with(&[INPUT], &recycled).workers.unwrap();
+    assert_eq!((workers.recycle_after, workers.hang_timeout), (NonZeroU64::new(9), Duration::from_secs(9)));
+    let always = [("MYRIAPOD_RESUME", "1")];
+    assert!(!plan_with(&["-o", "-", INPUT], &always).resume);
+    assert!(!plan_with(&["--demo", "-o", "run"], &always).resume);
+    assert!(plan_with(&["-o", "run", INPUT], &always).resume);
+    assert!(plan_with(&["--resume", INPUT], &[("MYRIAPOD_OUTPUT", "run")]).resume);
+    let mistakes = mistakes_with(&["--recycle-after", "9", INPUT], &[("MYRIAPOD_MODE", "single")]);
+    assert_eq!(mistakes, ["--recycle-after 9: is for worker processes, and --mode single has none"]);
     let mistakes = mistakes_with(&["-w", "4", INPUT], &[("MYRIAPOD_MODE", "single")]);
     assert_eq!(mistakes, ["--workers 4: mode single has one worker"]);
 }
@@ -272,6 +312,9 @@ fn what_is_printed_gives_the_same_plan_again() {
         &[INPUT],
         &["--demo"],
         &["--mode", "serial", INPUT],
+        &["--resume", "-o", "run", "--stop-after", "7", "--max-run-time", "1h", "--fail-over", "0.5%", INPUT],
+        &["--fail-fast", "--worker-memory", "1GiB", "--recycle-after", "9", "--hang-timeout", "1", INPUT],
+        &["--mode", "threads", "--fail-over", "5", INPUT],
         &["-q", "-o", "run", "-w", "2", "--per-host", "0", "http://h/{1..3}", "-g"],
         &[
             "-d",
@@ -312,6 +355,29 @@ fn what_is_printed_gives_the_same_plan_again() {
     assert!(text.contains("concurrency = 5  # command line\n"), "{text}");
     assert!(text.contains("pin = true  # MYRIAPOD_PIN\n"), "{text}");
     assert!(text.contains("# cookie is not set\n"), "{text}");
+}
+
+#[test]
+fn limits_of_a_run_are_taken_as_meant() {
+    let line = [
+        "--stop-after",
+        "7",
+        "--max-run-time",
+        "1h30m",
+        "--fail-fast",
+        "--fail-over",
+        "2.5%",
+        "--worker-memory",
+    ];
+    let line: Vec<&str> = line.into_iter().chain(["1GiB", "--recycle-after", "9", INPUT]).collect();
+    let plan = plan(&line);
+    assert_eq!(plan.limits.stop_after, NonZeroU64::new(7));
+    assert_eq!(plan.limits.max_run_time, Some(Duration::from_secs(5400)));
+    assert!(plan.limits.fail_fast);
+    assert_eq!(plan.limits.fail_over.map(|percent| percent.to_string()).as_deref(), Some("2.5%"));
+    let workers = plan.workers.unwrap();
+    assert_eq!((workers.memory, workers.recycle_after), (1 << 30, NonZeroU64::new(9)));
+    assert!(plan.shape.is_empty(), "{:?}", plan.shape);
 }
 
 #[test]
@@ -429,6 +495,10 @@ fn help_tells_what_a_stranger_needs() {
             "--no-templates",
             "Where values come from:",
             "MYRIAPOD_PER_HOST=8",
+            "When to stop:",
+            "--recycle-after <N>",
+            "[default: 2GiB]",
+            "--resume urls.txt",
             "Examples:",
             "Exit codes:",
         ],
@@ -499,6 +569,18 @@ fn the_worker_by_hand_takes_the_request_options_only() {
     assert_eq!((plan.fetch.method.as_str(), plan.concurrency.get()), ("HEAD", 7));
     assert_eq!(plan.default_scheme.as_deref(), Some("https"));
     assert!(warnings.is_empty(), "{warnings:?}");
+    for line in [
+        &["--resume"][..],
+        &["--stop-after", "1"],
+        &["--max-run-time", "1s"],
+        &["--fail-fast"],
+        &["--fail-over", "1"],
+        &["--worker-memory", "1GiB"],
+        &["--recycle-after", "1"],
+        &["--hang-timeout", "1s"],
+    ] {
+        assert!(matches!(worker(line), Parsed::Mistakes(_)), "{line:?}");
+    }
     let Parsed::Mistakes(lines) = worker(&["-o", "run", "-d", "@-"]) else { panic!("taken") };
     assert_eq!(lines[0], "myriapod-worker: error: unknown option -o");
     assert!(lines.iter().any(|line| line.contains("--data @-: standard input is the list")), "{lines:?}");

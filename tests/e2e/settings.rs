@@ -24,6 +24,21 @@ fn what_is_printed_is_read_back_as_the_same() {
 }
 
 #[test]
+fn what_is_printed_in_a_mode_without_processes_is_read_back() {
+    let scratch = tempdir().unwrap();
+    let file = scratch.path().join("settings.toml");
+    let words = "--mode threads --stop-after 5 --max-run-time 1h --fail-over 0.5% --print-config";
+    let printed = crawl().words(words).run().expect_code(0);
+    fs::write(&file, &printed.stdout).unwrap();
+    let again = crawl().words("--print-config --config").arg(&file).run().expect_code(0);
+    let (first, second): (Table, Table) = (printed.text().parse().unwrap(), again.text().parse().unwrap());
+    assert_eq!(first, second);
+    assert_eq!(first["stop-after"].as_integer(), Some(5));
+    assert_eq!(first["fail-over"].as_str(), Some("0.5%"));
+    assert!(!first.contains_key("hang-timeout"), "{first}");
+}
+
+#[test]
 fn the_command_line_goes_before_the_environment_before_the_file() {
     let scratch = tempdir().unwrap();
     let (witness, file) = (Witness::start(), scratch.path().join("settings.toml"));

@@ -40,6 +40,24 @@ fn a_crawl_needs_an_input() {
 }
 
 #[test]
+fn going_on_needs_a_directory() {
+    check(crawl().words("--resume http://127.0.0.1:9/"), &["--resume", "--output DIR"]);
+    check(crawl().words("--resume -o - http://127.0.0.1:9/"), &["--resume", "--output DIR"]);
+    check(crawl().words("--resume -o no-such-run --demo"), &["--demo", "--resume"]);
+}
+
+#[test]
+fn limits_of_worker_processes_need_the_mode_that_has_them() {
+    for mode in ["threads", "multi", "single", "serial"] {
+        for limit in ["--worker-memory 1GiB", "--recycle-after 5", "--hang-timeout 1s"] {
+            let name = limit.split(' ').next().unwrap();
+            let invocation = crawl().words("--mode").arg(mode).words(limit).arg("http://127.0.0.1:9/");
+            check(invocation, &[name, &format!("--mode {mode}")]);
+        }
+    }
+}
+
+#[test]
 fn an_input_that_can_not_be_read_is_refused() {
     let scratch = tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
