@@ -71,6 +71,8 @@ impl Handler {
         }
         let row = match self.fetch(&task.url).await? {
             Ok(fetched) => {
+                #[cfg(debug_assertions)]
+                crate::crawl::torture::suffer(&fetched.headers);
                 let requests = fetched.requests;
                 (row_of(seq, url, slot, fetched), requests)
             }

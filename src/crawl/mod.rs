@@ -26,6 +26,7 @@ mod shown;
 mod signals;
 mod sink;
 mod task;
+mod torture;
 mod wire;
 
 pub use crate::fetch::{FetchOptions, Fetcher, ProxyChoice, ResolveRule};

@@ -64,7 +64,7 @@ impl Connection {
     async fn run(&mut self, stats: &Stats) -> io::Result<()> {
         let mut told_to_continue = false;
         loop {
-            match self.next_step() {
+            match self.next_step(stats) {
                 Step::TellToContinue if !told_to_continue => {
                     told_to_continue = true;
                     self.send(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
@@ -93,7 +93,7 @@ impl Connection {
     }
 
     /// Takes a request from the input, if one is there, and writes its answer into the output.
-    fn next_step(&mut self) -> Step {
+    fn next_step(&mut self, stats: &Stats) -> Step {
         if self.input.is_empty() {
             return Step::Read;
         }
@@ -101,7 +101,7 @@ impl Connection {
             Ok(Parsed::Partial) => Step::Read,
             Ok(Parsed::AwaitsContinue) => Step::TellToContinue,
             Ok(Parsed::Complete(request)) => {
-                let (endpoint, action) = endpoint::dispatch(&request, &mut self.output);
+                let (endpoint, action) = endpoint::dispatch(&request, stats, &mut self.output);
                 let persistence = match action {
                     Action::Misbehave(_) => Persistence::Close,
                     _ => request.persistence,

@@ -10,6 +10,7 @@ use super::answer::{Action, Answer};
 use super::misbehaviour::{self, Act};
 use super::page;
 use super::request::Request;
+use super::stats::Stats;
 
 /// One line of the catalogue.
 pub(super) struct Endpoint {
@@ -35,6 +36,8 @@ pub(super) enum Route {
 pub(super) enum Handler {
     /// With a well-formed response.
     Page(Page),
+    /// With a well-formed response that tells what the server has done so far.
+    Report(fn(&Stats, &mut Answer<'_>) -> Action),
     /// In a way that no response could be.
     Act(Act),
 }
@@ -48,12 +51,17 @@ pub fn catalogue() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Writes the answer to `request` into `output`, and returns the number of the endpoint that gave it.
-pub(super) fn dispatch(request: &Request<'_>, output: &mut Vec<u8>) -> (Option<usize>, Action) {
+pub(super) fn dispatch(
+    request: &Request<'_>,
+    stats: &Stats,
+    output: &mut Vec<u8>,
+) -> (Option<usize>, Action) {
     let answer = &mut Answer::to(request, output);
     for (number, endpoint) in endpoints().enumerate() {
         let Some(argument) = endpoint.route.argument(request.path) else { continue };
         let action = match &endpoint.handler {
             Handler::Page(page) => page(request, argument, answer),
+            Handler::Report(report) => report(stats, answer),
             Handler::Act(act) => Action::Misbehave(act),
         };
         return (Some(number), action);
@@ -97,7 +105,7 @@ mod tests {
         fn check(path: &str, expected: Option<&str>) {
             let head = format!("GET {path} HTTP/1.1\r\n\r\n");
             let Ok(Parsed::Complete(request)) = parse(head.as_bytes()) else { panic!("{head:?}") };
-            let (number, _) = dispatch(&request, &mut Vec::new());
+            let (number, _) = dispatch(&request, &Stats::new(), &mut Vec::new());
             let name = number.map(|number| catalogue().nth(number).unwrap().0);
             assert_eq!(name, expected, "{path}");
         }
@@ -123,7 +131,7 @@ mod tests {
             let head = format!("GET {target} HTTP/1.1\r\n\r\n");
             if let Ok(Parsed::Complete(request)) = parse(head.as_bytes()) {
                 let mut output = Vec::new();
-                let (_, action) = dispatch(&request, &mut output);
+                let (_, action) = dispatch(&request, &Stats::new(), &mut output);
                 let misbehaves = matches!(action, Action::Misbehave(_));
                 prop_assert!(misbehaves || output.starts_with(b"HTTP/1.1 "));
             }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::answer::{FILLER, HTML, WRITES_TO_MEMORY};
+use super::answer::{Action, Answer, FILLER, HTML, WRITES_TO_MEMORY};
 use super::connection::Connection;
 use super::endpoint::{Endpoint, Handler, Page, Route};
+use super::request::Request;
 
 /// What is done to the client instead of a response; the connection is closed after it.
 #[derive(Debug)]
@@ -116,7 +117,17 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         },
     ),
     act("/bad/silent", "never answers", Act::Keep),
+    Endpoint {
+        name: "/bad/torture-NAME",
+        about: "a page with the field X-Torture: NAME, which a debug build told to obey does not survive",
+        route: Route::Prefix("/bad/torture-"),
+        handler: Handler::Page(torture),
+    },
 ];
+
+fn torture(_: &Request<'_>, name: &str, answer: &mut Answer<'_>) -> Action {
+    answer.notice_with(StatusCode::OK, &[HTML, ("X-Torture", name.as_bytes())], "Harmless by itself.")
+}
 
 const fn act(path: &'static str, about: &'static str, act: Act) -> Endpoint {
     Endpoint { name: path, about, route: Route::Exact(path), handler: Handler::Act(act) }
@@ -225,6 +236,14 @@ mod tests {
         check(client, "/bad/bad-location", Some("http://[")).await;
         check(client, "/bad/no-location", None).await;
         check(client, "/bad/to-ftp", Some("ftp://127.0.0.1/file")).await;
+    }
+
+    #[tokio::test]
+    async fn a_page_of_torture_is_a_page_with_one_field_more() {
+        let (address, _) = start().await;
+        let client = &mut Client::connect(address).await;
+        let response = client.get("/bad/torture-once-abort").await;
+        assert_eq!((response.status, response.field("X-Torture")), (200, Some("once-abort")));
     }
 
     #[tokio::test]

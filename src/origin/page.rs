@@ -14,6 +14,7 @@ use super::answer::{Action, Answer, HTML, PLAIN, WRITES_TO_MEMORY};
 use super::endpoint::{Endpoint, Handler, Page, Route, catalogue};
 use super::prose;
 use super::request::{Request, percent_decode};
+use super::stats::Stats;
 
 /// The longest wait of `/slow`.
 const MAX_SLOW: Duration = Duration::from_secs(600);
@@ -50,6 +51,12 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     exact("/headers", "/headers", "the request line and the header fields, as JSON", headers),
     exact("/echo", "/echo", "the method, the target, the header fields and the body, as JSON", echo),
     exact("/robots.txt", "/robots.txt", "rules that allow everything but /private/", robots),
+    Endpoint {
+        name: "/_requests",
+        about: "how often each entry of this list was asked for so far, as JSON",
+        route: Route::Exact("/_requests"),
+        handler: Handler::Report(requests),
+    },
     prefix("/private/...", "/private/", "a page that robots.txt disallows", private),
 ];
 
@@ -197,6 +204,11 @@ fn echo(request: &Request<'_>, _: &str, answer: &mut Answer<'_>) -> Action {
     send_json(answer, &echoed)
 }
 
+fn requests(stats: &Stats, answer: &mut Answer<'_>) -> Action {
+    let counts = stats.by_endpoint().map(|(name, count)| (name.to_owned(), Value::from(count)));
+    send_json(answer, &Value::Object(counts.collect()))
+}
+
 /// Pairs and no object: a field may come twice, and the order is a thing to test.
 fn fields_as_json(request: &Request<'_>) -> Value {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
@@ -259,6 +271,16 @@ mod tests {
         check(client, "/nowhere", 404).await;
         check(client, "/bad/nowhere", 404).await;
         check(client, "http://other.example/small/1", 200).await;
+    }
+
+    #[tokio::test]
+    async fn requests_are_told_by_their_entries_and_without_the_one_that_asks() {
+        let client = &mut client().await;
+        for target in ["/small/1", "/small/2", "/status/404", "/nowhere"] {
+            client.get(target).await;
+        }
+        let told: Value = serde_json::from_slice(&client.get("/_requests").await.body).unwrap();
+        assert_eq!(told, json!({ "/small/N": 2, "/status/N": 1 }));
     }
 
     #[tokio::test]

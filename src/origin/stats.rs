@@ -45,6 +45,12 @@ impl Stats {
         Some(self.by_endpoint[entry].load(Relaxed))
     }
 
+    /// Requests so far to each entry of the catalogue that was asked for, by its name there.
+    pub(super) fn by_endpoint(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.by_endpoint.iter().map(|count| count.load(Relaxed));
+        endpoint::catalogue().map(|(name, _)| name).zip(counts).filter(|(_, count)| *count > 0)
+    }
+
     /// The most requests that were being answered at once: exact where one thread serves, and where several
     /// do at most too high by the requests that end just as others begin.
     pub fn peak_in_flight(&self) -> u64 {

@@ -20,6 +20,7 @@ mod settings;
 mod signals;
 mod streams;
 mod support;
+mod torture;
 mod usage;
 mod worker_deaths;
 mod worker_filter;
