@@ -18,6 +18,13 @@ mod rows;
 mod snapshot;
 mod store;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_crash;
+#[cfg(test)]
+mod tests_disk;
+
 pub use disk::{Disk, DiskFile, JournalFiles};
 pub use done::DoneSet;
 pub use record::Event;

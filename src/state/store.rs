@@ -241,8 +241,13 @@ impl<F: DiskFile> Rewrite<F> {
 /// Makes a whole journal and puts it in place, so that it survives the machine.
 fn replace<D: Disk>(disk: &D, preamble: &[u8], snapshot: &Snapshot) -> Result<(D::File, u64), JournalError> {
     let mut file = disk.create_beside().map_err(error("create"))?;
-    let length = write_beginning(&mut file, preamble, snapshot)?;
-    disk.rename().map_err(error("replace"))?;
+    let placed = write_beginning(&mut file, preamble, snapshot)
+        .and_then(|length| disk.rename().map(|()| length).map_err(error("replace")));
+    if placed.is_err() {
+        // It is of no use to anyone, and on a full disk its room is.
+        let _ = disk.remove_beside();
+    }
+    let length = placed?;
     disk.sync_names().map_err(error("sync"))?;
     Ok((file, length))
 }
@@ -295,4 +300,85 @@ fn length_of(bytes: &[u8]) -> u64 {
 
 fn error(action: &'static str) -> impl FnOnce(io::Error) -> JournalError {
     move |source| JournalError { action, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::state::Event;
+
+    fn header() -> Header {
+        Header { description: "{}".to_owned() }
+    }
+
+    fn event(seq: u64) -> Vec<u8> {
+        Event::Begun { seq }.to_record()
+    }
+
+    fn store_in(directory: &Path) -> JournalStore {
+        let disk = JournalFiles::at(&directory.join("journal"));
+        JournalStore::create(disk, &header(), &Snapshot::default()).unwrap()
+    }
+
+    /// The seqs that the journal says were begun, in its snapshot and behind it.
+    fn begun_in(directory: &Path) -> Vec<u64> {
+        let journal = JournalFiles::at(&directory.join("journal")).open().unwrap();
+        crate::state::resume(journal, io::empty(), 0).unwrap().begun.into_iter().collect()
+    }
+
+    #[test]
+    fn a_journal_is_made_at_once_and_grows() {
+        let scratch = tempfile::tempdir().unwrap();
+        fs::write(scratch.path().join("journal.new"), "left behind").unwrap();
+        let mut store = store_in(scratch.path());
+        assert!(!scratch.path().join("journal.new").exists());
+        let length = store.length();
+        store.append(&event(1)).unwrap();
+        store.append(&event(2)).unwrap();
+        let grown = length_of(&event(1)) + length_of(&event(2));
+        assert_eq!((store.grown(), store.length()), (grown, length + grown));
+        store.sync().unwrap();
+        store.sync_handle().unwrap().sync().unwrap();
+        assert_eq!(begun_in(scratch.path()), [1, 2]);
+        assert_eq!(fs::metadata(scratch.path().join("journal")).unwrap().len(), store.length());
+    }
+
+    #[test]
+    fn a_rewrite_keeps_what_was_appended_meanwhile() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut store = store_in(scratch.path());
+        store.append(&event(1)).unwrap();
+        let rewrite = store.begin_rewrite(Snapshot { begun: vec![1], ..Snapshot::default() }).unwrap();
+        store.append(&event(2)).unwrap();
+        let rewritten = std::thread::spawn(|| rewrite.write()).join().unwrap().unwrap();
+        store.append(&event(3)).unwrap();
+        store.finish_rewrite(rewritten).unwrap();
+        assert_eq!(store.grown(), length_of(&event(2)) + length_of(&event(3)));
+        store.append(&event(4)).unwrap();
+        assert_eq!(begun_in(scratch.path()), [1, 2, 3, 4]);
+        assert!(!scratch.path().join("journal.new").exists());
+    }
+
+    #[test]
+    fn a_rewrite_that_was_overtaken_changes_nothing() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut store = store_in(scratch.path());
+        let slow = store.begin_rewrite(Snapshot::default()).unwrap();
+        store.rewrite(&Snapshot { begun: vec![7], ..Snapshot::default() }).unwrap();
+        let slow = slow.write().unwrap();
+        store.finish_rewrite(slow).unwrap();
+        assert_eq!(begun_in(scratch.path()), [7]);
+    }
+
+    #[test]
+    fn an_error_says_what_was_done() {
+        let scratch = tempfile::tempdir().unwrap();
+        let disk = JournalFiles::at(&scratch.path().join("nowhere/journal"));
+        let error = JournalStore::create(disk, &header(), &Snapshot::default()).unwrap_err();
+        assert_eq!(error.to_string(), "create the journal");
+        assert_eq!(error.source.kind(), io::ErrorKind::NotFound);
+    }
 }
