@@ -12,8 +12,6 @@ import subprocess
 import sys
 import time
 
-sys.dont_write_bytecode = True
-
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
