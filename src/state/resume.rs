@@ -8,7 +8,7 @@
 //! - rows that the snapshot vouches for are never given up: where they are not there, that is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use crc32fast::Hasher;
 
@@ -21,6 +21,9 @@ use crate::state::{
 /// Up to here the rows in front of the snapshot are read as well: it takes some hundredths of a second.
 /// A longer file is taken for what it was, and only what came after the snapshot is looked at.
 const CHECKED_WHOLE: u64 = 64 * 1024 * 1024;
+
+/// How much is read at a time.
+const BUFFER_SIZE: usize = 64 * 1024;
 
 /// What a run has done and knows.
 #[derive(Debug)]
@@ -120,7 +123,7 @@ pub fn resume(
         Beginning::OtherVersion(found) => return Err(ResumeError::OtherVersion { found }),
         Beginning::Foreign => return Err(ResumeError::NotAJournal),
     }
-    let mut records = RecordReader::new(journal);
+    let mut records = RecordReader::new(BufReader::with_capacity(BUFFER_SIZE, journal));
     let mut read = || records.read().map_err(ResumeError::Journal);
     let Next::Record(Record::Header(header)) = read()? else { return Err(ResumeError::Damaged) };
     let Next::Record(Record::Snapshot(snapshot)) = read()? else { return Err(ResumeError::Damaged) };
@@ -259,7 +262,7 @@ impl<R: Read + Seek> CheckedRows<R> {
             (Hasher::new_with_initial_len(mark.crc, mark.bytes), mark.bytes)
         };
         rows.seek(SeekFrom::Start(checked)).map_err(ResumeError::Rows)?;
-        let mut checked = Self { rows, length, hasher, checked, buffer: vec![0; 64 * 1024] };
+        let mut checked = Self { rows, length, hasher, checked, buffer: vec![0; BUFFER_SIZE] };
         match checked.advance(mark).map_err(ResumeError::Rows)? {
             true => Ok(checked),
             false => Err(ResumeError::RowsChanged { expected: mark.clone() }),

@@ -11,6 +11,7 @@
 //! `begin_rewrite` in the loop, `Rewrite::write` in the thread, `finish_rewrite` in the loop, which copies what was
 //! appended meanwhile. A snapshot vouches for rows, so they must be synced before it takes the journal's place.
 
+use std::fs::File;
 use std::io;
 
 use crate::state::disk::{Disk, DiskFile};
@@ -58,7 +59,7 @@ enum End {
 /// A journal that is being made beside the old one: to be written in a thread.
 #[derive(Debug)]
 #[must_use = "the snapshot is not written yet"]
-pub struct Rewrite<F> {
+pub struct Rewrite<F = File> {
     file: F,
     preamble: Vec<u8>,
     snapshot: Snapshot,
@@ -70,7 +71,7 @@ pub struct Rewrite<F> {
 /// A journal beside the old one, synced, that lacks what was appended to the old one meanwhile.
 #[derive(Debug)]
 #[must_use = "the journal is not in its place yet"]
-pub struct Rewritten<F> {
+pub struct Rewritten<F = File> {
     file: F,
     length: u64,
     covers: u64,

@@ -212,7 +212,7 @@ fn a_resumed_run_may_die_again() {
         let mut left = Vec::new();
         deaths(&master, 0, |disk, _| left.push(disk));
         power_cuts(&master, 0, &mut Dice(seed), |disk, _| left.push(disk));
-        for disk in left.into_iter().filter(|disk| resume_from(disk).is_some()).step_by(11) {
+        for disk in left.into_iter().filter(|disk| resume_from(disk).is_some()).step_by(23) {
             let from = disk.n_operations();
             let mut resumed = Master::resume(disk);
             for _ in 0..4 {
