@@ -22,7 +22,8 @@ use crate::crawl::WorkerPlan;
 const VARIABLE_PREFIX: &str = "MYRIAPOD_";
 
 /// Variables that are no options: those between the processes of a run, and the one of our own build.
-const OTHER_VARIABLES: [&str; 2] = ["MYRIAPOD_POOL_", "MYRIAPOD_BUILD_ID"];
+const OTHER_VARIABLES: [&str; 4] =
+    ["MYRIAPOD_POOL_", "MYRIAPOD_BUILD_ID", "MYRIAPOD_TORTURE", "MYRIAPOD_FAULT"];
 
 /// What arguments come to.
 #[derive(Clone, Debug)]

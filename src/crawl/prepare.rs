@@ -49,7 +49,7 @@ pub(super) enum Preparation {
     /// It may begin.
     Ready(Box<Prepared>),
     /// It has come to its end before.
-    FinishedBefore(FinishedBefore),
+    FinishedBefore(Box<FinishedBefore>),
     /// All the reasons why it can not begin.
     Refused(Vec<String>),
 }
@@ -136,7 +136,8 @@ fn go_on(plan: &RunPlan, directory: RunDirectory, identity: &Identity) -> Result
         )
     })?;
     if let Some(n_lines) = resumed.finished {
-        return Ok(Preparation::FinishedBefore(FinishedBefore { directory, stats, n_lines }));
+        let finished = FinishedBefore { directory, stats, n_lines };
+        return Ok(Preparation::FinishedBefore(Box::new(finished)));
     }
     warn_of_damage(&resumed, &rows);
     take_up(plan, directory, files, rows, resumed, stats).map_err(|error| could_not(&*error))

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where a journal lives: one file in its place, and perhaps its successor beside it.
@@ -102,7 +102,8 @@ impl Disk for JournalFiles {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        File::options().read(true).append(true).create_new(true).open(&self.beside)
+        // For the eyes of its owner alone: URLs of the command line stand in it with their passwords.
+        File::options().read(true).append(true).create_new(true).mode(0o600).open(&self.beside)
     }
 
     fn rename(&self) -> io::Result<()> {
