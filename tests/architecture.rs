@@ -73,7 +73,7 @@ const MAY_STAND_IN: &[(&str, &[&str])] = &[
     ("rustls", &["fetch/", "origin/page.rs"]),
     ("tokio", &["cli/", "crawl/", "fetch/", "ipc/", "origin/", "pool/"]),
     ("toml", &["cli/"]),
-    ("unsafe", &["pool/entry.rs"]),
+    ("unsafe", &["pool/blackbox.rs", "pool/entry.rs"]),
 ];
 
 /// Words that may not stand in a place.

@@ -10,9 +10,10 @@ use nix::unistd::Pid;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::pool::blame::Suspicion;
 use crate::pool::connect::{Connector, Kind};
-use crate::pool::dispatch::Dispatcher;
-use crate::pool::driver::{Driver, EventHandler};
+use crate::pool::dispatch::{self, Dispatcher};
+use crate::pool::driver::{Driver, EventHandler, SuspicionHandler};
 use crate::pool::entry::refuse_in_worker;
 use crate::pool::error::StartError;
 use crate::pool::handle::Pool;
@@ -47,7 +48,7 @@ pub struct Builder<T: Task> {
     n_workers: usize,
     concurrency: u32,
     mode: Mode,
-    placement: Placement<T>,
+    dispatch: dispatch::Rules<T>,
     worker_start: WorkerStart,
     worker_output: WorkerOutput,
     worker_name: Option<String>,
@@ -55,6 +56,7 @@ pub struct Builder<T: Task> {
     pinned: bool,
     rules: Rules,
     on_event: EventHandler,
+    on_suspicion: SuspicionHandler<T>,
     task: PhantomData<T>,
 }
 
@@ -65,7 +67,7 @@ impl<T: Task> Builder<T> {
             n_workers: num_cpus::get(),
             concurrency: 16,
             mode: Mode::Processes,
-            placement: Placement::LeastLoaded,
+            dispatch: dispatch::Rules::default(),
             worker_start: WorkerStart::AllAtOnce,
             worker_output: WorkerOutput::Inherit,
             worker_name: None,
@@ -73,6 +75,7 @@ impl<T: Task> Builder<T> {
             pinned: false,
             rules: Rules::default(),
             on_event: Box::new(|_| {}),
+            on_suspicion: Box::new(|_, _| {}),
             task: PhantomData,
         }
     }
@@ -98,7 +101,7 @@ impl<T: Task> Builder<T> {
 
     /// Which worker a task goes to. By default the one that holds the fewest.
     pub fn placement(mut self, placement: Placement<T>) -> Self {
-        self.placement = placement;
+        self.dispatch.placement = placement;
         self
     }
 
@@ -136,6 +139,33 @@ impl<T: Task> Builder<T> {
     /// By default 5; at least 1.
     pub fn restart_limit(mut self, n_deaths: u32) -> Self {
         self.rules.restart_limit = n_deaths.max(1);
+        self
+    }
+
+    /// How many further tries a task gets that has ended its worker: by a crash, an exit, or by keeping it from
+    /// answering. By default one. Such a try is made alone, in a worker that holds nothing else.
+    ///
+    /// A task that is not [repeatable](Task::repeatable) gets none. A worker that is killed by SIGKILL may have been
+    /// killed from outside: that is held against the task on its CPU only when it happens for the third time.
+    pub fn retry_crashed(mut self, n_tries: u32) -> Self {
+        self.dispatch.retry_crashed = n_tries;
+        self
+    }
+
+    /// Keeps what is held against tasks beyond the life of this process, so that a task that brings down everything
+    /// around it does not start with a clean record each time.
+    ///
+    /// `known` is asked once when a task is submitted: what `tell` last said of it. A task that was charged before runs
+    /// alone from the start, and is convicted by its next death if that is one too many.
+    /// `tell` is called from the loop of the pool whenever a death is charged to a task, before its next try is given
+    /// out: it must not block for long, and what it writes down is in time for the next death.
+    pub fn suspicions(
+        mut self,
+        known: fn(&T) -> Suspicion,
+        tell: impl FnMut(&T, Suspicion) + Send + 'static,
+    ) -> Self {
+        self.dispatch.known = known;
+        self.on_suspicion = Box::new(tell);
         self
     }
 
@@ -198,8 +228,9 @@ impl<T: Task> Builder<T> {
             driver: sender.clone(),
         };
         let supervisor = Supervisor::new(n_workers, self.rules);
-        let dispatcher = Dispatcher::new(n_workers, self.concurrency, self.placement);
-        let mut driver = Driver::new(inputs, supervisor, dispatcher, connector, self.on_event);
+        let dispatcher = Dispatcher::new(n_workers, self.concurrency, self.dispatch);
+        let (on_event, on_suspicion) = (self.on_event, self.on_suspicion);
+        let mut driver = Driver::new(inputs, supervisor, dispatcher, connector, on_event, on_suspicion);
         let started = match self.worker_start {
             WorkerStart::AsNeeded => None,
             WorkerStart::AllAtOnce => {

@@ -23,11 +23,13 @@ use crate::ipc::{
     Batch, FrameReader, FromWorker, Hello, MAGIC, PROTOCOL_VERSION, ToWorker, decode_item, encode_message,
     write_frames,
 };
+use crate::pool::blackbox::BlackBox;
+use crate::pool::blame::Killed;
 use crate::pool::dispatch::Dispatcher;
 use crate::pool::entry::task_name;
 use crate::pool::error::ExitCause;
 use crate::pool::lease::LeaseId;
-use crate::pool::link::{ChannelSink, Event, Inbox, Incoming, Outbox, Voice, items};
+use crate::pool::link::{ChannelSink, Event, Inbox, Incoming, Outbox, Parting, Voice, items};
 use crate::pool::message::Input;
 use crate::pool::process::{self, Child, Started, WorkerOutput};
 use crate::pool::task::{Task, WorkerContext};
@@ -148,7 +150,7 @@ impl<T: Task> Connector<T> {
     fn start_process(&self, slot: SlotId, incarnation: Incarnation) -> io::Result<Link<T>> {
         let hello =
             encode_message(&ToWorker::Hello(self.hello(slot, incarnation))).map_err(io::Error::other)?;
-        let Started { child, to_worker, from_worker, printed } =
+        let Started { child, to_worker, from_worker, black_box, printed } =
             process::start(task_name::<T>(), &self.name, self.output)?;
         let pid = child.pid();
         let voice = Voice { slot, incarnation, driver: self.driver.clone() };
@@ -160,7 +162,7 @@ impl<T: Task> Connector<T> {
         let _ = frames.send(hello);
         tokio::spawn(write_all(sink, frames_rx));
         let printing = printed.map(|printed| tokio::spawn(read_printed(printed, voice.clone())));
-        tokio::spawn(attend(child, source, killed, voice, printing));
+        tokio::spawn(attend(child, source, killed, black_box, voice, printing));
         Ok(Link::Process { batch: Batch::default(), frames, kill: Some(kill), pid })
     }
 
@@ -183,7 +185,7 @@ impl<T: Task> Connector<T> {
                 Ok(Err(error)) => ExitCause::NotStarted { message: error.to_string() },
                 Err(_) => ExitCause::ThreadPanicked,
             };
-            voice.say(Event::Gone(cause, None));
+            voice.say(Event::Gone(Parting::of(cause)));
         })?;
         Ok(link)
     }
@@ -196,7 +198,7 @@ impl<T: Task> Connector<T> {
                 Ok(_) => ExitCause::Exited { code: 0 },
                 Err(_) => ExitCause::ThreadPanicked,
             };
-            voice.say(Event::Gone(cause, None));
+            voice.say(Event::Gone(Parting::of(cause)));
         });
         link
     }
@@ -273,19 +275,22 @@ async fn write_all(mut sink: pipe::Sender, mut frames: mpsc::UnboundedReceiver<B
 async fn attend<T: Task>(
     child: Child,
     source: pipe::Receiver,
-    mut killed: oneshot::Receiver<()>,
+    mut orders: oneshot::Receiver<()>,
+    black_box: BlackBox,
     voice: Voice<T>,
     printing: Option<tokio::task::JoinHandle<()>>,
 ) {
     let mut reader = FrameReader::new(source);
     let mut may_be_killed = true;
+    let mut killed = Killed::Not;
     loop {
         tokio::select! {
             biased;
-            order = &mut killed, if may_be_killed => {
+            order = &mut orders, if may_be_killed => {
                 may_be_killed = false;
                 if order.is_ok() {
                     child.kill();
+                    killed = Killed::AsOrdered;
                 }
             }
             frame = reader.next() => match frame {
@@ -293,6 +298,7 @@ async fn attend<T: Task>(
                     if let Err(reason) = hear(&frame, &voice) {
                         voice.say(Event::Distrusted(reason));
                         child.kill();
+                        killed = Killed::AsFaulty;
                         break;
                     }
                 }
@@ -301,33 +307,39 @@ async fn attend<T: Task>(
                 Err(error @ crate::ipc::ChannelError::Frame(_)) => {
                     voice.say(Event::Distrusted(error.to_string()));
                     child.kill();
+                    killed = Killed::AsFaulty;
                     break;
                 }
             },
         }
     }
-    let (cause, cpu) = reap(child).await;
+    let (cause, cpu, overstayed) = reap(child).await;
+    if overstayed && killed == Killed::Not {
+        killed = Killed::AsFaulty;
+    }
     if let Some(printing) = printing {
         // Its last words come before the news of its death.
         let _ = tokio::time::timeout(Duration::from_secs(1), printing).await;
     }
-    voice.say(Event::Gone(cause, cpu));
+    voice.say(Event::Gone(Parting { cause, killed, suspect: black_box.read(), cpu }));
 }
 
-/// A process whose pipe has ended is leaving; it gets a moment for that, then it is made to.
-async fn reap(mut child: Child) -> (ExitCause, Option<Duration>) {
+/// A process whose pipe has ended is leaving; it gets a moment for that, then it is made to. Says whether it was.
+async fn reap(mut child: Child) -> (ExitCause, Option<Duration>, bool) {
     const GRACE: Duration = Duration::from_secs(1);
     let Ok(mut ended) = signal(SignalKind::child()) else {
         child.kill();
         drop(child);
-        return (ExitCause::Unknown, None);
+        return (ExitCause::Unknown, None, true);
     };
+    let mut overstayed = false;
     loop {
         if let Some((cause, cpu)) = child.try_reap() {
-            return (cause, Some(cpu));
+            return (cause, Some(cpu), overstayed);
         }
         if tokio::time::timeout(GRACE, ended.recv()).await.is_err() {
             child.kill();
+            overstayed = true;
         }
     }
 }

@@ -6,43 +6,55 @@
 //! - a slot holds no more tasks than its window; each answer is the credit for another;
 //! - every task that was submitted is queued, leased, or has had its outcome: never two of these, never none.
 //!
-//! A task whose workers keep dying would end every worker in turn. Which of the tasks of a dead worker it was is
-//! not known here, so a task that was lost [`LOSSES_BEFORE_ALONE`] times is given to an otherwise empty slot: a
-//! death there has one suspect.
+//! A task whose workers keep dying would end every worker in turn. The black box names the one that was on the CPU:
+//! it is charged, and runs alone from then on. Where nobody is named, all that was lost runs together in an otherwise
+//! empty slot, and is halved until one is left. Whoever is neither named nor halved is charged nothing.
 
-use std::collections::VecDeque;
-
-use crate::ids::SlotId;
-use crate::pool::error::{ExitCause, TaskError};
+use crate::ids::{Incarnation, SlotId};
+use crate::pool::blame::{Death, History, Share, Suspicion};
+use crate::pool::error::TaskError;
 use crate::pool::lease::{LeaseId, LeaseTable, Owner, Pending};
+use crate::pool::quarantine::Quarantine;
 use crate::pool::queue::FairQueue;
 use crate::pool::supervisor::Supervisor;
 use crate::pool::task::{Placement, Task};
 
-/// Deaths among others after which a task runs alone. A guess: low enough that a poisonous task costs few
-/// workers, high enough that kills from outside rarely make an innocent wait for an empty slot.
-const LOSSES_BEFORE_ALONE: u32 = 3;
+/// Deaths in a row, no task answered between them, that are put down to tasks. A guess: more than it takes to halve
+/// a window of thousands and convict the last, few enough to give up where every task of a list ends its worker.
+const FORGIVEN_IN_A_ROW: u32 = 20;
 
-/// Deaths by SIGKILL, alone, that are held against a task: such a kill may come from outside.
-const KILLS_ALONE: u32 = 3;
+/// How tasks are spread and judged.
+#[derive(Debug)]
+pub(super) struct Rules<T> {
+    /// Which slot a task goes to.
+    pub(super) placement: Placement<T>,
+    /// How many further tries a task gets that has ended its worker.
+    pub(super) retry_crashed: u32,
+    /// What is held against a task that is new here.
+    pub(super) known: fn(&T) -> Suspicion,
+}
 
-/// Deaths by anything else, alone, that are held against a task.
-const CRASHES_ALONE: u32 = 1;
+impl<T> Default for Rules<T> {
+    fn default() -> Self {
+        Self { placement: Placement::LeastLoaded, retry_crashed: 1, known: |_| Suspicion::default() }
+    }
+}
 
-const SIGKILL: i32 = 9;
+/// A task that was lost and is not run again; it comes along unless it was moved to the worker.
+pub(super) type Ended<T> = (Owner, Option<T>, TaskError);
 
 /// The tasks of a pool that have no outcome yet.
 #[derive(Debug)]
 pub(super) struct Dispatcher<T: Task> {
-    placement: Placement<T>,
+    rules: Rules<T>,
     /// For tasks that any slot may take.
     shared: FairQueue<T>,
     /// For tasks that were placed in one slot.
     by_slot: Vec<FairQueue<T>>,
-    /// To be run in an otherwise empty slot, one after the other.
-    suspects: VecDeque<Pending<T>>,
-    /// The slot that is being emptied for a suspect, or runs one.
-    alone: Option<SlotId>,
+    /// For tasks of which one is suspected, in a slot without others.
+    quarantine: Quarantine<T>,
+    /// Deaths since the last answer that were put down to tasks.
+    n_forgiven: u32,
     leases: LeaseTable<T>,
     window: u32,
     /// Where the last task was placed in turn.
@@ -53,13 +65,13 @@ pub(super) struct Dispatcher<T: Task> {
 
 impl<T: Task> Dispatcher<T> {
     /// No tasks, `n_slots` slots of which each holds up to `window` tasks.
-    pub(super) fn new(n_slots: usize, window: u32, placement: Placement<T>) -> Self {
+    pub(super) fn new(n_slots: usize, window: u32, rules: Rules<T>) -> Self {
         Self {
-            placement,
+            rules,
             shared: FairQueue::new(),
             by_slot: (0..n_slots).map(|_| FairQueue::new()).collect(),
-            suspects: VecDeque::new(),
-            alone: None,
+            quarantine: Quarantine::new(),
+            n_forgiven: 0,
             leases: LeaseTable::new(n_slots),
             window,
             placed_last: 0,
@@ -77,8 +89,11 @@ impl<T: Task> Dispatcher<T> {
 
     /// Takes a new task.
     pub(super) fn submit(&mut self, owner: Owner, task: T, slots: &Supervisor) {
-        let pending = Pending { owner, task, n_losses: 0, n_losses_alone: 0 };
-        match self.place(&pending.task, slots) {
+        let suspicion = (self.rules.known)(&task);
+        let place = self.place(&task, slots);
+        let pending = Pending { owner, task, history: History::known(suspicion) };
+        match place {
+            place if suspicion.isolates() => self.quarantine.push_alone(pending, place),
             Some(slot) => self.by_slot[slot.index()].push(pending),
             None => self.shared.push(pending),
         }
@@ -86,7 +101,7 @@ impl<T: Task> Dispatcher<T> {
 
     /// Gives one waiting task to a slot that has room, if there are both.
     pub(super) fn poll_lease(&mut self, slots: &Supervisor) -> Option<(SlotId, LeaseId)> {
-        if let Some(lease) = self.lease_suspect(slots) {
+        if let Some(lease) = self.lease_quarantined(slots) {
             return Some(lease);
         }
         if self.shared.len() > 0
@@ -115,7 +130,7 @@ impl<T: Task> Dispatcher<T> {
         if placed.is_some() {
             return placed;
         }
-        let n_waiting = self.shared.len() + self.suspects.len();
+        let n_waiting = self.shared.len() + self.quarantine.n_waiting();
         // What is on its way may be enough for what waits.
         let n_coming = slots.n_starting() * usize::try_from(self.window).unwrap_or(usize::MAX);
         if n_waiting <= n_coming || self.least_loaded(slots).is_some() {
@@ -138,50 +153,72 @@ impl<T: Task> Dispatcher<T> {
     pub(super) fn handle_reply(
         &mut self,
         slot: SlotId,
-        incarnation: crate::ids::Incarnation,
+        incarnation: Incarnation,
         lease: LeaseId,
     ) -> Option<(Owner, Option<T>)> {
         let closed = self.leases.close(lease, slot, incarnation)?;
-        self.leave_alone(slot);
+        self.n_forgiven = 0;
+        if self.leases.n_open(slot) == 0 {
+            self.quarantine.handle_empty(slot);
+        }
         Some(closed)
     }
 
-    /// The process of a slot is gone. Its tasks wait again, but for those that have their outcome now.
+    /// Whether the death of a slot's process is put down to what it held, and not to the slot. To be asked once,
+    /// before [`Dispatcher::handle_gone`].
+    ///
+    /// A list may hold many tasks that end their workers, one after the other; a slot is given up when its workers
+    /// die of themselves. Where no task is answered between such deaths for long, it is not the tasks.
+    pub(super) fn forgives(&mut self, slot: SlotId, suspect: Option<LeaseId>) -> bool {
+        let is_known = suspect.is_some_and(|lease| self.leases.owner(lease, slot).is_some());
+        if !is_known && !self.quarantine.runs(slot) {
+            return false;
+        }
+        self.n_forgiven = self.n_forgiven.saturating_add(1);
+        self.n_forgiven <= FORGIVEN_IN_A_ROW
+    }
+
+    /// The process of a slot is gone, and had the task of `suspect` on its CPU. Its tasks wait again, but for those
+    /// that have their outcome now. `tell` hears what is held against a task from now on, if that has changed.
     pub(super) fn handle_gone(
         &mut self,
         slot: SlotId,
-        cause: &ExitCause,
-    ) -> Vec<(Owner, Option<T>, TaskError)> {
-        let was_alone = self.alone == Some(slot);
+        death: Death,
+        suspect: Option<LeaseId>,
+        tell: &mut dyn FnMut(&T, Suspicion),
+    ) -> Vec<Ended<T>> {
+        let named = suspect.and_then(|lease| self.leases.owner(lease, slot));
         let lost = self.leases.revoke(slot);
-        let was_alone = was_alone && lost.len() == 1;
-        self.leave_alone(slot);
+        let rest = self.quarantine.handle_gone(slot);
+        let is_alone = lost.len() == 1 && rest.as_ref().is_some_and(Vec::is_empty);
+        let charged = match (death, named) {
+            (Death::Spared { .. }, _) => None,
+            (_, None) if is_alone => lost.first().map(|pending| pending.owner),
+            (_, named) => named,
+        };
         let mut ended = Vec::new();
-        for pending in lost {
-            let owner = pending.owner;
-            let n_losses = pending.n_losses + 1;
-            let n_losses_alone = pending.n_losses_alone + u32::from(was_alone);
-            let crashed = TaskError::Crashed { signal: signal_of(cause), attempts: n_losses };
-            let may_repeat = !was_alone || n_losses_alone < deaths_that_convict(cause);
-            let task = match pending.task {
-                Some(task) if may_repeat && task.repeatable() => task,
-                task => {
-                    ended.push((owner, task, crashed));
-                    continue;
-                }
+        let mut left = Vec::new();
+        for Pending { owner, task, mut history } in lost {
+            let share = match charged {
+                Some(charged) if charged == owner => Share::Charged,
+                Some(_) => Share::Innocent,
+                None => Share::Unexplained,
             };
-            let pending = Pending { owner, task, n_losses, n_losses_alone };
-            if n_losses >= LOSSES_BEFORE_ALONE {
-                self.suspects.push_back(pending);
-            } else {
-                match self.placement {
-                    Placement::LeastLoaded => self.shared.put_back(pending),
-                    Placement::RoundRobin | Placement::ByKey(_) => {
-                        self.by_slot[slot.index()].put_back(pending)
-                    }
+            history.lose(death, share);
+            let is_charged = share == Share::Charged;
+            if let (true, Some(task)) = (is_charged, &task) {
+                tell(task, history.suspicion);
+            }
+            let is_convicted = is_charged && history.suspicion.convicts(self.rules.retry_crashed);
+            match task {
+                Some(task) if !is_convicted && task.repeatable() => {
+                    left.push((Pending { owner, task, history }, share));
                 }
+                task => ended.push((owner, task, history.outcome(death, share))),
             }
         }
+        let is_unexplained = death.is_violent() && charged.is_none();
+        self.readmit(slot, left, rest, is_unexplained);
         ended
     }
 
@@ -201,20 +238,13 @@ impl<T: Task> Dispatcher<T> {
         for queue in &mut self.by_slot {
             cancelled.extend(queue.remove_map(map));
         }
-        let (of_map, others) = self.suspects.drain(..).partition(|pending| pending.owner.map == map);
-        let of_map: VecDeque<Pending<T>> = of_map;
-        self.suspects = others;
-        cancelled.extend(of_map.iter().map(|pending| pending.owner));
-        // The slot that was emptied for one of them may be empty already, and hears no answer then.
-        if let Some(slot) = self.alone {
-            self.leave_alone(slot);
-        }
+        cancelled.extend(self.quarantine.remove_map(map));
         cancelled
     }
 
     /// Ends everything: whoever waits for an outcome is named.
     pub(super) fn drain(&mut self) -> Vec<Owner> {
-        let mut owners: Vec<Owner> = self.suspects.drain(..).map(|pending| pending.owner).collect();
+        let mut owners: Vec<Owner> = self.quarantine.drain();
         for queue in self.by_slot.iter_mut().chain([&mut self.shared]) {
             owners.extend(std::iter::from_fn(|| queue.pop()).map(|pending| pending.owner));
         }
@@ -229,7 +259,7 @@ impl<T: Task> Dispatcher<T> {
     /// Tasks without an outcome: waiting, and out.
     pub(super) fn n_unfinished(&self) -> (usize, usize) {
         let placed: usize = self.by_slot.iter().map(FairQueue::len).sum();
-        (self.shared.len() + placed + self.suspects.len(), self.leases.n_open_in_all())
+        (self.shared.len() + placed + self.quarantine.n_waiting(), self.leases.n_open_in_all())
     }
 
     fn lease(&mut self, pending: Pending<T>, slot: SlotId, slots: &Supervisor) -> Option<(SlotId, LeaseId)> {
@@ -237,31 +267,64 @@ impl<T: Task> Dispatcher<T> {
         Some((slot, self.leases.open(pending, slot, incarnation)))
     }
 
-    fn lease_suspect(&mut self, slots: &Supervisor) -> Option<(SlotId, LeaseId)> {
-        if self.suspects.is_empty() {
-            return None;
+    fn lease_quarantined(&mut self, slots: &Supervisor) -> Option<(SlotId, LeaseId)> {
+        if let Some(home) = self.quarantine.next_home() {
+            let slot = self.cell(home, slots)?;
+            self.quarantine.empty(slot);
+            if slots.serving(slot).is_none() || self.leases.n_open(slot) > 0 {
+                return None;
+            }
+            self.quarantine.begin();
         }
-        let slot = match self.alone.filter(|slot| slots.serving(*slot).is_some()) {
-            Some(slot) => slot,
-            None => self.emptiest(slots)?,
-        };
-        self.alone = Some(slot);
-        if self.leases.n_open(slot) > 0 {
-            return None;
-        }
-        let pending = self.suspects.pop_front()?;
+        let slot = self.quarantine.giving().filter(|slot| slots.serving(*slot).is_some())?;
+        let pending = self.quarantine.pop()?;
         self.lease(pending, slot, slots)
     }
 
-    fn leave_alone(&mut self, slot: SlotId) {
-        if self.alone == Some(slot) && self.leases.n_open(slot) == 0 && self.suspects.is_empty() {
-            self.alone = None;
+    /// The slot to set aside: the one that is being emptied, else the group's own, else the emptiest. A slot whose next
+    /// process is on its way is as good as empty.
+    fn cell(&self, home: Option<SlotId>, slots: &Supervisor) -> Option<SlotId> {
+        let will_serve = |slot: &SlotId| slots.is_usable(*slot) && !slots.is_idle(*slot);
+        let preferred = [self.quarantine.emptying(), home].into_iter().flatten().find(will_serve);
+        preferred.or_else(|| self.emptiest(slots))
+    }
+
+    /// Finds the new places of what a dead process leaves; `rest` is what its quarantine had not given to it.
+    fn readmit(
+        &mut self,
+        slot: SlotId,
+        left: Vec<(Pending<T>, Share)>,
+        rest: Option<Vec<Pending<T>>>,
+        is_unexplained: bool,
+    ) {
+        let was_quarantined = rest.is_some();
+        let mut group = Vec::new();
+        for (pending, share) in left {
+            let is_charged = share == Share::Charged;
+            if (is_charged && pending.history.suspicion.isolates()) || pending.history.is_strange() {
+                self.quarantine.push_alone(pending, Some(slot));
+            } else if was_quarantined || is_unexplained {
+                group.push(pending);
+            } else {
+                match self.rules.placement {
+                    Placement::LeastLoaded => self.shared.put_back(pending),
+                    Placement::RoundRobin | Placement::ByKey(_) => {
+                        self.by_slot[slot.index()].put_back(pending);
+                    }
+                }
+            }
+        }
+        group.extend(rest.into_iter().flatten());
+        match (was_quarantined, is_unexplained) {
+            (false, _) => self.quarantine.push_group(group, slot),
+            (true, false) => self.quarantine.put_back(group, slot),
+            (true, true) => self.quarantine.put_back_halved(group, slot),
         }
     }
 
     fn place(&mut self, task: &T, slots: &Supervisor) -> Option<SlotId> {
         let n_slots = self.by_slot.len();
-        let start = match self.placement {
+        let start = match self.rules.placement {
             Placement::LeastLoaded => return None,
             Placement::RoundRobin => {
                 self.placed_last = (self.placed_last + 1) % n_slots;
@@ -278,7 +341,9 @@ impl<T: Task> Dispatcher<T> {
     }
 
     fn has_room(&self, slot: SlotId, slots: &Supervisor) -> bool {
-        self.alone != Some(slot) && self.leases.n_open(slot) < self.window && slots.serving(slot).is_some()
+        !self.quarantine.holds(slot)
+            && self.leases.n_open(slot) < self.window
+            && slots.serving(slot).is_some()
     }
 
     fn least_loaded(&self, slots: &Supervisor) -> Option<SlotId> {
@@ -298,95 +363,5 @@ impl<T: Task> Dispatcher<T> {
     }
 }
 
-fn signal_of(cause: &ExitCause) -> Option<i32> {
-    match cause {
-        ExitCause::Signaled { signal } => Some(*signal),
-        _ => None,
-    }
-}
-
-fn deaths_that_convict(cause: &ExitCause) -> u32 {
-    if signal_of(cause) == Some(SIGKILL) { KILLS_ALONE } else { CRASHES_ALONE }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::rc::Rc;
-    use std::time::Instant;
-
-    use serde::{Deserialize, Serialize};
-
-    use super::*;
-    use crate::ids::Incarnation;
-    use crate::pool::supervisor::Rules;
-    use crate::pool::task::WorkerContext;
-
-    #[derive(Debug, Serialize, Deserialize)]
-    struct Nothing;
-
-    impl Task for Nothing {
-        type Setup = ();
-        type State = ();
-        type Output = ();
-
-        async fn start(_setup: (), _worker: &WorkerContext) -> Result<(), String> {
-            Ok(())
-        }
-
-        async fn run(self, _state: Rc<()>, _worker: &WorkerContext) {}
-    }
-
-    const SLOT: SlotId = SlotId(0);
-
-    #[expect(clippy::disallowed_methods, reason = "a base for simulated time")]
-    fn serving(n_slots: usize) -> Supervisor {
-        let mut slots = Supervisor::new(n_slots, Rules::default());
-        for slot in (0..n_slots).map(SlotId::from_index) {
-            slots.want(slot, Instant::now());
-            slots.handle_ready(slot, Incarnation(0));
-        }
-        slots
-    }
-
-    fn owner(map: u32) -> Owner {
-        Owner { map, index: 0 }
-    }
-
-    #[test]
-    fn a_suspect_that_is_cancelled_gives_its_slot_back() {
-        let slots = serving(1);
-        let mut dispatcher = Dispatcher::new(1, 2, Placement::LeastLoaded);
-        dispatcher.submit(owner(1), Nothing, &slots);
-        let (_, lease) = dispatcher.poll_lease(&slots).expect("a free slot");
-        let suspect = Pending { owner: owner(0), task: Nothing, n_losses: 3, n_losses_alone: 0 };
-        dispatcher.suspects.push_back(suspect);
-        assert!(dispatcher.poll_lease(&slots).is_none(), "the slot is emptied for the suspect");
-        assert!(dispatcher.handle_reply(SLOT, Incarnation(0), lease).is_some());
-        assert_eq!(dispatcher.cancel(0), [owner(0)]);
-        dispatcher.submit(owner(2), Nothing, &slots);
-        assert!(dispatcher.poll_lease(&slots).is_some());
-    }
-
-    #[test]
-    fn tasks_go_round_whoever_is_quick() {
-        let slots = serving(3);
-        let mut dispatcher = Dispatcher::new(3, 1, Placement::RoundRobin);
-        let mut quick = None;
-        let mut n_placed = [0; 3];
-        for _ in 0..30 {
-            for _ in 0..2 {
-                let before: Vec<usize> = dispatcher.by_slot.iter().map(FairQueue::len).collect();
-                dispatcher.submit(owner(0), Nothing, &slots);
-                let grown = (0..3).find(|slot| dispatcher.by_slot[*slot].len() > before[*slot]);
-                n_placed[grown.expect("it waits somewhere")] += 1;
-            }
-            if let Some(lease) = quick.take() {
-                assert!(dispatcher.handle_reply(SLOT, Incarnation(0), lease).is_some());
-            }
-            while let Some((slot, lease)) = dispatcher.poll_lease(&slots) {
-                quick = if slot == SLOT { Some(lease) } else { quick };
-            }
-        }
-        assert_eq!(n_placed, [20, 20, 20]);
-    }
-}
+mod tests;

@@ -14,11 +14,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{Incarnation, SlotId};
 use crate::ipc::Usage;
+use crate::pool::blame::{Death, Suspicion};
 use crate::pool::connect::{Connector, Link};
 use crate::pool::dispatch::Dispatcher;
 use crate::pool::error::{ExitCause, PoolFailure, TaskError};
 use crate::pool::lease::{LeaseId, Owner};
-use crate::pool::link::{Answer, Event, Heard};
+use crate::pool::link::{Answer, Event, Heard, Parting};
 use crate::pool::message::{Closed, Command, Input, Outcome, ResultSender};
 use crate::pool::stats::{PoolEvent, PoolStats, WorkerStats};
 use crate::pool::supervisor::{Action, Departure, Supervisor};
@@ -29,6 +30,9 @@ const HEARD_AT_A_TIME: usize = 256;
 
 /// What is told of the pool while it runs.
 pub(super) type EventHandler = Box<dyn FnMut(PoolEvent) + Send>;
+
+/// Hears what is held against a task.
+pub(super) type SuspicionHandler<T> = Box<dyn FnMut(&T, Suspicion) + Send>;
 
 struct MapOut<T: Task> {
     results: ResultSender<T>,
@@ -42,12 +46,15 @@ pub(super) struct Driver<T: Task> {
     dispatcher: Dispatcher<T>,
     connector: Connector<T>,
     on_event: EventHandler,
+    on_suspicion: SuspicionHandler<T>,
     /// Told once, when the first worker is ready or the pool has failed.
     started: Option<oneshot::Sender<Result<(), PoolFailure>>>,
     links: Vec<Option<Link<T>>>,
     maps: HashMap<u32, MapOut<T>>,
     workers: Vec<WorkerStats>,
     closers: Vec<oneshot::Sender<Closed>>,
+    /// Answers for leases that had been closed before.
+    n_stale_replies: u64,
     /// No more tasks are taken.
     draining: bool,
 }
@@ -59,6 +66,7 @@ impl<T: Task> Driver<T> {
         dispatcher: Dispatcher<T>,
         connector: Connector<T>,
         on_event: EventHandler,
+        on_suspicion: SuspicionHandler<T>,
     ) -> Self {
         let n_workers = supervisor.n_slots();
         let mut driver = Self {
@@ -67,11 +75,13 @@ impl<T: Task> Driver<T> {
             dispatcher,
             connector,
             on_event,
+            on_suspicion,
             started: None,
             links: Vec::new(),
             maps: HashMap::new(),
             workers: Vec::new(),
             closers: Vec::new(),
+            n_stale_replies: 0,
             draining: false,
         };
         driver.make_room(n_workers);
@@ -195,7 +205,7 @@ impl<T: Task> Driver<T> {
                 (self.on_event)(PoolEvent::Distrusted { slot: slot.0, reason });
                 self.supervisor.handle_distrust(slot, incarnation);
             }
-            Event::Gone(cause, cpu) => self.on_gone(slot, incarnation, cause, cpu, now),
+            Event::Gone(parting) => self.on_gone(slot, incarnation, parting, now),
         }
     }
 
@@ -211,6 +221,7 @@ impl<T: Task> Driver<T> {
     fn on_replies(&mut self, slot: SlotId, incarnation: Incarnation, answers: Vec<Answer<T::Output>>) {
         for (lease, result) in answers {
             let Some((owner, task)) = self.dispatcher.handle_reply(slot, incarnation, lease) else {
+                self.n_stale_replies += 1;
                 continue;
             };
             self.supervisor.handle_useful(slot, incarnation);
@@ -228,24 +239,23 @@ impl<T: Task> Driver<T> {
         worker.peak_rss = worker.peak_rss.max(usage.peak_rss);
     }
 
-    fn on_gone(
-        &mut self,
-        slot: SlotId,
-        incarnation: Incarnation,
-        cause: ExitCause,
-        cpu: Option<Duration>,
-        now: Instant,
-    ) {
+    fn on_gone(&mut self, slot: SlotId, incarnation: Incarnation, parting: Parting, now: Instant) {
+        let Parting { cause, killed, suspect, cpu } = parting;
         self.links[slot.index()] = None;
         let worker = &mut self.workers[slot.index()];
         worker.cpu_before += cpu.unwrap_or(worker.cpu_now);
         worker.cpu_now = Duration::ZERO;
+        if self.dispatcher.forgives(slot, suspect) {
+            // What is put down to a task, which gets its outcome for it, says nothing of the slot.
+            self.supervisor.handle_useful(slot, incarnation);
+        }
         let departure = self.supervisor.handle_gone(slot, incarnation, cause.clone(), now);
         if departure == Departure::Stale {
             return;
         }
-        let returned = self.dispatcher.handle_gone(slot, &cause);
-        for (owner, task, error) in returned {
+        let death = Death::of(&cause, killed);
+        let ended = self.dispatcher.handle_gone(slot, death, suspect, &mut self.on_suspicion);
+        for (owner, task, error) in ended {
             // A worker that was killed with the pool speaks neither for nor against what it held.
             let error = if self.supervisor.is_closing() { TaskError::PoolClosed } else { error };
             self.finish_with_task(owner, task, error);
@@ -291,7 +301,7 @@ impl<T: Task> Driver<T> {
                     (self.on_event)(PoolEvent::Started { slot: slot.0, incarnation: incarnation.0, pid });
                 }
                 Err(message) => {
-                    self.on_gone(slot, incarnation, ExitCause::NotStarted { message }, None, now);
+                    self.on_gone(slot, incarnation, Parting::of(ExitCause::NotStarted { message }), now);
                 }
             },
             Action::Drain(slot) => {
@@ -396,7 +406,7 @@ impl<T: Task> Driver<T> {
             let (restarts, crashes) = self.supervisor.counts(SlotId(worker.slot));
             WorkerStats { restarts, crashes, ..worker.clone() }
         });
-        PoolStats { waiting, running, workers: workers.collect() }
+        PoolStats { waiting, running, stale_replies: self.n_stale_replies, workers: workers.collect() }
     }
 }
 

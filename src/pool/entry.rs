@@ -1,6 +1,6 @@
 #![expect(
     unsafe_code,
-    reason = "takes over two inherited descriptors and removes a variable from the environment"
+    reason = "takes over inherited descriptors and removes a variable from the environment"
 )]
 #![expect(
     clippy::disallowed_methods,
@@ -23,6 +23,7 @@ use tokio::net::unix::pipe;
 use tokio::runtime::LocalOptions;
 
 use crate::ipc::{FrameReader, Hello, MAGIC, PROTOCOL_VERSION, ToWorker, decode_item};
+use crate::pool::blackbox::Recorder;
 use crate::pool::error::StartError;
 use crate::pool::link::{Inbox, Outbox, PipeInbox};
 use crate::pool::process::WORKER_VARIABLE;
@@ -30,12 +31,12 @@ use crate::pool::task::{Task, WorkerContext};
 use crate::pool::worker::{self, Finish};
 
 /// How a worker process ends, for the one who started it.
-mod exit {
-    pub(super) const DRAINED: i32 = 0;
-    pub(super) const PROTOCOL: i32 = 64;
-    pub(super) const INTERNAL: i32 = 70;
-    pub(super) const PIPE_BROKEN: i32 = 74;
-    pub(super) const CONFIGURATION: i32 = 78;
+pub(super) mod exit {
+    pub(in crate::pool) const DRAINED: i32 = 0;
+    pub(in crate::pool) const PROTOCOL: i32 = 64;
+    pub(in crate::pool) const INTERNAL: i32 = 70;
+    pub(in crate::pool) const PIPE_BROKEN: i32 = 74;
+    pub(in crate::pool) const CONFIGURATION: i32 = 78;
 }
 
 /// Serves tasks of type `T` if this process was started for that; returns otherwise.
@@ -66,17 +67,19 @@ mod exit {
 /// ```
 pub fn serve<T: Task>() {
     let Ok(assignment) = std::env::var(WORKER_VARIABLE) else { return };
-    let mut parts = assignment.rsplitn(3, '|');
-    let (writes, reads, task) = (parts.next(), parts.next(), parts.next());
+    let mut parts = assignment.rsplitn(4, '|');
+    let (box_file, writes, reads, task) = (parts.next(), parts.next(), parts.next(), parts.next());
     if task != Some(task_name::<T>()) {
         return;
     }
     let descriptor =
         |part: Option<&str>| part.and_then(|part| part.parse::<RawFd>().ok()).filter(|fd| *fd > 2);
-    let code = match (descriptor(reads), descriptor(writes)) {
-        (Some(reads), Some(writes)) if reads != writes => {
+    let code = match (descriptor(reads), descriptor(writes), descriptor(box_file)) {
+        (Some(reads), Some(writes), Some(box_file))
+            if reads != writes && reads != box_file && writes != box_file =>
+        {
             leave_environment();
-            serve_on::<T>(take_over(reads), take_over(writes))
+            serve_on::<T>(take_over(reads), take_over(writes), take_over(box_file))
         }
         _ => exit::PROTOCOL,
     };
@@ -110,12 +113,14 @@ fn take_over(descriptor: RawFd) -> OwnedFd {
     // SAFETY: the parent put this number into the environment because it left the descriptor open here for us;
     // nothing else has run in this process that could own it.
     let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
-    // What a task starts must not hold the pipe open.
+    // What a task starts must not hold them open.
     let _ = fcntl(owned.as_fd(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     owned
 }
 
-fn serve_on<T: Task>(reads: OwnedFd, writes: OwnedFd) -> i32 {
+fn serve_on<T: Task>(reads: OwnedFd, writes: OwnedFd, box_file: OwnedFd) -> i32 {
+    let Ok(recorder) = Recorder::open(box_file) else { return exit::INTERNAL };
+    prefer_to_be_killed();
     if let Some(name) = std::env::args_os().next()
         && let Ok(name) = std::ffi::CString::new(name.into_encoded_bytes())
     {
@@ -125,13 +130,13 @@ fn serve_on<T: Task>(reads: OwnedFd, writes: OwnedFd) -> i32 {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     let Ok(runtime) = runtime else { return exit::INTERNAL };
-    let code = runtime.block_on(converse::<T>(reads, writes));
+    let code = runtime.block_on(converse::<T>(reads, writes, recorder));
     // A look-up that hangs in a thread of the runtime must not hold up the end.
     runtime.shutdown_background();
     code
 }
 
-async fn converse<T: Task>(reads: OwnedFd, writes: OwnedFd) -> i32 {
+async fn converse<T: Task>(reads: OwnedFd, writes: OwnedFd, recorder: Recorder) -> i32 {
     let (Ok(reads), Ok(writes)) = (pipe::Receiver::from_owned_fd(reads), pipe::Sender::from_owned_fd(writes))
     else {
         return exit::PIPE_BROKEN;
@@ -153,7 +158,7 @@ async fn converse<T: Task>(reads: OwnedFd, writes: OwnedFd) -> i32 {
     worker::pin(hello.cpu);
     let context = WorkerContext::new(hello.slot, hello.incarnation, hello.concurrency);
     let inbox = Inbox::Pipe(PipeInbox::new(reader));
-    let outbox = Outbox::pipe(writes);
+    let outbox = Outbox::pipe(writes, recorder);
     match worker::run::<T>(context, hello.setup, hello.task_timeout, inbox, outbox).await {
         Finish::Drained => exit::DRAINED,
         Finish::Refused => exit::CONFIGURATION,
@@ -164,6 +169,16 @@ async fn converse<T: Task>(reads: OwnedFd, writes: OwnedFd) -> i32 {
 
 fn is_ours<S>(hello: &Hello<S>) -> bool {
     hello.magic == MAGIC && hello.protocol == PROTOCOL_VERSION && hello.build == crate::version::BUILD_ID
+}
+
+/// Where memory is short, the kernel is to end a worker, which is replaced, and not the master.
+fn prefer_to_be_killed() {
+    const FILE: &str = "/proc/self/oom_score_adj";
+    const STEP: i32 = 500;
+    const MOST: i32 = 1000;
+    let score = std::fs::read_to_string(FILE).ok().and_then(|text| text.trim().parse::<i32>().ok());
+    // Raising it needs no privilege; where it fails all the same, a worker is as likely a victim as any.
+    let _ = std::fs::write(FILE, (score.unwrap_or(0) + STEP).min(MOST).to_string());
 }
 
 /// Asks to be killed when the parent goes. The request is too late if it has gone already: then its place as our

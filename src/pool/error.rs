@@ -5,6 +5,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
+use crate::pool::entry::exit;
+
 /// Why a task has no output. Every task has exactly one outcome: its output, or one of these.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TaskError {
@@ -15,7 +19,7 @@ pub enum TaskError {
         message: String,
     },
     /// The processes that ran it died.
-    #[error("task was in {attempts} workers that died{}", died_of(*signal))]
+    #[error("{}", crashed(*signal, *attempts))]
     Crashed {
         /// The signal of the last death; `None` where the process ended otherwise.
         signal: Option<i32>,
@@ -39,13 +43,17 @@ pub enum TaskError {
     PoolClosed,
 }
 
-fn died_of(signal: Option<i32>) -> String {
-    signal.map(|signal| format!(", the last of {}", signal_name(signal))).unwrap_or_default()
-}
-
-fn signal_name(signal: i32) -> String {
-    nix::sys::signal::Signal::try_from(signal)
-        .map_or_else(|_| format!("signal {signal}"), |name| format!("signal {signal} ({name})"))
+fn crashed(signal: Option<i32>, attempts: u32) -> String {
+    let of = signal.map(|signal| match Signal::try_from(signal) {
+        Ok(name) => format!("{name} ({signal})"),
+        Err(_) => format!("signal {signal}"),
+    });
+    match (attempts, of) {
+        (0 | 1, None) => "task was in a worker that died".to_owned(),
+        (0 | 1, Some(of)) => format!("task was in a worker that died of {of}"),
+        (attempts, None) => format!("task was in {attempts} workers that died"),
+        (attempts, Some(of)) => format!("task was in {attempts} workers that died, the last of {of}"),
+    }
 }
 
 /// How a worker ended.
@@ -60,6 +68,13 @@ pub enum ExitCause {
     Signaled {
         /// The signal's number.
         signal: i32,
+        /// Whether the system wrote the process's memory to a file.
+        core_dumped: bool,
+    },
+    /// It did not answer any more, and was killed for that.
+    Hung {
+        /// How long it had been silent.
+        after: Duration,
     },
     /// It was never there.
     NotStarted {
@@ -72,13 +87,29 @@ pub enum ExitCause {
     Unknown,
 }
 
+impl ExitCause {
+    /// Whether the worker said by its exit code that its configuration can not work.
+    pub(super) fn is_refusal(&self) -> bool {
+        *self == Self::Exited { code: exit::CONFIGURATION }
+    }
+}
+
 impl fmt::Display for ExitCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exited { code: 64 } => f.write_str("exit code 64 (protocol mismatch)"),
-            Self::Exited { code: 78 } => f.write_str("exit code 78 (configuration can not work)"),
+            Self::Exited { code: exit::PROTOCOL } => f.write_str("exit code 64 (protocol mismatch)"),
+            Self::Exited { code: exit::CONFIGURATION } => {
+                f.write_str("exit code 78 (configuration can not work)")
+            }
             Self::Exited { code } => write!(f, "exit code {code}"),
-            Self::Signaled { signal } => f.write_str(&signal_name(*signal)),
+            Self::Signaled { signal, core_dumped } => {
+                write!(f, "signal {signal}")?;
+                if let Ok(name) = Signal::try_from(*signal) {
+                    write!(f, " ({name})")?;
+                }
+                f.write_str(if *core_dumped { ", core dumped" } else { "" })
+            }
+            Self::Hung { after } => write!(f, "no answer for {:.1} s", after.as_secs_f64()),
             Self::NotStarted { message } => write!(f, "not started: {message}"),
             Self::ThreadPanicked => f.write_str("panic of its thread"),
             Self::Unknown => f.write_str("unknown status"),
@@ -138,4 +169,31 @@ pub enum StartError {
     /// There is no runtime to run on.
     #[error("start the pool outside of a tokio runtime")]
     NoRuntime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_death_is_told_with_the_name_of_its_signal() {
+        let check = |cause: ExitCause, expected: &str| assert_eq!(cause.to_string(), expected);
+        check(ExitCause::Signaled { signal: 11, core_dumped: true }, "signal 11 (SIGSEGV), core dumped");
+        check(ExitCause::Signaled { signal: 9, core_dumped: false }, "signal 9 (SIGKILL)");
+        check(ExitCause::Signaled { signal: 40, core_dumped: false }, "signal 40");
+        check(ExitCause::Exited { code: 3 }, "exit code 3");
+        check(ExitCause::Exited { code: 78 }, "exit code 78 (configuration can not work)");
+        check(ExitCause::Hung { after: Duration::from_millis(2_540) }, "no answer for 2.5 s");
+    }
+
+    #[test]
+    fn a_crash_is_told_with_its_count_and_signal() {
+        let check = |signal, attempts, expected: &str| {
+            assert_eq!(TaskError::Crashed { signal, attempts }.to_string(), expected);
+        };
+        check(Some(11), 1, "task was in a worker that died of SIGSEGV (11)");
+        check(Some(6), 2, "task was in 2 workers that died, the last of SIGABRT (6)");
+        check(Some(40), 3, "task was in 3 workers that died, the last of signal 40");
+        check(None, 2, "task was in 2 workers that died");
+    }
 }

@@ -9,12 +9,26 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Incarnation, SlotId};
+use crate::pool::blame::History;
 
 /// A lease as it crosses the pipe: its place in the table and how often the place was used before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct LeaseId {
     index: u32,
     generation: u32,
+}
+
+impl LeaseId {
+    /// The lease as one word, which is never zero.
+    pub(super) fn to_word(self) -> u64 {
+        (u64::from(self.index) + 1) << 32 | u64::from(self.generation)
+    }
+
+    /// The lease that a word stands for; `None` for no lease.
+    pub(super) fn from_word(word: u64) -> Option<Self> {
+        let [high, low] = [word >> 32, word & u64::from(u32::MAX)].map(|half| half as u32);
+        Some(Self { index: high.checked_sub(1)?, generation: low })
+    }
 }
 
 /// Who gets the result of a task.
@@ -31,10 +45,7 @@ pub(super) struct Owner {
 pub(super) struct Pending<T> {
     pub(super) owner: Owner,
     pub(super) task: T,
-    /// Processes that died while they held it.
-    pub(super) n_losses: u32,
-    /// How many of these held nothing else.
-    pub(super) n_losses_alone: u32,
+    pub(super) history: History,
 }
 
 #[derive(Debug)]
@@ -73,8 +84,8 @@ impl<T> LeaseTable<T> {
 
     /// Gives `pending` to a process.
     pub(super) fn open(&mut self, pending: Pending<T>, slot: SlotId, incarnation: Incarnation) -> LeaseId {
-        let Pending { owner, task, n_losses, n_losses_alone } = pending;
-        let pending = Pending { owner, task: Some(task), n_losses, n_losses_alone };
+        let Pending { owner, task, history } = pending;
+        let pending = Pending { owner, task: Some(task), history };
         let lease = Some(Lease { slot, incarnation, pending });
         self.open_by_slot[slot.index()] += 1;
         if let Some(index) = self.free.pop() {
@@ -90,6 +101,11 @@ impl<T> LeaseTable<T> {
     /// The task of an open lease, to be sent by reference and kept for another try.
     pub(super) fn task(&self, id: LeaseId) -> Option<&T> {
         self.lease(id)?.pending.task.as_ref()
+    }
+
+    /// Whose task an open lease of this slot is.
+    pub(super) fn owner(&self, id: LeaseId, slot: SlotId) -> Option<Owner> {
+        self.lease(id).filter(|lease| lease.slot == slot).map(|lease| lease.pending.owner)
     }
 
     /// The task of an open lease, to be moved to a worker that can not die alone.
@@ -158,7 +174,7 @@ mod tests {
     const OTHER: SlotId = SlotId(1);
 
     fn pending(index: u64) -> Pending<u64> {
-        Pending { owner: Owner { map: 0, index }, task: index, n_losses: 0, n_losses_alone: 0 }
+        Pending { owner: Owner { map: 0, index }, task: index, history: History::default() }
     }
 
     #[test]
@@ -172,6 +188,26 @@ mod tests {
         let reused = table.open(pending(8), SLOT, Incarnation(0));
         assert_eq!(table.close(id, SLOT, Incarnation(0)), None, "the place is used again, the lease is not");
         assert!(table.close(reused, SLOT, Incarnation(0)).is_some());
+    }
+
+    #[test]
+    fn a_lease_is_a_word_and_no_lease_is_none() {
+        for (index, generation) in [(0, 0), (0, 1), (7, u32::MAX), (u32::MAX - 1, 3)] {
+            let id = LeaseId { index, generation };
+            assert_eq!(LeaseId::from_word(id.to_word()), Some(id));
+        }
+        assert_eq!(LeaseId::from_word(0), None);
+        assert_eq!(LeaseId::from_word(5), None, "a generation of nothing");
+    }
+
+    #[test]
+    fn a_lease_is_known_by_its_own_slot_only() {
+        let mut table = LeaseTable::new(2);
+        let id = table.open(pending(7), SLOT, Incarnation(0));
+        assert_eq!(table.owner(id, SLOT), Some(Owner { map: 0, index: 7 }));
+        assert_eq!(table.owner(id, OTHER), None);
+        table.revoke(SLOT);
+        assert_eq!(table.owner(id, SLOT), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::ipc::{
     Batch, ChannelError, CodecError, FrameReader, FromWorker, Items, ToWorker, Usage, decode_item,
     encode_message, write_frames,
 };
+use crate::pool::blackbox::Recorder;
+use crate::pool::blame::Killed;
 use crate::pool::error::{ExitCause, TaskError};
 use crate::pool::lease::LeaseId;
 use crate::pool::message::Input;
@@ -59,8 +61,27 @@ pub(super) enum Event<T: Task> {
     Printed(String),
     /// It sent something that is no message.
     Distrusted(String),
-    /// Gone and reaped, with the processor time that it took if that is known.
-    Gone(ExitCause, Option<std::time::Duration>),
+    /// Gone and reaped.
+    Gone(Parting),
+}
+
+/// What is known of a worker that is gone.
+#[derive(Debug)]
+pub(super) struct Parting {
+    pub(super) cause: ExitCause,
+    /// Whether the pool had killed it.
+    pub(super) killed: Killed,
+    /// The lease whose task was on its CPU, if one was.
+    pub(super) suspect: Option<LeaseId>,
+    /// The processor time that it took, if that is known.
+    pub(super) cpu: Option<std::time::Duration>,
+}
+
+impl Parting {
+    /// Of a worker of which nothing but its end is known.
+    pub(super) fn of(cause: ExitCause) -> Self {
+        Self { cause, killed: Killed::Not, suspect: None, cpu: None }
+    }
 }
 
 /// What a worker is told.
@@ -139,17 +160,20 @@ pub(super) fn items<V: serde::de::DeserializeOwned>(
 pub(super) struct Outbox<T: Task> {
     pub(super) replies: Replies<T::Output>,
     pub(super) sink: Sink<T>,
+    /// What it says without being asked, should it die.
+    pub(super) recorder: Recorder,
 }
 
 impl<T: Task> Outbox<T> {
     /// Over a pipe.
-    pub(super) fn pipe(sender: pipe::Sender) -> Self {
-        Self { replies: Replies::Encoded(Batch::default()), sink: Sink::Pipe(sender) }
+    pub(super) fn pipe(sender: pipe::Sender, recorder: Recorder) -> Self {
+        Self { replies: Replies::Encoded(Batch::default()), sink: Sink::Pipe(sender), recorder }
     }
 
     /// Over a channel.
     pub(super) fn channel(channel: ChannelSink<T>) -> Self {
-        Self { replies: Replies::Moved(Vec::new()), sink: Sink::Channel(channel) }
+        let (replies, sink) = (Replies::Moved(Vec::new()), Sink::Channel(channel));
+        Self { replies, sink, recorder: Recorder::none() }
     }
 }
 

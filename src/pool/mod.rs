@@ -10,6 +10,8 @@
 //! Each worker holds at most as many tasks as it may run at once, and each answer is the credit for another: a task
 //! never waits behind a slow one while another worker is free.
 
+mod blackbox;
+mod blame;
 mod builder;
 mod connect;
 mod dispatch;
@@ -21,6 +23,7 @@ mod lease;
 mod link;
 mod message;
 mod process;
+mod quarantine;
 mod queue;
 mod results;
 #[cfg(test)]
@@ -30,6 +33,7 @@ mod supervisor;
 mod task;
 mod worker;
 
+pub use blame::Suspicion;
 pub use builder::{Builder, Mode, WorkerStart};
 pub use entry::serve;
 pub use error::{ExitCause, PoolFailure, StartError, TaskError};

@@ -1,5 +1,5 @@
 #![expect(clippy::disallowed_methods, reason = "opens /dev/null for workers, and reads which image they are")]
-//! Worker processes: this program again, with the two ends of its pipes.
+//! Worker processes: this program again, with the two ends of its pipes and its black box.
 //!
 //! Does not know what is said over the pipes, nor when a process should be started.
 //!
@@ -25,12 +25,13 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 
+use crate::pool::blackbox::BlackBox;
 use crate::pool::error::ExitCause;
 use crate::rusage;
 
 const IMAGE: &CStr = c"/proc/self/exe";
 
-/// Names the task type that a process serves, and the descriptors of its pipes.
+/// Names the task type that a process serves, and the descriptors of its pipes and of its black box.
 pub(super) const WORKER_VARIABLE: &str = "MYRIAPOD_POOL_WORKER";
 
 /// Names the file to start instead of this process's own image, for programs that run this one: under `valgrind`,
@@ -46,7 +47,7 @@ pub enum WorkerOutput {
     Lines,
 }
 
-/// A running worker process and this side's ends of its pipes.
+/// A running worker process and this side's ends of all that leads to it.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) child: Child,
@@ -54,6 +55,8 @@ pub(super) struct Started {
     pub(super) to_worker: OwnedFd,
     /// Replies come out here.
     pub(super) from_worker: OwnedFd,
+    /// What it was doing when it ended.
+    pub(super) black_box: BlackBox,
     /// What it prints, if that is read.
     pub(super) printed: Option<OwnedFd>,
 }
@@ -62,6 +65,7 @@ pub(super) struct Started {
 pub(super) fn start(task: &str, name: &str, output: WorkerOutput) -> io::Result<Started> {
     let (worker_reads, to_worker) = pipe2(OFlag::O_CLOEXEC)?;
     let (from_worker, worker_writes) = pipe2(OFlag::O_CLOEXEC)?;
+    let black_box = BlackBox::new()?;
     let mut actions = PosixSpawnFileActions::init()?;
     let nothing = File::open("/dev/null")?;
     actions.add_dup2(nothing.as_raw_fd(), 0)?;
@@ -75,10 +79,12 @@ pub(super) fn start(task: &str, name: &str, output: WorkerOutput) -> io::Result<
         }
     };
     // Duplicating a descriptor onto itself is how it is told to survive the exec.
-    for end in [&worker_reads, &worker_writes] {
-        actions.add_dup2(end.as_raw_fd(), end.as_raw_fd())?;
+    let inherited = [worker_reads.as_raw_fd(), worker_writes.as_raw_fd(), black_box.as_raw_fd()];
+    for descriptor in inherited {
+        actions.add_dup2(descriptor, descriptor)?;
     }
-    let assignment = format!("{task}|{}|{}", worker_reads.as_raw_fd(), worker_writes.as_raw_fd());
+    let [reads, writes, box_file] = inherited;
+    let assignment = format!("{task}|{reads}|{writes}|{box_file}");
     let arguments = [CString::new(name)?];
     let image = match std::env::var_os(IMAGE_VARIABLE) {
         Some(path) => CString::new(path.into_vec())?,
@@ -89,6 +95,7 @@ pub(super) fn start(task: &str, name: &str, output: WorkerOutput) -> io::Result<
         child: Child { pid: Some(pid) },
         to_worker,
         from_worker,
+        black_box,
         printed: printed.map(|ends| ends.0),
     })
 }
@@ -167,7 +174,9 @@ impl Drop for Child {
 fn exit_cause(status: WaitStatus) -> Option<ExitCause> {
     match status {
         WaitStatus::Exited(_, code) => Some(ExitCause::Exited { code }),
-        WaitStatus::Signaled(_, signal, _) => Some(ExitCause::Signaled { signal: signal as i32 }),
+        WaitStatus::Signaled(_, signal, core_dumped) => {
+            Some(ExitCause::Signaled { signal: signal as i32, core_dumped })
+        }
         _ => None,
     }
 }

@@ -93,9 +93,10 @@ impl<T> FairQueue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::blame::History;
 
     fn pending(map: u32, index: u64) -> Pending<()> {
-        Pending { owner: Owner { map, index }, task: (), n_losses: 0, n_losses_alone: 0 }
+        Pending { owner: Owner { map, index }, task: (), history: History::default() }
     }
 
     fn drain(queue: &mut FairQueue<()>) -> Vec<(u32, u64)> {

@@ -13,6 +13,8 @@ pub struct PoolStats {
     pub waiting: usize,
     /// Tasks that are with a worker.
     pub running: usize,
+    /// Answers that came too late or twice, and were dropped.
+    pub stale_replies: u64,
     /// The figures of each slot.
     pub workers: Vec<WorkerStats>,
 }

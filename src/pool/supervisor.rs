@@ -200,6 +200,13 @@ impl Supervisor {
         if !place.has_process() {
             return Departure::Stale;
         }
+        if cause.is_refusal() && !too_many {
+            place.state = State::Left;
+            place.n_crashes += 1;
+            // What the worker itself said has come before, and stands.
+            self.fail(PoolFailure::Refused { message: "it gave no reason (exit code 78)".into() });
+            return Departure::Died;
+        }
         if too_many || matches!(place.state, State::Draining { .. }) {
             place.state = if too_many { State::Left } else { State::Idle };
             self.settle();

@@ -5,14 +5,17 @@
 //!
 //! Invariants:
 //! - every task that comes in is answered once, whatever it does short of ending the process;
-//! - nothing waits for a timer: answers gather while the loop is busy and go when it gets round to it.
+//! - nothing waits for a timer: answers gather while the loop is busy and go when it gets round to it;
+//! - while code of a task runs, the black box names it: when it is called, polled, dropped, and its output encoded.
 //!
 //! Tasks are run by a fixed set of loops, started as they are needed and kept: a task costs no allocation and no
 //! spawn of its own (a set of joined tasks costs a tenth more for a small fetch).
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +26,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::ipc::FromWorker;
+use crate::pool::blackbox::Recorder;
 use crate::pool::lease::LeaseId;
 use crate::pool::link::{Inbox, InboxError, Incoming, Outbox, Replies, Sink, TaskFault};
 use crate::pool::task::{Task, WorkerContext};
@@ -68,7 +72,7 @@ pub(super) async fn run<T: Task>(
     mut inbox: Inbox<T>,
     outbox: Outbox<T>,
 ) -> Finish {
-    let Outbox { replies, mut sink } = outbox;
+    let Outbox { replies, mut sink, recorder } = outbox;
     let state = match T::start(setup, &context).await {
         Ok(state) => Rc::new(state),
         Err(message) => {
@@ -88,6 +92,7 @@ pub(super) async fn run<T: Task>(
         queue_filled: Notify::new(),
         replies: RefCell::new(replies),
         replies_filled: Notify::new(),
+        recorder,
         n_gathered: Cell::new(0),
         n_unanswered: Cell::new(0),
         n_idle: Cell::new(0),
@@ -119,6 +124,7 @@ struct Shared<T: Task> {
     queue_filled: Notify,
     replies: RefCell<Replies<T::Output>>,
     replies_filled: Notify,
+    recorder: Recorder,
     /// Answers that wait to be sent.
     n_gathered: Cell<usize>,
     n_unanswered: Cell<usize>,
@@ -158,11 +164,14 @@ impl<T: Task> Shared<T> {
                 self.queue_filled.notified().await;
                 continue;
             };
-            let result = self.run_one(task).await;
+            let result = self.run_one(lease, task).await;
             self.n_unanswered.set(self.n_unanswered.get() - 1);
             let mut replies = self.replies.borrow_mut();
             let first = replies.is_empty();
+            // Encoding an output is its task's code; a panic there ends the worker, and the box says whose it was.
+            self.recorder.note(lease);
             replies.push(lease, result);
+            self.recorder.clear();
             self.n_gathered.set(self.n_gathered.get() + 1);
             if first {
                 // The flusher runs after the loops that are ready now, so their answers go together.
@@ -171,7 +180,7 @@ impl<T: Task> Shared<T> {
         }
     }
 
-    async fn run_one(&self, task: T) -> Result<T::Output, TaskFault> {
+    async fn run_one(&self, lease: LeaseId, task: T) -> Result<T::Output, TaskFault> {
         // A task may panic before it is a future, and when it is dropped for the time that it took.
         let running = AssertUnwindSafe(async {
             let running = task.run(self.state.clone(), &self.context);
@@ -180,8 +189,12 @@ impl<T: Task> Shared<T> {
                 Some(limit) => tokio::time::timeout(limit, running).await.map_err(|_| TaskFault::TimedOut),
             }
         });
-        let outcome = running.catch_unwind().await;
-        outcome.unwrap_or_else(|panic| Err(TaskFault::Panicked(panic_message(panic.as_ref()))))
+        let mut running = pin!(running.catch_unwind());
+        let outcome = poll_fn(|turn| {
+            let _entry = self.recorder.enter(lease);
+            running.as_mut().poll(turn)
+        });
+        outcome.await.unwrap_or_else(|panic| Err(TaskFault::Panicked(panic_message(panic.as_ref()))))
     }
 
     /// Lets the loop go round a few times while few answers wait. No timer is involved, and a worker that has nothing

@@ -382,7 +382,7 @@ fn workers_that_never_start_end_the_pool(mode: Mode) -> Result<(), Failed> {
         let started = Pool::<Probe>::builder(Setup::Dies).workers(2).mode(mode).start().await;
         match started {
             Err(StartError::Failed(PoolFailure::GivenUp { n_deaths: 5, cause })) => {
-                assert_eq!(cause, Some(ExitCause::Signaled { signal: 6 }));
+                assert_eq!(cause, Some(ExitCause::Signaled { signal: 6, core_dumped: false }));
             }
             other => panic!("{:?}", other.map(|_| ())),
         }

@@ -3,7 +3,7 @@
 use super::*;
 
 const SLOT: SlotId = SlotId(0);
-const KILLED: ExitCause = ExitCause::Signaled { signal: 9 };
+const KILLED: ExitCause = ExitCause::Signaled { signal: 9, core_dumped: false };
 
 struct Bench {
     supervisor: Supervisor,
@@ -100,6 +100,25 @@ fn a_refusal_ends_the_pool_with_its_reason() {
     bench.supervisor.want(SLOT, bench.now);
     bench.supervisor.handle_refused(SLOT, Incarnation(0), "no such file".into());
     assert_eq!(bench.supervisor.failure(), Some(&PoolFailure::Refused { message: "no such file".into() }));
+}
+
+#[test]
+fn a_process_that_refuses_by_its_exit_code_alone_ends_the_pool() {
+    let refused = ExitCause::Exited { code: 78 };
+    for said in [None, Some("no such file")] {
+        let mut bench = bench(2);
+        bench.supervisor.want(SLOT, bench.now);
+        bench.actions();
+        if let Some(said) = said {
+            bench.supervisor.handle_refused(SLOT, Incarnation(0), said.into());
+        }
+        bench.supervisor.handle_gone(SLOT, Incarnation(0), refused.clone(), bench.now);
+        let message = said.unwrap_or("it gave no reason (exit code 78)").into();
+        assert_eq!(bench.supervisor.failure(), Some(&PoolFailure::Refused { message }));
+        assert!(
+            bench.supervisor.is_over() && !bench.actions().contains(&Action::Start(SLOT, Incarnation(1)))
+        );
+    }
 }
 
 #[test]
