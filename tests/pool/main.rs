@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
 
+mod deaths;
 mod probe;
 
 use std::collections::BTreeSet;
@@ -52,7 +53,6 @@ fn main() -> ExitCode {
         trial(mode, "a_panic_of_an_output_costs_a_worker_and_no_answer", a_panic_of_an_output),
         trial(mode, "a_killed_worker_loses_no_task", a_killed_worker_loses_no_task),
         trial(mode, "a_signal_to_the_group_is_not_for_workers", a_signal_to_the_group),
-        trial(mode, "a_task_that_kills_its_workers_ends_alone", a_task_that_kills_its_workers_ends_alone),
         trial(mode, "a_task_that_must_not_repeat_is_not_repeated", a_task_that_must_not_repeat),
         trial(mode, "workers_that_never_start_end_the_pool", workers_that_never_start_end_the_pool),
         trial(mode, "a_pool_that_failed_tells_why_when_it_is_closed", a_pool_that_failed_tells_why),
@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         trial(mode, "an_idle_pool_uses_no_time", an_idle_pool_uses_no_time),
         trial(mode, "works_beside_a_work_stealing_runtime", works_beside_a_work_stealing_runtime),
     ]);
+    trials.extend(deaths::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -347,26 +348,6 @@ fn signal(pid: u64, signal: Signal) {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
     // It may have been killed before.
     let _ = nix::sys::signal::kill(pid, signal);
-}
-
-fn a_task_that_kills_its_workers_ends_alone(mode: Mode) -> Result<(), Failed> {
-    on_runtime(|| async {
-        let pool = builder(mode).concurrency(4).start().await.unwrap();
-        let tasks = (0..100).map(|number| if number == 37 { Probe::Abort } else { Probe::Double(number) });
-        let mut results = pool.map(tasks);
-        let mut n_good = 0;
-        while let Some(done) = results.next().await {
-            match done.result {
-                Ok(_) => n_good += 1,
-                Err(TaskError::Crashed { signal, attempts }) => {
-                    assert_eq!((done.index, signal), (37, Some(6)));
-                    assert!(attempts <= 4, "{attempts} workers for one bad task");
-                }
-                Err(other) => panic!("{}: {other}", done.index),
-            }
-        }
-        assert_eq!(n_good, 99);
-    })
 }
 
 fn a_task_that_must_not_repeat(mode: Mode) -> Result<(), Failed> {

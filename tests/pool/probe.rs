@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use myriapod::pool::{Task, WorkerContext};
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -23,6 +24,16 @@ pub(crate) enum Probe {
     Panic(String),
     Abort,
     AbortOnce,
+    /// Aborts from another thread while it waits for that.
+    AbortBehind,
+    /// Sends itself a signal until it dies of it.
+    Raise(i32),
+    /// Calls itself until the stack is full.
+    Overflow,
+    /// Asks for more memory than it has allowed itself.
+    Allocate,
+    Exit(i32),
+    OomScore,
     SleepOnce(Duration),
     PanicWhenDropped,
     PanicWhenSent,
@@ -101,6 +112,29 @@ impl Task for Probe {
             Self::SlotOf(_) => Output::Number(worker.slot().into()),
             Self::Panic(message) => panic!("{message}"),
             Self::Abort | Self::AbortOnce => std::process::abort(),
+            Self::AbortBehind => {
+                std::thread::spawn(|| {
+                    std::thread::sleep(Duration::from_millis(5));
+                    std::process::abort()
+                });
+                std::future::pending().await
+            }
+            Self::Raise(number) => {
+                let signal = Signal::try_from(number).unwrap();
+                // The first SIGSEGV is taken by the standard library, which looks for a full stack.
+                loop {
+                    nix::sys::signal::raise(signal).unwrap();
+                }
+            }
+            Self::Overflow => Output::Number(deeper(0)),
+            Self::Allocate => {
+                let limit = 64 << 20;
+                nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_DATA, limit, limit)
+                    .unwrap();
+                Output::Raw(vec![1; 1 << 30].into())
+            }
+            Self::Exit(code) => std::process::exit(code),
+            Self::OomScore => Output::Text(std::fs::read_to_string("/proc/self/oom_score_adj").unwrap()),
             Self::PanicWhenDropped => {
                 let _trap = Trap;
                 std::future::pending().await
@@ -123,6 +157,12 @@ impl Task for Probe {
     fn repeatable(&self) -> bool {
         !matches!(self, Self::AbortOnce | Self::SleepOnce(_))
     }
+}
+
+#[expect(unconditional_recursion, reason = "there to fill the stack")]
+fn deeper(depth: u64) -> u64 {
+    let here = std::hint::black_box([depth; 64]);
+    deeper(depth + 1) + here[usize::try_from(depth % 64).unwrap()]
 }
 
 struct Trap;
