@@ -55,6 +55,10 @@ impl Shown {
             PoolEvent::Distrusted { slot, reason } => {
                 tracing::error!("worker {slot} sent what is no message ({reason}) and is killed");
             }
+            PoolEvent::OverMemory { slot, resident, .. } => {
+                let mebibytes = resident >> 20;
+                tracing::info!("worker {slot} has {mebibytes} MiB of memory and is replaced");
+            }
             PoolEvent::Left { slot, cause, .. } => {
                 self.n_workers = self.n_workers.saturating_sub(1);
                 tracing::info!("worker {slot} left: {cause}");

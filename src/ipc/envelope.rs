@@ -15,7 +15,7 @@ use crate::ipc::frame::{FrameError, MAX_FRAME, OpenFrame};
 pub const MAGIC: [u8; 8] = *b"MYRIAPOD";
 
 /// The version of everything that crosses a pipe.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// A frame is sent when its payload has grown to this, even if more is to come.
 ///
@@ -34,6 +34,8 @@ pub enum ToWorker<S> {
     Tasks(u32),
     /// No more tasks will come: finish what is there, then leave.
     Drain,
+    /// Say that you live.
+    Ping,
 }
 
 /// The first message to a worker.
@@ -57,6 +59,8 @@ pub struct Hello<S> {
     pub task_timeout: Option<std::time::Duration>,
     /// The one CPU to run on, if it is told.
     pub cpu: Option<u32>,
+    /// The resident size, in bytes, that it is replaced for, if there is a limit.
+    pub memory_limit: Option<u64>,
     /// What the task type needs to start.
     pub setup: S,
 }
@@ -75,6 +79,8 @@ pub enum FromWorker {
     Replies(u32),
     /// What the worker has used so far; sent now and then, and before it leaves.
     Usage(Usage),
+    /// It was asked whether it lives.
+    Pong,
 }
 
 /// What a worker has used since its start.
@@ -234,7 +240,7 @@ mod tests {
     fn the_handshake_is_frozen() {
         let hello = Hello {
             magic: MAGIC,
-            protocol: 1,
+            protocol: PROTOCOL_VERSION,
             build: "b".into(),
             parent: 5,
             slot: 1,
@@ -242,9 +248,28 @@ mod tests {
             concurrency: 3,
             task_timeout: None,
             cpu: None,
+            memory_limit: None,
             setup: 9u8,
         };
         let bytes = encode_message(&ToWorker::Hello(hello)).unwrap();
-        assert_eq!(&bytes[..], b"\x13\0\0\0\0MYRIAPOD\x01\x01b\x05\x01\x02\x03\0\0\x09");
+        assert_eq!(&bytes[..], b"\x14\0\0\0\0MYRIAPOD\x02\x01b\x05\x01\x02\x03\0\0\0\x09");
+    }
+
+    #[test]
+    fn the_numbers_of_the_messages_are_frozen() {
+        let to_worker = [ToWorker::Tasks(1), ToWorker::<u8>::Drain, ToWorker::Ping];
+        let numbers: Vec<u8> = to_worker.iter().map(|message| encode_message(message).unwrap()[4]).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+        let refused = FromWorker::Refused { message: String::new() };
+        let from_worker = [
+            FromWorker::Ready,
+            refused,
+            FromWorker::Replies(1),
+            FromWorker::Usage(Usage::default()),
+            FromWorker::Pong,
+        ];
+        let numbers: Vec<u8> =
+            from_worker.iter().map(|message| encode_message(message).unwrap()[4]).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4]);
     }
 }

@@ -42,6 +42,9 @@ pub enum WorkerStart {
     AsNeeded,
 }
 
+/// A busy machine may keep a process from running for some time.
+const SHORTEST_HANG_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// Sets up a pool. Made by [`Pool::builder`].
 pub struct Builder<T: Task> {
     setup: T::Setup,
@@ -169,6 +172,35 @@ impl<T: Task> Builder<T> {
         self
     }
 
+    /// How long a worker process that has tasks may say nothing at all; by default 30 seconds, at least a tenth of one,
+    /// and `None` for as long as it likes.
+    ///
+    /// After half of that time it is asked, and its event loop answers: however long tasks wait for something, they may.
+    /// What is found to hang is a loop that does not go round: a task that computes or blocks without end, a process
+    /// that was stopped. It is ended by SIGABRT, or else SIGKILL. Threads and guests are not asked, since they could not
+    /// be ended.
+    pub fn hang_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.rules.hang_timeout = limit.into().map(|limit| limit.max(SHORTEST_HANG_TIMEOUT));
+        self
+    }
+
+    /// The most tasks that one worker is given; at least one. Another follows it then, while it finishes what it holds.
+    /// By default there is no limit.
+    pub fn max_tasks_per_worker(mut self, n_tasks: u64) -> Self {
+        self.rules.max_tasks = Some(n_tasks.max(1));
+        self
+    }
+
+    /// The resident memory, in bytes, beyond which a worker process is given nothing more: another follows it, while it
+    /// finishes what it holds. By default there is no limit.
+    ///
+    /// That is looked at once a second. A process that allocates faster than that fails to allocate more than one and a
+    /// half times the limit and 64 MiB, which ends it.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.rules.memory_limit = Some(bytes);
+        self
+    }
+
     /// Told what happens to workers, from the loop of the pool: it must not block.
     pub fn on_event(mut self, handler: impl FnMut(PoolEvent) + Send + 'static) -> Self {
         self.on_event = Box::new(handler);
@@ -213,9 +245,14 @@ impl<T: Task> Builder<T> {
     }
 
     #[expect(clippy::type_complexity, reason = "the three pieces go to three places at once")]
-    fn assemble(self, kind: Kind) -> Result<(Driver<T>, Pool<T>, Option<Started>), StartError> {
+    fn assemble(mut self, kind: Kind) -> Result<(Driver<T>, Pool<T>, Option<Started>), StartError> {
         refuse_in_worker()?;
         let n_workers = if self.mode == Mode::Single { 1 } else { self.n_workers };
+        self.rules.window = self.concurrency;
+        if kind != Kind::Process {
+            self.rules.hang_timeout = None;
+            self.rules.memory_limit = None;
+        }
         let (sender, inputs) = mpsc::unbounded_channel();
         let connector = Connector {
             kind,
@@ -223,6 +260,7 @@ impl<T: Task> Builder<T> {
             concurrency: self.concurrency,
             task_timeout: self.task_timeout,
             cpus: if self.pinned { usable_cpus() } else { Vec::new() },
+            memory_limit: self.rules.memory_limit,
             name: self.worker_name.unwrap_or_else(default_name),
             output: self.worker_output,
             driver: sender.clone(),

@@ -20,8 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{Incarnation, SlotId};
 use crate::ipc::{
-    Batch, FrameReader, FromWorker, Hello, MAGIC, PROTOCOL_VERSION, ToWorker, decode_item, encode_message,
-    write_frames,
+    Batch, ChannelError, FrameReader, FromWorker, Hello, MAGIC, PROTOCOL_VERSION, ToWorker, decode_item,
+    encode_message, write_frames,
 };
 use crate::pool::blackbox::BlackBox;
 use crate::pool::blame::Killed;
@@ -37,6 +37,10 @@ use crate::pool::worker::{self, Finish};
 
 /// The longest line of a worker's output that is handed on; the rest becomes further lines.
 const MAX_PRINTED: u64 = 8 * 1024;
+
+/// How long a process that is gone may take to have been read to the end of what it printed; much less than anyone would
+/// notice, and enough for a pipe that is full.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// What kind of worker is started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +59,8 @@ pub(super) struct Connector<T: Task> {
     pub(super) task_timeout: Option<Duration>,
     /// The CPUs that slots are kept on in turn; none for anywhere.
     pub(super) cpus: Vec<u32>,
+    /// What a process may have resident, in bytes.
+    pub(super) memory_limit: Option<u64>,
     pub(super) name: String,
     pub(super) output: WorkerOutput,
     pub(super) driver: mpsc::UnboundedSender<Input<T>>,
@@ -65,7 +71,7 @@ pub(super) enum Link<T: Task> {
     Process {
         batch: Batch,
         frames: mpsc::UnboundedSender<Bytes>,
-        kill: Option<oneshot::Sender<()>>,
+        orders: mpsc::UnboundedSender<Order>,
         pid: Option<u32>,
     },
     Channel {
@@ -73,6 +79,15 @@ pub(super) enum Link<T: Task> {
         tasks: mpsc::UnboundedSender<Incoming<T>>,
         kill: Option<oneshot::Sender<()>>,
     },
+}
+
+/// How a process is ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Order {
+    /// By SIGABRT, which leaves a trace.
+    Abort,
+    /// By SIGKILL.
+    Kill,
 }
 
 impl<T: Task> Link<T> {
@@ -108,23 +123,31 @@ impl<T: Task> Link<T> {
     /// Tells the worker to finish what it holds and leave.
     pub(super) fn drain(&mut self) {
         self.flush();
-        match self {
-            Self::Process { frames, .. } => {
-                let drain = encode_message(&ToWorker::<T::Setup>::Drain).expect("a word fits a frame");
-                let _ = frames.send(drain);
-            }
-            Self::Channel { tasks, .. } => {
-                let _ = tasks.send(Incoming::Drain);
-            }
-        }
+        self.say(&ToWorker::Drain, Incoming::Drain);
+    }
+
+    /// Asks the worker whether it lives.
+    pub(super) fn ping(&mut self) {
+        self.flush();
+        self.say(&ToWorker::Ping, Incoming::Ping);
     }
 
     /// Ends the worker now: a process by signal, a loop when it gets round to it.
-    pub(super) fn kill(&mut self) {
-        let (Self::Process { kill, .. } | Self::Channel { kill, .. }) = self;
-        if let Some(kill) = kill.take() {
-            // A worker that is gone needs no end.
-            let _ = kill.send(());
+    pub(super) fn end(&mut self, order: Order) {
+        // A worker that is gone needs no end.
+        match self {
+            Self::Process { orders, .. } => drop(orders.send(order)),
+            Self::Channel { kill, .. } => drop(kill.take().map(|kill| kill.send(()))),
+        }
+    }
+
+    fn say(&mut self, word: &ToWorker<T::Setup>, incoming: Incoming<T>) {
+        // A worker that is gone is heard of elsewhere.
+        match self {
+            Self::Process { frames, .. } => {
+                drop(frames.send(encode_message(word).expect("a word fits a frame")));
+            }
+            Self::Channel { tasks, .. } => drop(tasks.send(incoming)),
         }
     }
 
@@ -154,7 +177,7 @@ impl<T: Task> Connector<T> {
             process::start(task_name::<T>(), &self.name, self.output)?;
         let pid = child.pid();
         let voice = Voice { slot, incarnation, driver: self.driver.clone() };
-        let (kill, killed) = oneshot::channel();
+        let (orders, orders_rx) = mpsc::unbounded_channel();
         let sink = pipe::Sender::from_owned_fd(to_worker)?;
         let source = pipe::Receiver::from_owned_fd(from_worker)?;
         let (frames, frames_rx) = mpsc::unbounded_channel();
@@ -162,8 +185,8 @@ impl<T: Task> Connector<T> {
         let _ = frames.send(hello);
         tokio::spawn(write_all(sink, frames_rx));
         let printing = printed.map(|printed| tokio::spawn(read_printed(printed, voice.clone())));
-        tokio::spawn(attend(child, source, killed, black_box, voice, printing));
-        Ok(Link::Process { batch: Batch::default(), frames, kill: Some(kill), pid })
+        tokio::spawn(attend(child, source, orders_rx, black_box, voice, printing));
+        Ok(Link::Process { batch: Batch::default(), frames, orders, pid })
     }
 
     fn start_thread(&self, slot: SlotId, incarnation: Incarnation) -> io::Result<Link<T>> {
@@ -230,6 +253,7 @@ impl<T: Task> Connector<T> {
             concurrency: self.concurrency,
             task_timeout: self.task_timeout,
             cpu: self.cpu(slot),
+            memory_limit: self.memory_limit,
             setup: self.setup.clone(),
         }
     }
@@ -271,57 +295,71 @@ async fn write_all(mut sink: pipe::Sender, mut frames: mpsc::UnboundedReceiver<B
     }
 }
 
-/// Reads what a process says until its pipe ends, then sees to it that the process does too.
+/// Reads what a process says until its pipe ends or it is killed, then sees to it that the process ends too.
 async fn attend<T: Task>(
     child: Child,
     source: pipe::Receiver,
-    mut orders: oneshot::Receiver<()>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
     black_box: BlackBox,
     voice: Voice<T>,
     printing: Option<tokio::task::JoinHandle<()>>,
 ) {
     let mut reader = FrameReader::new(source);
-    let mut may_be_killed = true;
-    let mut killed = Killed::Not;
-    loop {
-        tokio::select! {
-            biased;
-            order = &mut orders, if may_be_killed => {
-                may_be_killed = false;
-                if order.is_ok() {
-                    child.kill();
-                    killed = Killed::AsOrdered;
-                }
-            }
-            frame = reader.next() => match frame {
-                Ok(Some(frame)) => {
-                    if let Err(reason) = hear(&frame, &voice) {
-                        voice.say(Event::Distrusted(reason));
-                        child.kill();
-                        killed = Killed::AsFaulty;
-                        break;
-                    }
-                }
-                // Torn or broken: it died in the middle of a word, and what it held is given out again.
-                Ok(None) | Err(crate::ipc::ChannelError::Torn { .. } | crate::ipc::ChannelError::Io(_)) => break,
-                Err(error @ crate::ipc::ChannelError::Frame(_)) => {
-                    voice.say(Event::Distrusted(error.to_string()));
-                    child.kill();
-                    killed = Killed::AsFaulty;
-                    break;
-                }
-            },
-        }
-    }
+    let mut killed = listen(&child, &mut reader, &mut orders, &voice).await;
     let (cause, cpu, overstayed) = reap(child).await;
     if overstayed && killed == Killed::Not {
         killed = Killed::AsFaulty;
     }
+    if killed == Killed::AsOrdered {
+        // What it had said by then counts. The end of the pipe is not waited for: something that the process has started
+        // may hold it open for ever.
+        while let Some(Ok(Some(frame))) = reader.next().now_or_never() {
+            if hear(&frame, &voice).is_err() {
+                break;
+            }
+        }
+    }
     if let Some(printing) = printing {
-        // Its last words come before the news of its death.
-        let _ = tokio::time::timeout(Duration::from_secs(1), printing).await;
+        // Its last words come before the news of its death, but not those of what it has started.
+        let _ = tokio::time::timeout(LAST_WORDS, printing).await;
     }
     voice.say(Event::Gone(Parting { cause, killed, suspect: black_box.read(), cpu }));
+}
+
+/// Hears a process to its end, or until it is killed; says whether it was, and what for.
+async fn listen<T: Task>(
+    child: &Child,
+    reader: &mut FrameReader<pipe::Receiver>,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    voice: &Voice<T>,
+) -> Killed {
+    loop {
+        let reason = tokio::select! {
+            biased;
+            Some(order) = orders.recv() => match order {
+                Order::Abort => {
+                    child.abort();
+                    continue;
+                }
+                Order::Kill => {
+                    child.kill();
+                    return Killed::AsOrdered;
+                }
+            },
+            frame = reader.next() => match frame {
+                Ok(Some(frame)) => match hear(&frame, voice) {
+                    Ok(()) => continue,
+                    Err(reason) => reason,
+                },
+                // Torn or broken: it died in the middle of a word, and what it held is given out again.
+                Ok(None) | Err(ChannelError::Torn { .. } | ChannelError::Io(_)) => return Killed::Not,
+                Err(error @ ChannelError::Frame(_)) => error.to_string(),
+            },
+        };
+        voice.say(Event::Distrusted(reason));
+        child.kill();
+        return Killed::AsFaulty;
+    }
 }
 
 /// A process whose pipe has ended is leaving; it gets a moment for that, then it is made to. Says whether it was.
@@ -354,6 +392,7 @@ fn hear<T: Task>(frame: &[u8], voice: &Voice<T>) -> Result<(), String> {
         FromWorker::Ready => Event::Ready,
         FromWorker::Refused { message } => Event::Refused(message),
         FromWorker::Usage(usage) => Event::Usage(usage),
+        FromWorker::Pong => Event::Pong,
     };
     voice.say(event);
     Ok(())

@@ -3,7 +3,8 @@
 //! Does not know processes or pipes; asks the supervisor which slots take tasks.
 //!
 //! Invariants:
-//! - a slot holds no more tasks than its window; each answer is the credit for another;
+//! - a process holds no more tasks than its window; each answer is the credit for another;
+//! - where tasks are placed by key, no key is in two processes at a time, but for tasks in quarantine;
 //! - every task that was submitted is queued, leased, or has had its outcome: never two of these, never none.
 //!
 //! A task whose workers keep dying would end every worker in turn. The black box names the one that was on the CPU:
@@ -13,6 +14,7 @@
 use crate::ids::{Incarnation, SlotId};
 use crate::pool::blame::{Death, History, Share, Suspicion};
 use crate::pool::error::TaskError;
+use crate::pool::keys::HeldKeys;
 use crate::pool::lease::{LeaseId, LeaseTable, Owner, Pending};
 use crate::pool::quarantine::Quarantine;
 use crate::pool::queue::FairQueue;
@@ -40,6 +42,14 @@ impl<T> Default for Rules<T> {
     }
 }
 
+/// A task on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Given {
+    pub(super) slot: SlotId,
+    pub(super) incarnation: Incarnation,
+    pub(super) lease: LeaseId,
+}
+
 /// A task that was lost and is not run again; it comes along unless it was moved to the worker.
 pub(super) type Ended<T> = (Owner, Option<T>, TaskError);
 
@@ -53,6 +63,10 @@ pub(super) struct Dispatcher<T: Task> {
     by_slot: Vec<FairQueue<T>>,
     /// For tasks of which one is suspected, in a slot without others.
     quarantine: Quarantine<T>,
+    /// Processes that take no more, and still hold tasks or did when that began.
+    retired: Vec<(SlotId, Incarnation)>,
+    /// The keys of what these hold.
+    held: HeldKeys<T>,
     /// Deaths since the last answer that were put down to tasks.
     n_forgiven: u32,
     leases: LeaseTable<T>,
@@ -71,6 +85,8 @@ impl<T: Task> Dispatcher<T> {
             shared: FairQueue::new(),
             by_slot: (0..n_slots).map(|_| FairQueue::new()).collect(),
             quarantine: Quarantine::new(),
+            retired: Vec::new(),
+            held: HeldKeys::new(),
             n_forgiven: 0,
             leases: LeaseTable::new(n_slots),
             window,
@@ -90,8 +106,12 @@ impl<T: Task> Dispatcher<T> {
     /// Takes a new task.
     pub(super) fn submit(&mut self, owner: Owner, task: T, slots: &Supervisor) {
         let suspicion = (self.rules.known)(&task);
-        let place = self.place(&task, slots);
-        let pending = Pending { owner, task, history: History::known(suspicion) };
+        let key = match self.rules.placement {
+            Placement::ByKey(key) => Some(key(&task)),
+            Placement::LeastLoaded | Placement::RoundRobin => None,
+        };
+        let place = self.place(key, slots);
+        let pending = Pending { owner, task, key, history: History::known(suspicion) };
         match place {
             place if suspicion.isolates() => self.quarantine.push_alone(pending, place),
             Some(slot) => self.by_slot[slot.index()].push(pending),
@@ -100,7 +120,7 @@ impl<T: Task> Dispatcher<T> {
     }
 
     /// Gives one waiting task to a slot that has room, if there are both.
-    pub(super) fn poll_lease(&mut self, slots: &Supervisor) -> Option<(SlotId, LeaseId)> {
+    pub(super) fn poll_lease(&mut self, slots: &Supervisor) -> Option<Given> {
         if let Some(lease) = self.lease_quarantined(slots) {
             return Some(lease);
         }
@@ -114,19 +134,26 @@ impl<T: Task> Dispatcher<T> {
         for _ in 0..n_slots {
             self.given_last = (self.given_last + 1) % n_slots;
             let slot = SlotId::from_index(self.given_last);
-            if self.by_slot[self.given_last].len() > 0 && self.has_room(slot, slots) {
-                let pending = self.by_slot[self.given_last].pop()?;
-                return self.lease(pending, slot, slots);
+            if self.by_slot[self.given_last].len() == 0 || !self.has_room(slot, slots) {
+                continue;
+            }
+            while let Some(pending) = self.by_slot[self.given_last].pop() {
+                if let Some(pending) = self.held.keep(slot, pending) {
+                    return self.lease(pending, slot, slots);
+                }
             }
         }
         None
     }
 
-    /// The next slot that should be started because tasks wait that the started ones have no room for.
+    /// The next slot that should be started because tasks wait that the started ones have no room for, or will soon have
+    /// none for.
     pub(super) fn wanted(&self, slots: &Supervisor) -> Option<SlotId> {
-        let placed = (0..self.by_slot.len())
-            .map(SlotId::from_index)
-            .find(|slot| self.by_slot[slot.index()].len() > 0 && slots.is_idle(*slot));
+        let is_short = |slot: &SlotId| slots.is_idle(*slot) || slots.needs_successor(*slot);
+        if let Some(slot) = self.quarantine.emptying().filter(is_short) {
+            return Some(slot);
+        }
+        let placed = self.all_slots().find(|slot| self.by_slot[slot.index()].len() > 0 && is_short(slot));
         if placed.is_some() {
             return placed;
         }
@@ -136,7 +163,7 @@ impl<T: Task> Dispatcher<T> {
         if n_waiting <= n_coming || self.least_loaded(slots).is_some() {
             return None;
         }
-        (0..self.by_slot.len()).map(SlotId::from_index).find(|slot| slots.is_idle(*slot))
+        self.all_slots().find(is_short)
     }
 
     /// The task of an open lease.
@@ -156,40 +183,64 @@ impl<T: Task> Dispatcher<T> {
         incarnation: Incarnation,
         lease: LeaseId,
     ) -> Option<(Owner, Option<T>)> {
+        let key = self.leases.key(lease);
         let closed = self.leases.close(lease, slot, incarnation)?;
         self.n_forgiven = 0;
-        if self.leases.n_open(slot) == 0 {
-            self.quarantine.handle_empty(slot);
+        if self.retired.contains(&(slot, incarnation)) {
+            self.release(key);
         }
+        self.free_cell(slot, incarnation);
         Some(closed)
     }
 
-    /// Whether the death of a slot's process is put down to what it held, and not to the slot. To be asked once,
+    /// The process is given nothing more while it finishes what it holds.
+    pub(super) fn handle_retired(&mut self, slot: SlotId, incarnation: Incarnation) {
+        // It may have answered or died since that was decided.
+        if self.leases.n_open(slot, incarnation) == 0 {
+            return;
+        }
+        self.retired.push((slot, incarnation));
+        self.held.hold(self.leases.keys(slot, incarnation));
+    }
+
+    /// Whether the death of a process is put down to what it held, and not to the slot. To be asked once,
     /// before [`Dispatcher::handle_gone`].
     ///
     /// A list may hold many tasks that end their workers, one after the other; a slot is given up when its workers
     /// die of themselves. Where no task is answered between such deaths for long, it is not the tasks.
-    pub(super) fn forgives(&mut self, slot: SlotId, suspect: Option<LeaseId>) -> bool {
-        let is_known = suspect.is_some_and(|lease| self.leases.owner(lease, slot).is_some());
-        if !is_known && !self.quarantine.runs(slot) {
+    pub(super) fn forgives(
+        &mut self,
+        slot: SlotId,
+        incarnation: Incarnation,
+        suspect: Option<LeaseId>,
+    ) -> bool {
+        let is_known = suspect.is_some_and(|lease| self.leases.owner(lease, slot, incarnation).is_some());
+        if !is_known && !self.quarantine.runs(slot, incarnation) {
             return false;
         }
         self.n_forgiven = self.n_forgiven.saturating_add(1);
         self.n_forgiven <= FORGIVEN_IN_A_ROW
     }
 
-    /// The process of a slot is gone, and had the task of `suspect` on its CPU. Its tasks wait again, but for those
+    /// The process is gone, and had the task of `suspect` on its CPU. Its tasks wait again, but for those
     /// that have their outcome now. `tell` hears what is held against a task from now on, if that has changed.
     pub(super) fn handle_gone(
         &mut self,
         slot: SlotId,
+        incarnation: Incarnation,
         death: Death,
         suspect: Option<LeaseId>,
         tell: &mut dyn FnMut(&T, Suspicion),
     ) -> Vec<Ended<T>> {
-        let named = suspect.and_then(|lease| self.leases.owner(lease, slot));
-        let lost = self.leases.revoke(slot);
-        let rest = self.quarantine.handle_gone(slot);
+        let named = suspect.and_then(|lease| self.leases.owner(lease, slot, incarnation));
+        let lost = self.leases.revoke(slot, incarnation);
+        let rest = self.quarantine.handle_gone(slot, incarnation);
+        if let Some(position) = self.retired.iter().position(|retired| *retired == (slot, incarnation)) {
+            self.retired.swap_remove(position);
+            for pending in &lost {
+                self.release(pending.key);
+            }
+        }
         let is_alone = lost.len() == 1 && rest.as_ref().is_some_and(Vec::is_empty);
         let charged = match (death, named) {
             (Death::Spared { .. }, _) => None,
@@ -198,7 +249,7 @@ impl<T: Task> Dispatcher<T> {
         };
         let mut ended = Vec::new();
         let mut left = Vec::new();
-        for Pending { owner, task, mut history } in lost {
+        for Pending { owner, task, key, mut history } in lost {
             let share = match charged {
                 Some(charged) if charged == owner => Share::Charged,
                 Some(_) => Share::Innocent,
@@ -212,7 +263,7 @@ impl<T: Task> Dispatcher<T> {
             let is_convicted = is_charged && history.suspicion.convicts(self.rules.retry_crashed);
             match task {
                 Some(task) if !is_convicted && task.repeatable() => {
-                    left.push((Pending { owner, task, history }, share));
+                    left.push((Pending { owner, task, key, history }, share));
                 }
                 task => ended.push((owner, task, history.outcome(death, share))),
             }
@@ -224,8 +275,10 @@ impl<T: Task> Dispatcher<T> {
 
     /// A slot takes no more tasks for good: what was placed there goes elsewhere.
     pub(super) fn replace_placed(&mut self, slot: SlotId, slots: &Supervisor) {
-        while let Some(pending) = self.by_slot[slot.index()].pop() {
-            match self.place(&pending.task, slots) {
+        let mut placed = self.held.take_placed(slot);
+        placed.extend(std::iter::from_fn(|| self.by_slot[slot.index()].pop()));
+        for pending in placed {
+            match self.place(pending.key, slots) {
                 Some(other) if other != slot => self.by_slot[other.index()].push(pending),
                 _ => self.shared.push(pending),
             }
@@ -238,7 +291,13 @@ impl<T: Task> Dispatcher<T> {
         for queue in &mut self.by_slot {
             cancelled.extend(queue.remove_map(map));
         }
+        cancelled.extend(self.held.remove_map(map));
+        let giving = self.quarantine.giving();
         cancelled.extend(self.quarantine.remove_map(map));
+        // It may have answered all that it was given, and hears no answer then.
+        if let Some((slot, incarnation)) = giving {
+            self.free_cell(slot, incarnation);
+        }
         cancelled
     }
 
@@ -248,37 +307,59 @@ impl<T: Task> Dispatcher<T> {
         for queue in self.by_slot.iter_mut().chain([&mut self.shared]) {
             owners.extend(std::iter::from_fn(|| queue.pop()).map(|pending| pending.owner));
         }
-        for index in 0..self.by_slot.len() {
-            owners.extend(
-                self.leases.revoke(SlotId::from_index(index)).into_iter().map(|pending| pending.owner),
-            );
-        }
+        owners.extend(self.held.drain());
+        self.retired.clear();
+        owners.extend(self.leases.revoke_all().into_iter().map(|pending| pending.owner));
         owners
     }
 
     /// Tasks without an outcome: waiting, and out.
     pub(super) fn n_unfinished(&self) -> (usize, usize) {
         let placed: usize = self.by_slot.iter().map(FairQueue::len).sum();
-        (self.shared.len() + placed + self.quarantine.n_waiting(), self.leases.n_open_in_all())
+        let n_waiting = self.shared.len() + placed + self.held.n_waiting() + self.quarantine.n_waiting();
+        (n_waiting, self.leases.n_open_in_all())
     }
 
-    fn lease(&mut self, pending: Pending<T>, slot: SlotId, slots: &Supervisor) -> Option<(SlotId, LeaseId)> {
+    fn lease(&mut self, pending: Pending<T>, slot: SlotId, slots: &Supervisor) -> Option<Given> {
         let incarnation = slots.serving(slot).expect("only a serving slot has room");
-        Some((slot, self.leases.open(pending, slot, incarnation)))
+        let lease = self.leases.open(pending, slot, incarnation);
+        Some(Given { slot, incarnation, lease })
     }
 
-    fn lease_quarantined(&mut self, slots: &Supervisor) -> Option<(SlotId, LeaseId)> {
+    fn lease_quarantined(&mut self, slots: &Supervisor) -> Option<Given> {
+        if let Some((slot, incarnation)) = self.quarantine.giving()
+            && slots.serving(slot) != Some(incarnation)
+        {
+            self.quarantine.split();
+            self.free_cell(slot, incarnation);
+        }
         if let Some(home) = self.quarantine.next_home() {
             let slot = self.cell(home, slots)?;
             self.quarantine.empty(slot);
-            if slots.serving(slot).is_none() || self.leases.n_open(slot) > 0 {
+            let incarnation = slots.serving(slot)?;
+            if self.leases.n_open(slot, incarnation) > 0 {
                 return None;
             }
-            self.quarantine.begin();
+            self.quarantine.begin(incarnation);
         }
-        let slot = self.quarantine.giving().filter(|slot| slots.serving(*slot).is_some())?;
+        let (slot, _) = self.quarantine.giving()?;
         let pending = self.quarantine.pop()?;
         self.lease(pending, slot, slots)
+    }
+
+    /// A process that holds nothing runs no group any more.
+    fn free_cell(&mut self, slot: SlotId, incarnation: Incarnation) {
+        if self.leases.n_open(slot, incarnation) == 0 {
+            self.quarantine.handle_empty(slot, incarnation);
+        }
+    }
+
+    /// What waited for a task that was held waits no longer, and goes first.
+    fn release(&mut self, key: Option<u64>) {
+        let Some(key) = key else { return };
+        for (slot, pending) in self.held.release(key) {
+            self.by_slot[slot.index()].put_back(pending);
+        }
     }
 
     /// The slot to set aside: the one that is being emptied, else the group's own, else the emptiest. A slot whose next
@@ -286,7 +367,7 @@ impl<T: Task> Dispatcher<T> {
     fn cell(&self, home: Option<SlotId>, slots: &Supervisor) -> Option<SlotId> {
         let will_serve = |slot: &SlotId| slots.is_usable(*slot) && !slots.is_idle(*slot);
         let preferred = [self.quarantine.emptying(), home].into_iter().flatten().find(will_serve);
-        preferred.or_else(|| self.emptiest(slots))
+        preferred.or_else(|| self.emptiest_of(self.all_slots(), slots))
     }
 
     /// Finds the new places of what a dead process leaves; `rest` is what its quarantine had not given to it.
@@ -322,18 +403,15 @@ impl<T: Task> Dispatcher<T> {
         }
     }
 
-    fn place(&mut self, task: &T, slots: &Supervisor) -> Option<SlotId> {
+    fn place(&mut self, key: Option<u64>, slots: &Supervisor) -> Option<SlotId> {
         let n_slots = self.by_slot.len();
-        let start = match self.rules.placement {
-            Placement::LeastLoaded => return None,
-            Placement::RoundRobin => {
+        let start = match (self.rules.placement, key) {
+            (_, Some(key)) => usize::try_from(key % n_slots as u64).expect("a remainder fits"),
+            (Placement::RoundRobin, None) => {
                 self.placed_last = (self.placed_last + 1) % n_slots;
                 self.placed_last
             }
-            Placement::ByKey(key) => {
-                let key = key(task);
-                usize::try_from(key % n_slots as u64).expect("a remainder fits")
-            }
+            (Placement::LeastLoaded | Placement::ByKey(_), None) => return None,
         };
         (0..n_slots)
             .map(|step| SlotId::from_index((start + step) % n_slots))
@@ -341,21 +419,20 @@ impl<T: Task> Dispatcher<T> {
     }
 
     fn has_room(&self, slot: SlotId, slots: &Supervisor) -> bool {
-        !self.quarantine.holds(slot)
-            && self.leases.n_open(slot) < self.window
-            && slots.serving(slot).is_some()
+        let has_room = |incarnation| {
+            !self.quarantine.holds(slot, incarnation) && self.leases.n_open(slot, incarnation) < self.window
+        };
+        slots.serving(slot).is_some_and(has_room)
     }
 
     fn least_loaded(&self, slots: &Supervisor) -> Option<SlotId> {
-        self.all_slots()
-            .filter(|slot| self.has_room(*slot, slots))
-            .min_by_key(|slot| self.leases.n_open(*slot))
+        self.emptiest_of(self.all_slots().filter(|slot| self.has_room(*slot, slots)), slots)
     }
 
-    fn emptiest(&self, slots: &Supervisor) -> Option<SlotId> {
-        self.all_slots()
-            .filter(|slot| slots.serving(*slot).is_some())
-            .min_by_key(|slot| self.leases.n_open(*slot))
+    /// The slot among these whose process takes tasks and holds the fewest.
+    fn emptiest_of(&self, candidates: impl Iterator<Item = SlotId>, slots: &Supervisor) -> Option<SlotId> {
+        let n_held = |slot| Some((self.leases.n_open(slot, slots.serving(slot)?), slot));
+        candidates.filter_map(n_held).min().map(|(_, slot)| slot)
     }
 
     fn all_slots(&self) -> impl Iterator<Item = SlotId> + use<T> {

@@ -4,7 +4,9 @@
 //! Owns no decision: which slot lives is the supervisor's, which task goes where the dispatcher's.
 //!
 //! Invariants:
-//! - an idle pool sleeps: the only timers are the supervisor's deadlines, and a healthy pool has none;
+//! - an idle pool sleeps: the only timers are the supervisor's deadlines, and a healthy pool without tasks has none;
+//! - the cores are told a time that stands still while this process does;
+//! - no worker is ended for silence while something that it said has not been heard;
 //! - whatever ends the loop, every task that was taken gets its outcome first.
 
 use std::collections::HashMap;
@@ -15,11 +17,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ids::{Incarnation, SlotId};
 use crate::ipc::Usage;
 use crate::pool::blame::{Death, Suspicion};
-use crate::pool::connect::{Connector, Link};
-use crate::pool::dispatch::Dispatcher;
+use crate::pool::clock::AwakeClock;
+use crate::pool::connect::{Connector, Link, Order};
+use crate::pool::dispatch::{Dispatcher, Given};
 use crate::pool::error::{ExitCause, PoolFailure, TaskError};
-use crate::pool::lease::{LeaseId, Owner};
+use crate::pool::lease::Owner;
 use crate::pool::link::{Answer, Event, Heard, Parting};
+use crate::pool::memory;
 use crate::pool::message::{Closed, Command, Input, Outcome, ResultSender};
 use crate::pool::stats::{PoolEvent, PoolStats, WorkerStats};
 use crate::pool::supervisor::{Action, Departure, Supervisor};
@@ -39,6 +43,14 @@ struct MapOut<T: Task> {
     gathered: Vec<Outcome<T>>,
 }
 
+/// A worker that is there.
+struct Running<T: Task> {
+    incarnation: Incarnation,
+    link: Link<T>,
+    /// What it has told of its processor time.
+    cpu: Duration,
+}
+
 /// The loop and all it owns.
 pub(super) struct Driver<T: Task> {
     inputs: mpsc::UnboundedReceiver<Input<T>>,
@@ -49,7 +61,9 @@ pub(super) struct Driver<T: Task> {
     on_suspicion: SuspicionHandler<T>,
     /// Told once, when the first worker is ready or the pool has failed.
     started: Option<oneshot::Sender<Result<(), PoolFailure>>>,
-    links: Vec<Option<Link<T>>>,
+    clock: AwakeClock,
+    /// For each slot its workers: one, and those that it has followed and that have not left.
+    running: Vec<Vec<Running<T>>>,
     maps: HashMap<u32, MapOut<T>>,
     workers: Vec<WorkerStats>,
     closers: Vec<oneshot::Sender<Closed>>,
@@ -77,7 +91,8 @@ impl<T: Task> Driver<T> {
             on_event,
             on_suspicion,
             started: None,
-            links: Vec::new(),
+            clock: AwakeClock::default(),
+            running: Vec::new(),
             maps: HashMap::new(),
             workers: Vec::new(),
             closers: Vec::new(),
@@ -91,30 +106,39 @@ impl<T: Task> Driver<T> {
     /// Runs until the pool is closed, aborted, or can not go on.
     pub(super) async fn run(mut self) {
         let mut heard = Vec::with_capacity(HEARD_AT_A_TIME);
+        let mut woken = Instant::now();
+        let mut now = self.clock.wake(woken);
         loop {
-            self.act(Instant::now());
+            self.act(now);
             if self.supervisor.is_over() {
                 break;
             }
-            match self.supervisor.next_deadline() {
-                None => {
-                    if self.inputs.recv_many(&mut heard, HEARD_AT_A_TIME).await == 0 {
-                        break;
-                    }
-                }
-                Some(deadline) => {
-                    let receive = self.inputs.recv_many(&mut heard, HEARD_AT_A_TIME);
-                    // Past the deadline nothing was heard, and the tick below acts on it.
-                    let _ = tokio::time::timeout_at(deadline.into(), receive).await;
-                }
+            let until = self.clock.sleep(woken, self.supervisor.next_deadline());
+            let receive = self.inputs.recv_many(&mut heard, HEARD_AT_A_TIME);
+            match until {
+                None => drop(receive.await),
+                // Past the time nothing was heard, and the tick below acts on it.
+                Some(until) => drop(tokio::time::timeout_at(until.into(), receive).await),
             }
-            let now = Instant::now();
+            woken = Instant::now();
+            now = self.clock.wake(woken);
+            if self.supervisor.next_deadline().is_some_and(|deadline| deadline <= now) {
+                self.hear_all(&mut heard).await;
+            }
             for input in heard.drain(..) {
                 self.handle(input, now);
             }
             self.supervisor.handle_tick(now);
         }
         self.end().await;
+    }
+
+    /// Something is about to be done because of the time: what has been said meanwhile is heard before.
+    async fn hear_all(&mut self, heard: &mut Vec<Input<T>>) {
+        // Those who read from workers are on this runtime as well, and get their turn.
+        tokio::task::yield_now().await;
+        let n_said = self.inputs.len();
+        heard.extend(std::iter::from_fn(|| self.inputs.try_recv().ok()).take(n_said));
     }
 
     /// Starts all slots at once, and tells when the first worker is ready or the pool has failed.
@@ -195,11 +219,15 @@ impl<T: Task> Driver<T> {
 
     fn on_heard(&mut self, heard: Heard<T>, now: Instant) {
         let Heard { slot, incarnation, event } = heard;
+        if event.is_sign_of_life() {
+            self.supervisor.handle_sign_of_life(slot, incarnation, now);
+        }
         match event {
-            Event::Ready => self.on_ready(slot, incarnation),
+            Event::Ready => self.on_ready(slot, incarnation, now),
             Event::Refused(message) => self.supervisor.handle_refused(slot, incarnation, message),
-            Event::Replies(answers) => self.on_replies(slot, incarnation, answers),
-            Event::Usage(usage) => self.on_usage(slot, usage),
+            Event::Replies(answers) => self.on_replies(slot, incarnation, answers, now),
+            Event::Usage(usage) => self.on_usage(slot, incarnation, usage),
+            Event::Pong => {}
             Event::Printed(line) => (self.on_event)(PoolEvent::Printed { slot: slot.0, line }),
             Event::Distrusted(reason) => {
                 (self.on_event)(PoolEvent::Distrusted { slot: slot.0, reason });
@@ -209,8 +237,8 @@ impl<T: Task> Driver<T> {
         }
     }
 
-    fn on_ready(&mut self, slot: SlotId, incarnation: Incarnation) {
-        self.supervisor.handle_ready(slot, incarnation);
+    fn on_ready(&mut self, slot: SlotId, incarnation: Incarnation, now: Instant) {
+        self.supervisor.handle_ready(slot, incarnation, now);
         (self.on_event)(PoolEvent::Ready { slot: slot.0, incarnation: incarnation.0 });
         if let Some(started) = self.started.take() {
             // Whoever started the pool may have gone; then an abort is on its way.
@@ -218,13 +246,19 @@ impl<T: Task> Driver<T> {
         }
     }
 
-    fn on_replies(&mut self, slot: SlotId, incarnation: Incarnation, answers: Vec<Answer<T::Output>>) {
+    fn on_replies(
+        &mut self,
+        slot: SlotId,
+        incarnation: Incarnation,
+        answers: Vec<Answer<T::Output>>,
+        now: Instant,
+    ) {
         for (lease, result) in answers {
             let Some((owner, task)) = self.dispatcher.handle_reply(slot, incarnation, lease) else {
                 self.n_stale_replies += 1;
                 continue;
             };
-            self.supervisor.handle_useful(slot, incarnation);
+            self.supervisor.handle_useful(slot, incarnation, now);
             self.workers[slot.index()].tasks += 1;
             match result {
                 Ok(output) => self.finish(owner, Ok(output)),
@@ -233,28 +267,33 @@ impl<T: Task> Driver<T> {
         }
     }
 
-    fn on_usage(&mut self, slot: SlotId, usage: Usage) {
+    fn on_usage(&mut self, slot: SlotId, incarnation: Incarnation, usage: Usage) {
+        if let Some(running) = self.find(slot, incarnation) {
+            running.cpu = usage.cpu;
+        }
         let worker = &mut self.workers[slot.index()];
-        worker.cpu_now = usage.cpu;
         worker.peak_rss = worker.peak_rss.max(usage.peak_rss);
     }
 
     fn on_gone(&mut self, slot: SlotId, incarnation: Incarnation, parting: Parting, now: Instant) {
         let Parting { cause, killed, suspect, cpu } = parting;
-        self.links[slot.index()] = None;
-        let worker = &mut self.workers[slot.index()];
-        worker.cpu_before += cpu.unwrap_or(worker.cpu_now);
-        worker.cpu_now = Duration::ZERO;
-        if self.dispatcher.forgives(slot, suspect) {
+        let of_slot = &mut self.running[slot.index()];
+        if let Some(position) = of_slot.iter().position(|running| running.incarnation == incarnation) {
+            let running = of_slot.swap_remove(position);
+            self.workers[slot.index()].cpu += cpu.unwrap_or(running.cpu);
+        }
+        let silent = self.supervisor.silent(slot, incarnation);
+        let cause = silent.map_or(cause, |after| ExitCause::Hung { after });
+        if self.dispatcher.forgives(slot, incarnation, suspect) {
             // What is put down to a task, which gets its outcome for it, says nothing of the slot.
-            self.supervisor.handle_useful(slot, incarnation);
+            self.supervisor.handle_forgiven(slot, incarnation);
         }
         let departure = self.supervisor.handle_gone(slot, incarnation, cause.clone(), now);
         if departure == Departure::Stale {
             return;
         }
         let death = Death::of(&cause, killed);
-        let ended = self.dispatcher.handle_gone(slot, death, suspect, &mut self.on_suspicion);
+        let ended = self.dispatcher.handle_gone(slot, incarnation, death, suspect, &mut self.on_suspicion);
         for (owner, task, error) in ended {
             // A worker that was killed with the pool speaks neither for nor against what it held.
             let error = if self.supervisor.is_closing() { TaskError::PoolClosed } else { error };
@@ -276,55 +315,84 @@ impl<T: Task> Driver<T> {
             self.supervisor.close(now);
         }
         loop {
-            while let Some(slot) = self.dispatcher.wanted(&self.supervisor) {
-                self.supervisor.want(slot, now);
+            // What is retired is known before anything is given out, and what waits then really has no place.
+            while let Some(action) = self.supervisor.poll_action() {
+                self.perform(action, now);
             }
-            // A process that could not be started may leave its tasks to a slot that is not wanted so far.
-            let Some(action) = self.supervisor.poll_action() else { break };
-            self.perform(action, now);
+            while let Some(given) = self.dispatcher.poll_lease(&self.supervisor) {
+                self.give(given, now);
+            }
+            // A process that can not be started may leave its tasks to a slot that is not wanted so far.
+            let Some(slot) = self.dispatcher.wanted(&self.supervisor) else { break };
+            self.supervisor.want(slot, now);
         }
-        while let Some((slot, lease)) = self.dispatcher.poll_lease(&self.supervisor) {
-            self.give(slot, lease);
-        }
-        for link in self.links.iter_mut().flatten() {
-            link.flush();
+        for running in self.running.iter_mut().flatten() {
+            running.link.flush();
         }
         self.hand_out();
     }
 
     fn perform(&mut self, action: Action, now: Instant) {
         match action {
-            Action::Start(slot, incarnation) => match self.connector.start(slot, incarnation) {
-                Ok(link) => {
-                    let pid = link.pid();
-                    self.links[slot.index()] = Some(link);
-                    (self.on_event)(PoolEvent::Started { slot: slot.0, incarnation: incarnation.0, pid });
-                }
-                Err(message) => {
-                    self.on_gone(slot, incarnation, Parting::of(ExitCause::NotStarted { message }), now);
-                }
-            },
-            Action::Drain(slot) => {
-                if let Some(link) = &mut self.links[slot.index()] {
-                    link.drain();
-                }
+            Action::Start(slot, incarnation) => self.start(slot, incarnation, now),
+            Action::Retire(slot, incarnation) => self.dispatcher.handle_retired(slot, incarnation),
+            Action::Drain(slot, incarnation) => self.with_link(slot, incarnation, Link::drain),
+            Action::Ping(slot, incarnation) => self.with_link(slot, incarnation, Link::ping),
+            Action::Weigh(slot, incarnation) => self.weigh(slot, incarnation, now),
+            Action::Abort(slot, incarnation) => {
+                self.with_link(slot, incarnation, |link| link.end(Order::Abort));
             }
-            Action::Kill(slot) => {
-                if let Some(link) = &mut self.links[slot.index()] {
-                    link.kill();
-                }
+            Action::Kill(slot, incarnation) => {
+                self.with_link(slot, incarnation, |link| link.end(Order::Kill));
             }
         }
     }
 
-    fn give(&mut self, slot: SlotId, lease: LeaseId) {
-        let link = self.links[slot.index()].as_mut().expect("a serving slot has a link");
-        if !link.give(lease, &mut self.dispatcher) {
-            let incarnation = self.supervisor.serving(slot).expect("the slot was leased to");
-            if let Some((owner, task)) = self.dispatcher.handle_reply(slot, incarnation, lease) {
-                self.finish_with_task(owner, task, TaskError::TooLarge);
+    fn start(&mut self, slot: SlotId, incarnation: Incarnation, now: Instant) {
+        match self.connector.start(slot, incarnation) {
+            Ok(link) => {
+                let pid = link.pid();
+                self.running[slot.index()].push(Running { incarnation, link, cpu: Duration::ZERO });
+                (self.on_event)(PoolEvent::Started { slot: slot.0, incarnation: incarnation.0, pid });
+            }
+            Err(message) => {
+                self.on_gone(slot, incarnation, Parting::of(ExitCause::NotStarted { message }), now);
             }
         }
+    }
+
+    fn weigh(&mut self, slot: SlotId, incarnation: Incarnation, now: Instant) {
+        let pid = self.find(slot, incarnation).and_then(|running| running.link.pid());
+        let Some(resident) = pid.and_then(memory::resident) else { return };
+        if self.supervisor.handle_weighed(slot, incarnation, resident, now) {
+            let (slot, incarnation) = (slot.0, incarnation.0);
+            (self.on_event)(PoolEvent::OverMemory { slot, incarnation, resident });
+        }
+    }
+
+    fn give(&mut self, given: Given, now: Instant) {
+        let Given { slot, incarnation, lease } = given;
+        self.supervisor.handle_given(slot, incarnation, now);
+        let of_slot = &mut self.running[slot.index()];
+        let running = of_slot.iter_mut().find(|running| running.incarnation == incarnation);
+        let running = running.expect("a process that takes tasks has a link");
+        if !running.link.give(lease, &mut self.dispatcher)
+            && let Some((owner, task)) = self.dispatcher.handle_reply(slot, incarnation, lease)
+        {
+            self.supervisor.handle_closed(slot, incarnation, now);
+            self.finish_with_task(owner, task, TaskError::TooLarge);
+        }
+    }
+
+    /// Does something to a worker, unless it is gone.
+    fn with_link(&mut self, slot: SlotId, incarnation: Incarnation, deed: impl FnOnce(&mut Link<T>)) {
+        if let Some(running) = self.find(slot, incarnation) {
+            deed(&mut running.link);
+        }
+    }
+
+    fn find(&mut self, slot: SlotId, incarnation: Incarnation) -> Option<&mut Running<T>> {
+        self.running[slot.index()].iter_mut().find(|running| running.incarnation == incarnation)
     }
 
     fn finish(&mut self, owner: Owner, result: Result<T::Output, TaskError>) {
@@ -393,18 +461,19 @@ impl<T: Task> Driver<T> {
     }
 
     fn make_room(&mut self, n_slots: usize) {
-        while self.links.len() < n_slots {
-            let slot = u32::try_from(self.links.len()).expect("slots are counted in 32 bits");
-            self.workers.push(WorkerStats::new(slot));
-            self.links.push(None);
+        while self.running.len() < n_slots {
+            let slot = SlotId::from_index(self.running.len());
+            self.workers.push(WorkerStats::new(slot.0));
+            self.running.push(Vec::new());
         }
     }
 
     fn stats(&self) -> PoolStats {
         let (waiting, running) = self.dispatcher.n_unfinished();
-        let workers = self.workers.iter().map(|worker| {
+        let workers = self.workers.iter().zip(&self.running).map(|(worker, running)| {
             let (restarts, crashes) = self.supervisor.counts(SlotId(worker.slot));
-            WorkerStats { restarts, crashes, ..worker.clone() }
+            let cpu = worker.cpu + running.iter().map(|running| running.cpu).sum::<Duration>();
+            WorkerStats { restarts, crashes, cpu, ..worker.clone() }
         });
         PoolStats { waiting, running, stale_replies: self.n_stale_replies, workers: workers.collect() }
     }

@@ -26,6 +26,7 @@ use crate::ipc::{FrameReader, Hello, MAGIC, PROTOCOL_VERSION, ToWorker, decode_i
 use crate::pool::blackbox::Recorder;
 use crate::pool::error::StartError;
 use crate::pool::link::{Inbox, Outbox, PipeInbox};
+use crate::pool::memory;
 use crate::pool::process::WORKER_VARIABLE;
 use crate::pool::task::{Task, WorkerContext};
 use crate::pool::worker::{self, Finish};
@@ -156,6 +157,9 @@ async fn converse<T: Task>(reads: OwnedFd, writes: OwnedFd, recorder: Recorder) 
         return exit::PIPE_BROKEN;
     }
     worker::pin(hello.cpu);
+    if let Some(limit) = hello.memory_limit {
+        memory::cap(limit);
+    }
     let context = WorkerContext::new(hello.slot, hello.incarnation, hello.concurrency);
     let inbox = Inbox::Pipe(PipeInbox::new(reader));
     let outbox = Outbox::pipe(writes, recorder);

@@ -76,7 +76,8 @@ impl<T: Task> Pool<T> {
         stats.await.ok()
     }
 
-    /// Changes the number of workers; those that are too many finish what they hold and leave.
+    /// Changes the number of workers; those that are too many finish what they hold, for as long as that takes, and
+    /// leave.
     ///
     /// Maps that run keep the read-ahead that they began with.
     pub async fn resize(&self, n_workers: usize) {

@@ -4,7 +4,7 @@
 //!
 //! Invariants:
 //! - a lease is closed once; an answer for a closed one, or from another process than it was given to, is stale;
-//! - the number of open leases of a slot is what [`LeaseTable::n_open`] says.
+//! - the number of open leases of a process is what [`LeaseTable::n_open`] says.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,8 @@ pub(super) struct Owner {
 pub(super) struct Pending<T> {
     pub(super) owner: Owner,
     pub(super) task: T,
+    /// What keeps it with others, where tasks are placed by that.
+    pub(super) key: Option<u64>,
     pub(super) history: History,
 }
 
@@ -66,28 +68,29 @@ struct Place<T> {
 pub(super) struct LeaseTable<T> {
     places: Vec<Place<T>>,
     free: Vec<u32>,
-    open_by_slot: Vec<u32>,
+    /// For each slot, its processes that hold any: one, but for those that others have followed.
+    open_by_slot: Vec<Vec<(Incarnation, u32)>>,
 }
 
 impl<T> LeaseTable<T> {
     /// An empty table for `n_slots` slots.
     pub(super) fn new(n_slots: usize) -> Self {
-        Self { places: Vec::new(), free: Vec::new(), open_by_slot: vec![0; n_slots] }
+        Self { places: Vec::new(), free: Vec::new(), open_by_slot: vec![Vec::new(); n_slots] }
     }
 
     /// Makes room for slots up to `n_slots`.
     pub(super) fn grow(&mut self, n_slots: usize) {
         if n_slots > self.open_by_slot.len() {
-            self.open_by_slot.resize(n_slots, 0);
+            self.open_by_slot.resize(n_slots, Vec::new());
         }
     }
 
     /// Gives `pending` to a process.
     pub(super) fn open(&mut self, pending: Pending<T>, slot: SlotId, incarnation: Incarnation) -> LeaseId {
-        let Pending { owner, task, history } = pending;
-        let pending = Pending { owner, task: Some(task), history };
+        let Pending { owner, task, key, history } = pending;
+        let pending = Pending { owner, task: Some(task), key, history };
         let lease = Some(Lease { slot, incarnation, pending });
-        self.open_by_slot[slot.index()] += 1;
+        self.count_open(slot, incarnation);
         if let Some(index) = self.free.pop() {
             let place = &mut self.places[index as usize];
             place.lease = lease;
@@ -103,9 +106,10 @@ impl<T> LeaseTable<T> {
         self.lease(id)?.pending.task.as_ref()
     }
 
-    /// Whose task an open lease of this slot is.
-    pub(super) fn owner(&self, id: LeaseId, slot: SlotId) -> Option<Owner> {
-        self.lease(id).filter(|lease| lease.slot == slot).map(|lease| lease.pending.owner)
+    /// Whose task an open lease of this process is.
+    pub(super) fn owner(&self, id: LeaseId, slot: SlotId, incarnation: Incarnation) -> Option<Owner> {
+        let lease = self.lease(id).filter(|lease| lease.slot == slot && lease.incarnation == incarnation)?;
+        Some(lease.pending.owner)
     }
 
     /// The task of an open lease, to be moved to a worker that can not die alone.
@@ -130,19 +134,43 @@ impl<T> LeaseTable<T> {
         Some((pending.owner, pending.task))
     }
 
-    /// Closes all leases of a slot whose process is gone; what it held comes back in the order of the input.
-    pub(super) fn revoke(&mut self, slot: SlotId) -> Vec<Pending<Option<T>>> {
-        let held = |place: &Place<T>| place.lease.as_ref().is_some_and(|lease| lease.slot == slot);
+    /// Closes all leases of a process that is gone; what it held comes back in the order of the input.
+    pub(super) fn revoke(&mut self, slot: SlotId, incarnation: Incarnation) -> Vec<Pending<Option<T>>> {
+        let held = |lease: &Lease<T>| lease.slot == slot && lease.incarnation == incarnation;
+        self.revoke_where(held)
+    }
+
+    /// Closes all leases.
+    pub(super) fn revoke_all(&mut self) -> Vec<Pending<Option<T>>> {
+        self.revoke_where(|_| true)
+    }
+
+    fn revoke_where(&mut self, is_meant: impl Fn(&Lease<T>) -> bool) -> Vec<Pending<Option<T>>> {
+        let is_meant = |place: &Place<T>| place.lease.as_ref().is_some_and(&is_meant);
         let indices: Vec<u32> =
-            (0u32..).zip(&self.places).filter(|(_, place)| held(place)).map(|(index, _)| index).collect();
+            (0u32..).zip(&self.places).filter(|(_, place)| is_meant(place)).map(|(index, _)| index).collect();
         let mut lost: Vec<_> = indices.into_iter().map(|index| self.vacate(index).pending).collect();
         lost.sort_by_key(|pending| (pending.owner.map, pending.owner.index));
         lost
     }
 
-    /// Open leases of a slot.
-    pub(super) fn n_open(&self, slot: SlotId) -> u32 {
-        self.open_by_slot[slot.index()]
+    /// Open leases of a process.
+    pub(super) fn n_open(&self, slot: SlotId, incarnation: Incarnation) -> u32 {
+        let processes = &self.open_by_slot[slot.index()];
+        processes.iter().find(|(holder, _)| *holder == incarnation).map_or(0, |(_, n_open)| *n_open)
+    }
+
+    /// The keys of the open leases of a process, one for each lease that has one.
+    pub(super) fn keys(&self, slot: SlotId, incarnation: Incarnation) -> impl Iterator<Item = u64> {
+        let leases = self.places.iter().filter_map(|place| place.lease.as_ref());
+        leases
+            .filter(move |lease| lease.slot == slot && lease.incarnation == incarnation)
+            .filter_map(|lease| lease.pending.key)
+    }
+
+    /// The key of an open lease.
+    pub(super) fn key(&self, id: LeaseId) -> Option<u64> {
+        self.lease(id)?.pending.key
     }
 
     /// Open leases of all slots.
@@ -160,8 +188,22 @@ impl<T> LeaseTable<T> {
         let lease = place.lease.take().expect("only open leases are closed");
         place.generation = place.generation.wrapping_add(1);
         self.free.push(index);
-        self.open_by_slot[lease.slot.index()] -= 1;
+        let processes = &mut self.open_by_slot[lease.slot.index()];
+        let position = processes.iter().position(|(holder, _)| *holder == lease.incarnation);
+        let position = position.expect("a process that holds a lease is counted");
+        processes[position].1 -= 1;
+        if processes[position].1 == 0 {
+            processes.swap_remove(position);
+        }
         lease
+    }
+
+    fn count_open(&mut self, slot: SlotId, incarnation: Incarnation) {
+        let processes = &mut self.open_by_slot[slot.index()];
+        match processes.iter_mut().find(|(holder, _)| *holder == incarnation) {
+            Some((_, n_open)) => *n_open += 1,
+            None => processes.push((incarnation, 1)),
+        }
     }
 }
 
@@ -174,7 +216,7 @@ mod tests {
     const OTHER: SlotId = SlotId(1);
 
     fn pending(index: u64) -> Pending<u64> {
-        Pending { owner: Owner { map: 0, index }, task: index, history: History::default() }
+        Pending { owner: Owner { map: 0, index }, task: index, key: None, history: History::default() }
     }
 
     #[test]
@@ -204,10 +246,10 @@ mod tests {
     fn a_lease_is_known_by_its_own_slot_only() {
         let mut table = LeaseTable::new(2);
         let id = table.open(pending(7), SLOT, Incarnation(0));
-        assert_eq!(table.owner(id, SLOT), Some(Owner { map: 0, index: 7 }));
-        assert_eq!(table.owner(id, OTHER), None);
-        table.revoke(SLOT);
-        assert_eq!(table.owner(id, SLOT), None);
+        assert_eq!(table.owner(id, SLOT, Incarnation(0)), Some(Owner { map: 0, index: 7 }));
+        assert_eq!(table.owner(id, OTHER, Incarnation(0)), None);
+        table.revoke(SLOT, Incarnation(0));
+        assert_eq!(table.owner(id, SLOT, Incarnation(0)), None);
     }
 
     #[test]
@@ -216,7 +258,8 @@ mod tests {
         let id = table.open(pending(7), SLOT, Incarnation(1));
         assert_eq!(table.close(id, SLOT, Incarnation(0)), None);
         assert_eq!(table.close(id, OTHER, Incarnation(1)), None);
-        assert_eq!(table.n_open(SLOT), 1);
+        assert_eq!(table.owner(id, SLOT, Incarnation(0)), None);
+        assert_eq!((table.n_open(SLOT, Incarnation(1)), table.n_open(SLOT, Incarnation(0))), (1, 0));
     }
 
     #[test]
@@ -228,9 +271,24 @@ mod tests {
         }
         table.open(pending(9), OTHER, Incarnation(0));
         table.close(first, SLOT, Incarnation(0));
-        let lost: Vec<u64> = table.revoke(SLOT).into_iter().map(|pending| pending.owner.index).collect();
+        let lost: Vec<u64> =
+            table.revoke(SLOT, Incarnation(0)).into_iter().map(|pending| pending.owner.index).collect();
         assert_eq!(lost, [1, 2, 3]);
-        assert_eq!((table.n_open(SLOT), table.n_open(OTHER), table.n_open_in_all()), (0, 1, 1));
+        assert_eq!(
+            (table.n_open(SLOT, Incarnation(0)), table.n_open(OTHER, Incarnation(0)), table.n_open_in_all()),
+            (0, 1, 1)
+        );
+    }
+
+    #[test]
+    fn two_processes_of_a_slot_have_their_own_leases() {
+        let mut table = LeaseTable::new(1);
+        let of_first = table.open(Pending { key: Some(5), ..pending(0) }, SLOT, Incarnation(0));
+        let of_second = table.open(pending(1), SLOT, Incarnation(1));
+        assert_eq!(table.keys(SLOT, Incarnation(0)).collect::<Vec<_>>(), [5]);
+        assert_eq!(table.revoke(SLOT, Incarnation(0)).len(), 1);
+        assert_eq!((table.task(of_first), table.task(of_second)), (None, Some(&1)));
+        assert_eq!((table.n_open(SLOT, Incarnation(0)), table.n_open(SLOT, Incarnation(1))), (0, 1));
     }
 
     proptest! {
@@ -250,14 +308,14 @@ mod tests {
                         let mut expected: Vec<u64> = out.iter().filter(|lease| lease.1 == slot).map(|lease| lease.2).collect();
                         expected.sort_unstable();
                         out.retain(|lease| lease.1 != slot);
-                        let back: Vec<u64> = table.revoke(slot).into_iter().map(|pending| pending.owner.index).collect();
+                        let back: Vec<u64> = table.revoke(slot, Incarnation(0)).into_iter().map(|pending| pending.owner.index).collect();
                         prop_assert_eq!(back, expected);
                     }
                 }
                 prop_assert_eq!(table.n_open_in_all(), out.len());
                 for slot in [SLOT, OTHER] {
                     let n_open = out.iter().filter(|lease| lease.1 == slot).count();
-                    prop_assert_eq!(table.n_open(slot) as usize, n_open);
+                    prop_assert_eq!(table.n_open(slot, Incarnation(0)) as usize, n_open);
                 }
             }
         }

@@ -57,6 +57,8 @@ pub(super) enum Event<T: Task> {
     Refused(String),
     Replies(Vec<Answer<T::Output>>),
     Usage(Usage),
+    /// It lives.
+    Pong,
     /// A line of its standard output or error.
     Printed(String),
     /// It sent something that is no message.
@@ -84,11 +86,22 @@ impl Parting {
     }
 }
 
+impl<T: Task> Event<T> {
+    /// Whether it was said by the worker's loop.
+    pub(super) fn is_sign_of_life(&self) -> bool {
+        match self {
+            Self::Ready | Self::Refused(_) | Self::Replies(_) | Self::Usage(_) | Self::Pong => true,
+            Self::Printed(_) | Self::Distrusted(_) | Self::Gone(..) => false,
+        }
+    }
+}
+
 /// What a worker is told.
 #[derive(Debug)]
 pub(super) enum Incoming<T> {
     Tasks(Vec<(LeaseId, T)>),
     Drain,
+    Ping,
 }
 
 /// The worker's end for what it is told.
@@ -134,6 +147,7 @@ impl PipeInbox {
         match decode_item::<ToWorker<T::Setup>>(&mut bytes)? {
             ToWorker::Hello(_) => Err(InboxError::SecondHello),
             ToWorker::Drain => Ok(Some(Incoming::Drain)),
+            ToWorker::Ping => Ok(Some(Incoming::Ping)),
             ToWorker::Tasks(announced) => Ok(Some(Incoming::Tasks(items(bytes, announced)?))),
         }
     }
@@ -260,6 +274,7 @@ impl<T: Task> Sink<T> {
                 FromWorker::Ready => channel.voice.try_say(Event::Ready),
                 FromWorker::Refused { message } => channel.voice.try_say(Event::Refused(message)),
                 FromWorker::Usage(usage) => channel.voice.try_say(Event::Usage(usage)),
+                FromWorker::Pong => channel.voice.try_say(Event::Pong),
                 FromWorker::Replies(_) => unreachable!("answers go as parcels"),
             },
         }

@@ -3,9 +3,10 @@
 //! The workers are processes (copies of this program), threads, or one loop; a dead one is replaced, and what it held
 //! is given out again: every task has exactly one outcome. Knows nothing of what the tasks do.
 //!
-//! Two pure cores decide: `supervisor` (the life of each slot) and `dispatch` with `lease` and `queue` (which task is
-//! where). `driver` is the loop that hears and acts; `connect` and `link` carry words to processes, threads and loops;
-//! `worker` is the other end, the same for all of them; `entry` is where a process becomes one.
+//! Two pure cores decide: `supervisor` (the life of each slot, by the time of `clock`) and `dispatch` with `lease`,
+//! `queue` and `keys` (which task is where). `driver` is the loop that hears and acts; `connect` and `link` carry words to
+//! processes, threads and loops; `worker` is the other end, the same for all of them; `entry` is where a process becomes
+//! one, and `memory` what it may take.
 //!
 //! Each worker holds at most as many tasks as it may run at once, and each answer is the credit for another: a task
 //! never waits behind a slow one while another worker is free.
@@ -13,14 +14,17 @@
 mod blackbox;
 mod blame;
 mod builder;
+mod clock;
 mod connect;
 mod dispatch;
 mod driver;
 mod entry;
 mod error;
 mod handle;
+mod keys;
 mod lease;
 mod link;
+mod memory;
 mod message;
 mod process;
 mod quarantine;

@@ -142,9 +142,18 @@ impl Child {
 
     /// Ends it, if it has not ended.
     pub(super) fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    /// Ends it so that a core or a debugger can tell where it was; unless it is stopped.
+    pub(super) fn abort(&self) {
+        self.signal(Signal::SIGABRT);
+    }
+
+    fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid {
             // It can only fail because the process has ended.
-            let _ = kill(pid, Signal::SIGKILL);
+            let _ = kill(pid, signal);
         }
     }
 

@@ -1,16 +1,16 @@
-//! Groups of tasks of which one is suspected: they run in an otherwise empty slot, one group at a time.
+//! Groups of tasks of which one is suspected: they run in an otherwise empty process, one group at a time.
 //!
 //! Does not know what a task is suspected of, nor which slots take tasks.
 //!
 //! Invariants:
-//! - a task is in one group, or in the slot that runs its group, or out of quarantine;
-//! - the slot that runs a group, or is being emptied for one, gets nothing else;
+//! - a task is in one group, or in the process that runs its group, or out of quarantine;
+//! - the process that runs a group, and the slot that is being emptied for one, get nothing else;
 //! - a group never grows, and is halved when nobody in it can be told from the others: a guilty one is found in as
 //!   many deaths as its group can be halved.
 
 use std::collections::VecDeque;
 
-use crate::ids::SlotId;
+use crate::ids::{Incarnation, SlotId};
 use crate::pool::lease::{Owner, Pending};
 
 /// Tasks that run together, and the slot that they would best run in.
@@ -27,8 +27,8 @@ enum Cell<T> {
     Free,
     /// The slot gets nothing more, so that it is empty in the end.
     Emptying(SlotId),
-    /// The slot runs a group; the rest of it has not been given out so far.
-    Running { slot: SlotId, rest: VecDeque<Pending<T>> },
+    /// The process runs a group; the rest of it has not been given out so far.
+    Running { slot: SlotId, incarnation: Incarnation, rest: VecDeque<Pending<T>> },
 }
 
 /// All groups, and the slot that is set aside for one of them.
@@ -92,20 +92,28 @@ impl<T> Quarantine<T> {
         self.cell = Cell::Emptying(slot);
     }
 
-    /// The slot that was set aside is empty: its group begins.
-    pub(super) fn begin(&mut self) {
+    /// The process in the slot that was set aside is empty: its group begins.
+    pub(super) fn begin(&mut self, incarnation: Incarnation) {
         if let Cell::Emptying(slot) = self.cell
             && let Some(group) = self.groups.pop_front()
         {
-            self.cell = Cell::Running { slot, rest: group.members };
+            self.cell = Cell::Running { slot, incarnation, rest: group.members };
         }
     }
 
-    /// The slot that runs a group of which not all is given out.
-    pub(super) fn giving(&self) -> Option<SlotId> {
+    /// The process that runs a group of which not all is given out.
+    pub(super) fn giving(&self) -> Option<(SlotId, Incarnation)> {
         match &self.cell {
-            Cell::Running { slot, rest } if !rest.is_empty() => Some(*slot),
+            Cell::Running { slot, incarnation, rest } if !rest.is_empty() => Some((*slot, *incarnation)),
             Cell::Running { .. } | Cell::Free | Cell::Emptying(_) => None,
+        }
+    }
+
+    /// The process that runs a group takes no more: what it was not given is a group of its own, and is next.
+    pub(super) fn split(&mut self) {
+        if let Cell::Running { slot, rest, .. } = &mut self.cell {
+            let (slot, rest) = (*slot, std::mem::take(rest));
+            self.put_back(rest.into(), slot);
         }
     }
 
@@ -117,16 +125,16 @@ impl<T> Quarantine<T> {
         }
     }
 
-    /// A slot holds nothing: a group that it ran is through.
-    pub(super) fn handle_empty(&mut self, slot: SlotId) {
-        if matches!(&self.cell, Cell::Running { slot: ours, rest } if *ours == slot && rest.is_empty()) {
+    /// A process holds nothing: a group that it ran is through.
+    pub(super) fn handle_empty(&mut self, slot: SlotId, incarnation: Incarnation) {
+        if self.runs(slot, incarnation) && self.giving().is_none() {
             self.cell = Cell::Free;
         }
     }
 
-    /// The process of a slot is gone: if the slot ran a group, what of it had not been given out.
-    pub(super) fn handle_gone(&mut self, slot: SlotId) -> Option<Vec<Pending<T>>> {
-        if !self.runs(slot) {
+    /// A process is gone: if it ran a group, what of that had not been given out.
+    pub(super) fn handle_gone(&mut self, slot: SlotId, incarnation: Incarnation) -> Option<Vec<Pending<T>>> {
+        if !self.runs(slot, incarnation) {
             return None;
         }
         match std::mem::replace(&mut self.cell, Cell::Free) {
@@ -135,14 +143,19 @@ impl<T> Quarantine<T> {
         }
     }
 
-    /// Whether the slot runs a group.
-    pub(super) fn runs(&self, slot: SlotId) -> bool {
-        matches!(self.cell, Cell::Running { slot: ours, .. } if ours == slot)
+    /// Whether the process runs a group.
+    pub(super) fn runs(&self, slot: SlotId, incarnation: Incarnation) -> bool {
+        match self.cell {
+            Cell::Running { slot: its_slot, incarnation: its_incarnation, .. } => {
+                (its_slot, its_incarnation) == (slot, incarnation)
+            }
+            Cell::Free | Cell::Emptying(_) => false,
+        }
     }
 
-    /// Whether the slot gets nothing that is not in quarantine.
-    pub(super) fn holds(&self, slot: SlotId) -> bool {
-        self.runs(slot) || self.emptying() == Some(slot)
+    /// Whether the process gets nothing that is not in quarantine.
+    pub(super) fn holds(&self, slot: SlotId, incarnation: Incarnation) -> bool {
+        self.runs(slot, incarnation) || self.emptying() == Some(slot)
     }
 
     /// Drops what a map still has waiting here; says whose it was.
@@ -196,10 +209,11 @@ mod tests {
     use crate::pool::blame::History;
 
     const SLOT: SlotId = SlotId(0);
+    const FIRST: Incarnation = Incarnation(0);
 
     fn pending(index: u64) -> Pending<u64> {
         let owner = Owner { map: u32::try_from(index % 2).unwrap(), index };
-        Pending { owner, task: index, history: History::default() }
+        Pending { owner, task: index, key: None, history: History::default() }
     }
 
     fn group(indices: std::ops::Range<u64>) -> Vec<Pending<u64>> {
@@ -210,7 +224,7 @@ mod tests {
     fn run(quarantine: &mut Quarantine<u64>) -> Vec<u64> {
         assert!(quarantine.next_home().is_some());
         quarantine.empty(SLOT);
-        quarantine.begin();
+        quarantine.begin(FIRST);
         std::iter::from_fn(|| quarantine.pop()).map(|pending| pending.task).collect()
     }
 
@@ -221,11 +235,11 @@ mod tests {
         quarantine.push_alone(pending(7), None);
         assert_eq!(quarantine.n_waiting(), 4);
         assert_eq!(run(&mut quarantine), [0, 1, 2]);
-        assert!(quarantine.runs(SLOT) && quarantine.next_home().is_none());
-        quarantine.handle_empty(SlotId(1));
-        assert!(quarantine.holds(SLOT), "another slot has nothing to say here");
-        quarantine.handle_empty(SLOT);
-        assert!(!quarantine.holds(SLOT));
+        assert!(quarantine.runs(SLOT, FIRST) && quarantine.next_home().is_none());
+        quarantine.handle_empty(SlotId(1), FIRST);
+        assert!(quarantine.holds(SLOT, FIRST), "another slot has nothing to say here");
+        quarantine.handle_empty(SLOT, FIRST);
+        assert!(!quarantine.holds(SLOT, FIRST));
         assert_eq!(run(&mut quarantine), [7]);
     }
 
@@ -234,11 +248,11 @@ mod tests {
         let mut quarantine = Quarantine::new();
         quarantine.push_group(group(0..3), SLOT);
         quarantine.empty(SLOT);
-        assert!(quarantine.handle_gone(SLOT).is_none(), "it had not begun");
-        quarantine.begin();
+        assert!(quarantine.handle_gone(SLOT, FIRST).is_none(), "it had not begun");
+        quarantine.begin(FIRST);
         assert_eq!(quarantine.pop().map(|pending| pending.task), Some(0));
-        assert!(quarantine.handle_gone(SlotId(1)).is_none());
-        assert_eq!(quarantine.handle_gone(SLOT).map(|rest| rest.len()), Some(2));
+        assert!(quarantine.handle_gone(SlotId(1), FIRST).is_none());
+        assert_eq!(quarantine.handle_gone(SLOT, FIRST).map(|rest| rest.len()), Some(2));
         assert_eq!(quarantine.n_waiting(), 0);
     }
 
@@ -251,7 +265,22 @@ mod tests {
         assert_eq!((removed, quarantine.n_waiting()), (vec![1, 3, 5], 2));
         quarantine.empty(SLOT);
         quarantine.remove_map(0);
-        assert!(!quarantine.holds(SLOT) && quarantine.next_home().is_none());
+        assert!(!quarantine.holds(SLOT, FIRST) && quarantine.next_home().is_none());
+    }
+
+    #[test]
+    fn what_a_process_is_not_given_any_more_is_a_group_of_its_own() {
+        let mut quarantine = Quarantine::new();
+        quarantine.push_group(group(0..3), SLOT);
+        quarantine.empty(SLOT);
+        quarantine.begin(FIRST);
+        quarantine.pop();
+        quarantine.split();
+        assert!(quarantine.giving().is_none() && quarantine.next_home().is_none(), "one is still out");
+        quarantine.handle_empty(SLOT, FIRST.next());
+        assert!(quarantine.runs(SLOT, FIRST), "the next process has nothing to say here");
+        quarantine.handle_empty(SLOT, FIRST);
+        assert_eq!(run(&mut quarantine), [1, 2]);
     }
 
     proptest! {
@@ -268,14 +297,14 @@ mod tests {
                 let is_poison = |index: &u64| poisons[usize::try_from(*index).unwrap()];
                 let Some(position) = members.iter().position(is_poison) else {
                     members.iter().for_each(|index| ended[usize::try_from(*index).unwrap()] += 1);
-                    quarantine.handle_empty(SLOT);
+                    quarantine.handle_empty(SLOT, FIRST);
                     continue;
                 };
                 n_deaths += 1;
                 // Those before it had finished.
                 let left = members.split_off(position);
                 members.iter().for_each(|index| ended[usize::try_from(*index).unwrap()] += 1);
-                assert!(quarantine.handle_gone(SLOT).is_some_and(|rest| rest.is_empty()));
+                assert!(quarantine.handle_gone(SLOT, FIRST).is_some_and(|rest| rest.is_empty()));
                 match left.as_slice() {
                     [only] => ended[usize::try_from(*only).unwrap()] += 1,
                     _ => quarantine.put_back_halved(left.into_iter().map(pending).collect(), SLOT),

@@ -96,7 +96,7 @@ mod tests {
     use crate::pool::blame::History;
 
     fn pending(map: u32, index: u64) -> Pending<()> {
-        Pending { owner: Owner { map, index }, task: (), history: History::default() }
+        Pending { owner: Owner { map, index }, task: (), key: None, history: History::default() }
     }
 
     fn drain(queue: &mut FairQueue<()>) -> Vec<(u32, u64)> {

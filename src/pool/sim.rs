@@ -1,9 +1,10 @@
 //! A pool without processes: the two cores, simulated workers with seeded faults, and a clock that jumps.
 //!
-//! Invariants that every run must keep: one outcome for each task, no lease left, and an end; no innocent task is
-//! convicted, and each guilty one costs few workers.
+//! Invariants that every run must keep: one outcome for each task, no lease left, no process left, and an end; no innocent
+//! task is convicted, and each guilty one costs few workers; no process is given more tasks than it may have, none that
+//! lives is ended for silence, and no key is in two at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -11,13 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Incarnation, SlotId};
 use crate::pool::blame::{Death, Suspicion};
-use crate::pool::dispatch::{Dispatcher, Rules as DispatchRules};
+use crate::pool::dispatch::{Dispatcher, Given, Rules as DispatchRules};
 use crate::pool::error::{ExitCause, TaskError};
 use crate::pool::lease::{LeaseId, Owner};
 use crate::pool::supervisor::{Action, Departure, Rules, Supervisor};
 use crate::pool::task::{Placement, Task, WorkerContext};
 
 const N_RUNS: u64 = 1_000;
+const N_KEYS: u64 = 5;
 const MOST_IN_FLIGHT: usize = 8;
 const KILL: Death = Death::Kill;
 const ABORT: Death = Death::Crash { signal: Some(6) };
@@ -75,17 +77,28 @@ impl Dice {
 }
 
 struct Process {
+    slot: SlotId,
     incarnation: Incarnation,
-    ready: bool,
-    held: Vec<LeaseId>,
+    life: Life,
+    held: Vec<(LeaseId, u64)>,
+    n_given: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Life {
+    Starting,
+    Working,
+    /// Stopped, and may go on.
+    Silent,
+    Leaving,
 }
 
 /// What happens beside the tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Weather {
-    /// Two kills from outside at most, too few to convict anybody, and every process is ready in time.
+    /// Two kills from outside at most, too few to convict anybody; nobody is stopped, and all are ready in time.
     Calm,
-    /// Many kills, and processes that take too long to get ready.
+    /// Many kills, processes that are stopped, and some that take too long for something.
     Rough,
 }
 
@@ -93,12 +106,17 @@ struct World {
     weather: Weather,
     now: Instant,
     dice: Dice,
+    rules: Rules,
+    by_key: bool,
     supervisor: Supervisor,
     dispatcher: Dispatcher<Job>,
-    processes: Vec<Option<Process>>,
+    processes: Vec<Process>,
     outcomes: BTreeMap<u64, Result<(), TaskError>>,
-    /// How often something from outside may still kill a process.
+    /// Tasks that were in a process that died: they may be tried where no key would place them.
+    lost: BTreeSet<u64>,
     n_kills_left: usize,
+    n_stops_left: usize,
+    n_failed_starts_left: usize,
     /// Workers that each task has ended.
     deaths: BTreeMap<u64, usize>,
     /// What is held against tasks, as it was told.
@@ -111,16 +129,25 @@ impl World {
         let mut dice = Dice(seed);
         let n_slots = 1 + dice.below(4);
         let window = 1 + u32::try_from(dice.below(MOST_IN_FLIGHT)).unwrap();
-        let most_kills = if weather == Weather::Calm { 2 } else { 60 };
-        let rules = DispatchRules { placement, ..DispatchRules::default() };
+        let max_tasks = dice.one_in(2).then(|| 1 + u64::try_from(dice.below(12)).unwrap());
+        let memory_limit = dice.one_in(2).then_some(1);
+        let rules = Rules { max_tasks, window, memory_limit, ..Rules::default() };
+        let by_key = matches!(placement, Placement::ByKey(_));
+        let (most_kills, most_stops) = if weather == Weather::Calm { (2, 0) } else { (60, 6) };
+        let dispatch = DispatchRules { placement, ..DispatchRules::default() };
         Self {
             weather,
             now: Instant::now(),
-            supervisor: Supervisor::new(n_slots, Rules::default()),
-            dispatcher: Dispatcher::new(n_slots, window, rules),
-            processes: (0..n_slots).map(|_| None).collect(),
+            rules,
+            by_key,
+            supervisor: Supervisor::new(n_slots, rules),
+            dispatcher: Dispatcher::new(n_slots, window, dispatch),
+            processes: Vec::new(),
             outcomes: BTreeMap::new(),
+            lost: BTreeSet::new(),
             n_kills_left: dice.below(most_kills + 1),
+            n_stops_left: dice.below(most_stops + 1),
+            n_failed_starts_left: dice.below(4),
             deaths: BTreeMap::new(),
             told: BTreeMap::new(),
             dice,
@@ -128,88 +155,166 @@ impl World {
     }
 
     fn act(&mut self) {
-        while let Some(slot) = self.dispatcher.wanted(&self.supervisor) {
-            self.supervisor.want(slot, self.now);
-        }
-        while let Some(action) = self.supervisor.poll_action() {
-            match action {
-                Action::Start(slot, incarnation) => {
-                    assert!(self.processes[slot.index()].is_none(), "one process at a time in a slot");
-                    self.processes[slot.index()] =
-                        Some(Process { incarnation, ready: false, held: Vec::new() });
-                }
-                Action::Drain(slot) => self.end(slot, Death::Spared { signal: None }, None),
-                Action::Kill(slot) => self.end(slot, Death::Spared { signal: Some(9) }, None),
+        loop {
+            while let Some(action) = self.supervisor.poll_action() {
+                self.perform(action);
             }
-        }
-        while let Some((slot, lease)) = self.dispatcher.poll_lease(&self.supervisor) {
-            let process = self.processes[slot.index()].as_mut().expect("a lease goes to a process");
-            assert!(process.ready, "a lease goes to a process that is ready");
-            process.held.push(lease);
+            while let Some(given) = self.dispatcher.poll_lease(&self.supervisor) {
+                self.give(given);
+            }
+            let Some(slot) = self.dispatcher.wanted(&self.supervisor) else { break };
+            self.supervisor.want(slot, self.now);
         }
     }
 
-    /// Something happens in one slot, if anything can.
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start(slot, incarnation) => self.start(slot, incarnation),
+            Action::Retire(slot, incarnation) => self.dispatcher.handle_retired(slot, incarnation),
+            Action::Drain(slot, incarnation) => {
+                let Some(process) = self.find(slot, incarnation) else { return };
+                assert!(process.held.is_empty(), "nobody is told to leave before its tasks are done");
+                process.life = if process.life == Life::Silent { Life::Silent } else { Life::Leaving };
+            }
+            Action::Ping(slot, incarnation) => {
+                if self.find(slot, incarnation).is_some_and(|process| process.life != Life::Silent) {
+                    self.supervisor.handle_sign_of_life(slot, incarnation, self.now);
+                }
+            }
+            Action::Weigh(slot, incarnation) => {
+                let resident = if self.dice.one_in(4) { 2 } else { 1 };
+                self.supervisor.handle_weighed(slot, incarnation, resident, self.now);
+            }
+            Action::Abort(slot, incarnation) => {
+                let Some(process) = self.find(slot, incarnation) else { return };
+                assert_eq!(process.life, Life::Silent, "who lives is not ended");
+                if self.dice.one_in(2) {
+                    self.end(slot, incarnation, Death::Hang, None);
+                }
+            }
+            Action::Kill(slot, incarnation) => {
+                let is_hung = self.supervisor.silent(slot, incarnation).is_some();
+                let death = if is_hung { Death::Hang } else { Death::Spared { signal: Some(9) } };
+                self.end(slot, incarnation, death, None);
+            }
+        }
+    }
+
+    fn start(&mut self, slot: SlotId, incarnation: Incarnation) {
+        if self.n_failed_starts_left > 0 && self.dice.one_in(4) {
+            self.n_failed_starts_left -= 1;
+            let refused = ExitCause::NotStarted { message: String::new() };
+            self.supervisor.handle_gone(slot, incarnation, refused, self.now);
+            return;
+        }
+        let in_slot = self.processes.iter().filter(|process| process.slot == slot);
+        assert!(in_slot.count() < 10, "one that serves, one that follows, eight that finish");
+        let life = Life::Starting;
+        self.processes.push(Process { slot, incarnation, life, held: Vec::new(), n_given: 0 });
+    }
+
+    fn give(&mut self, given: Given) {
+        let Given { slot, incarnation, lease } = given;
+        self.supervisor.handle_given(slot, incarnation, self.now);
+        let index = self.dispatcher.task(lease).expect("an open lease has its task").index;
+        let lost = &self.lost;
+        let elsewhere =
+            self.processes.iter().filter(|other| (other.slot, other.incarnation) != (slot, incarnation));
+        let mut others =
+            elsewhere.flat_map(|process| &process.held).filter(|(_, other)| !lost.contains(other));
+        let is_torn = others.any(|(_, other)| other % N_KEYS == index % N_KEYS);
+        assert!(!(self.by_key && is_torn) || lost.contains(&index), "a key is in two processes");
+        let max_tasks = self.rules.max_tasks;
+        let process = self.process(slot, incarnation);
+        assert_ne!(process.life, Life::Starting, "a lease goes to a process that is ready");
+        process.held.push((lease, index));
+        process.n_given += 1;
+        assert!(max_tasks.is_none_or(|most| process.n_given <= most), "no more than it may have");
+    }
+
+    /// Something happens to one process, or time passes.
     fn step(&mut self) {
-        let slot = SlotId::from_index(self.dice.below(self.processes.len()));
-        let Some(process) = &mut self.processes[slot.index()] else {
-            let may_pass = self.weather == Weather::Rough
-                || self.processes.iter().flatten().all(|process| process.ready);
-            let deadline = self.supervisor.next_deadline().filter(|_| may_pass);
-            if let Some(deadline) = deadline.filter(|_| self.dice.one_in(4)) {
+        if self.processes.is_empty() || self.dice.one_in(8) {
+            let is_on_time = |process: &Process| !matches!(process.life, Life::Starting | Life::Leaving);
+            let may_pass = self.weather == Weather::Rough || self.processes.iter().all(is_on_time);
+            if let Some(deadline) = self.supervisor.next_deadline().filter(|_| may_pass) {
                 self.now = self.now.max(deadline);
                 self.supervisor.handle_tick(self.now);
             }
             return;
-        };
-        if !process.ready {
-            process.ready = true;
-            self.supervisor.handle_ready(slot, process.incarnation);
+        }
+        let n_processes = self.processes.len();
+        let Process { slot, incarnation, life, .. } = self.processes[self.dice.below(n_processes)];
+        match life {
+            Life::Starting => {
+                self.process(slot, incarnation).life = Life::Working;
+                self.supervisor.handle_ready(slot, incarnation, self.now);
+            }
+            Life::Leaving => self.end(slot, incarnation, Death::Spared { signal: None }, None),
+            Life::Silent if self.dice.one_in(4) => {
+                self.process(slot, incarnation).life = Life::Working;
+                self.supervisor.handle_sign_of_life(slot, incarnation, self.now);
+            }
+            Life::Silent => {}
+            Life::Working if self.n_kills_left > 0 && self.dice.one_in(20) => {
+                self.n_kills_left -= 1;
+                let n_held = self.process(slot, incarnation).held.len();
+                let at_random = self.dice.below(2 * n_held.max(1));
+                let suspect = self.process(slot, incarnation).held.get(at_random).map(|(lease, _)| *lease);
+                self.end(slot, incarnation, KILL, suspect);
+            }
+            Life::Working if self.n_stops_left > 0 && self.dice.one_in(20) => {
+                self.n_stops_left -= 1;
+                self.process(slot, incarnation).life = Life::Silent;
+            }
+            Life::Working => self.work(slot, incarnation),
+        }
+    }
+
+    /// A process gets on with one of its tasks.
+    fn work(&mut self, slot: SlotId, incarnation: Incarnation) {
+        let n_held = self.process(slot, incarnation).held.len();
+        if n_held == 0 {
             return;
         }
-        if self.n_kills_left > 0 && self.dice.one_in(20) {
-            self.n_kills_left -= 1;
-            let at_random = self.dice.below(2 * process.held.len().max(1));
-            let suspect = process.held.get(at_random).copied();
-            return self.end(slot, KILL, suspect);
-        }
-        if process.held.is_empty() {
-            return;
-        }
-        let lease = process.held.swap_remove(self.dice.below(process.held.len()));
-        let incarnation = process.incarnation;
-        let job = self.dispatcher.task(lease).expect("an open lease has its task");
-        let (index, nature) = (job.index, job.nature);
-        let (death, suspect) = match nature {
-            Nature::Good => return self.answer(slot, incarnation, lease),
+        let chosen = self.dice.below(n_held);
+        let (lease, index) = self.process(slot, incarnation).held[chosen];
+        let (death, suspect) = match self.dispatcher.task(lease).expect("an open lease has its task").nature {
+            Nature::Good => {
+                self.process(slot, incarnation).held.swap_remove(chosen);
+                return self.answer(slot, incarnation, lease);
+            }
             Nature::Crashes | Nature::Once => (ABORT, Some(lease)),
             Nature::Hangs => (Death::Hang, Some(lease)),
             Nature::Kills => (KILL, Some(lease)),
             Nature::Lurks => (ABORT, None),
         };
         *self.deaths.entry(index).or_default() += 1;
-        self.end(slot, death, suspect);
+        self.end(slot, incarnation, death, suspect);
     }
 
     fn answer(&mut self, slot: SlotId, incarnation: Incarnation, lease: LeaseId) {
         let (owner, _) = self.dispatcher.handle_reply(slot, incarnation, lease).expect("the lease is open");
         assert!(self.dispatcher.handle_reply(slot, incarnation, lease).is_none(), "a second answer is stale");
-        self.supervisor.handle_useful(slot, incarnation);
+        self.supervisor.handle_sign_of_life(slot, incarnation, self.now);
+        self.supervisor.handle_useful(slot, incarnation, self.now);
         self.finish(owner, Ok(()));
     }
 
-    fn end(&mut self, slot: SlotId, death: Death, suspect: Option<LeaseId>) {
-        let Some(process) = self.processes[slot.index()].take() else { return };
+    fn end(&mut self, slot: SlotId, incarnation: Incarnation, death: Death, suspect: Option<LeaseId>) {
+        let is_it = |process: &Process| (process.slot, process.incarnation) == (slot, incarnation);
+        let Some(position) = self.processes.iter().position(is_it) else { return };
+        let process = self.processes.swap_remove(position);
+        self.lost.extend(process.held.iter().map(|(_, index)| index));
         self.now += Duration::from_millis(1);
-        if self.dispatcher.forgives(slot, suspect) {
-            self.supervisor.handle_useful(slot, process.incarnation);
+        if self.dispatcher.forgives(slot, incarnation, suspect) {
+            self.supervisor.handle_forgiven(slot, incarnation);
         }
-        let cause = ExitCause::Unknown;
-        let departure = self.supervisor.handle_gone(slot, process.incarnation, cause, self.now);
+        let departure = self.supervisor.handle_gone(slot, incarnation, ExitCause::Unknown, self.now);
         assert_ne!(departure, Departure::Stale);
         let mut told = Vec::new();
         let mut tell = |job: &Job, suspicion| told.push((job.index, suspicion));
-        let ended = self.dispatcher.handle_gone(slot, death, suspect, &mut tell);
+        let ended = self.dispatcher.handle_gone(slot, incarnation, death, suspect, &mut tell);
         assert!(told.len() <= 1, "one death is charged to one task at most");
         self.told.extend(told);
         for (owner, task, error) in ended {
@@ -221,8 +326,31 @@ impl World {
         }
     }
 
+    fn process(&mut self, slot: SlotId, incarnation: Incarnation) -> &mut Process {
+        self.find(slot, incarnation).expect("the process is there")
+    }
+
+    /// An action may come too late for its process.
+    fn find(&mut self, slot: SlotId, incarnation: Incarnation) -> Option<&mut Process> {
+        let is_it = |process: &&mut Process| (process.slot, process.incarnation) == (slot, incarnation);
+        self.processes.iter_mut().find(is_it)
+    }
+
     fn finish(&mut self, owner: Owner, outcome: Result<(), TaskError>) {
         assert!(self.outcomes.insert(owner.index, outcome).is_none(), "one outcome for task {}", owner.index);
+    }
+
+    /// All is done: every process leaves.
+    fn close(&mut self) {
+        self.supervisor.close(self.now);
+        let mut n_steps = 0;
+        while !self.supervisor.is_over() {
+            self.act();
+            self.step();
+            n_steps += 1;
+            assert!(n_steps < 10_000, "closing comes to no end");
+        }
+        assert!(self.processes.is_empty(), "no process is left");
     }
 }
 
@@ -270,6 +398,7 @@ fn run(seed: u64, placement: Placement<Job>, weather: Weather) -> (World, Vec<Jo
             world.finish(owner, Err(TaskError::PoolClosed));
         }
     }
+    world.close();
     assert_eq!(world.outcomes.len(), jobs.len(), "seed {seed}");
     assert_eq!(world.dispatcher.n_unfinished(), (0, 0), "seed {seed}");
     for job in &jobs {
@@ -313,7 +442,7 @@ fn every_task_has_its_outcome_whatever_dies() {
 #[test]
 fn every_placed_task_has_its_outcome_whatever_dies() {
     for seed in 0..N_RUNS {
-        check(seed, Placement::ByKey(|job| job.index % 5));
+        check(seed, Placement::ByKey(|job| job.index % N_KEYS));
         check(seed, Placement::RoundRobin);
     }
 }
@@ -322,5 +451,6 @@ fn every_placed_task_has_its_outcome_whatever_dies() {
 fn every_task_has_one_outcome_whoever_kills_at_random() {
     for seed in 0..N_RUNS {
         run(seed, Placement::LeastLoaded, Weather::Rough);
+        run(seed, Placement::ByKey(|job| job.index % N_KEYS), Weather::Rough);
     }
 }

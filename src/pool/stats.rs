@@ -26,32 +26,23 @@ pub struct WorkerStats {
     pub slot: u32,
     /// Tasks that got an answer here.
     pub tasks: u64,
-    /// How often the process was replaced.
+    /// How often the process was replaced, because it had died or because it had done its part.
     pub restarts: u32,
     /// How often a process died that was not told to.
     pub crashes: u32,
     /// The largest resident size of any of them, in bytes; 0 where it is no process of its own.
     pub peak_rss: u64,
-    pub(super) cpu_before: Duration,
-    pub(super) cpu_now: Duration,
+    pub(super) cpu: Duration,
 }
 
 impl WorkerStats {
     pub(super) fn new(slot: u32) -> Self {
-        Self {
-            slot,
-            tasks: 0,
-            restarts: 0,
-            crashes: 0,
-            peak_rss: 0,
-            cpu_before: Duration::ZERO,
-            cpu_now: Duration::ZERO,
-        }
+        Self { slot, tasks: 0, restarts: 0, crashes: 0, peak_rss: 0, cpu: Duration::ZERO }
     }
 
     /// Processor time, user and system. That of a running worker is up to a second old.
     pub fn cpu(&self) -> Duration {
-        self.cpu_before + self.cpu_now
+        self.cpu
     }
 }
 
@@ -87,6 +78,15 @@ pub enum PoolEvent {
         slot: u32,
         /// What was wrong with it.
         reason: String,
+    },
+    /// It has more memory than it may: it is given nothing more, and leaves when it has finished what it holds.
+    OverMemory {
+        /// Its slot.
+        slot: u32,
+        /// Its number in the slot.
+        incarnation: u32,
+        /// Its resident size, in bytes.
+        resident: u64,
     },
     /// It is gone, as it was told.
     Left {

@@ -96,6 +96,7 @@ pub(super) async fn run<T: Task>(
         n_gathered: Cell::new(0),
         n_unanswered: Cell::new(0),
         n_idle: Cell::new(0),
+        owes_pong: Cell::new(false),
         leaving: Cell::new(false),
     });
     let mut loops = JoinSet::new();
@@ -106,6 +107,7 @@ pub(super) async fn run<T: Task>(
             incoming = inbox.next() => match incoming {
                 Ok(Some(Incoming::Tasks(tasks))) => shared.accept(tasks, &mut loops),
                 Ok(Some(Incoming::Drain)) => shared.leave(),
+                Ok(Some(Incoming::Ping)) => shared.owe_pong(),
                 Ok(None) | Err(InboxError::Channel(_)) => return Finish::Abandoned,
                 Err(InboxError::Codec(_) | InboxError::SecondHello) => return Finish::Distrusted,
             },
@@ -130,6 +132,7 @@ struct Shared<T: Task> {
     n_unanswered: Cell<usize>,
     /// Loops that wait and have not been woken.
     n_idle: Cell<usize>,
+    owes_pong: Cell<bool>,
     leaving: Cell<bool>,
 }
 
@@ -153,6 +156,12 @@ impl<T: Task> Shared<T> {
     fn leave(&self) {
         self.leaving.set(true);
         self.context.tell_leaving();
+        self.replies_filled.notify_one();
+    }
+
+    /// The answer is given by the loop, and not by anything that could live on while the loop hangs.
+    fn owe_pong(&self) {
+        self.owes_pong.set(true);
         self.replies_filled.notify_one();
     }
 
@@ -231,6 +240,9 @@ async fn flush<T: Task>(shared: Rc<Shared<T>>, mut sink: Sink<T>) -> Finish {
             if sink.send(parcel).await.is_err() {
                 return Finish::Abandoned;
             }
+        }
+        if shared.owes_pong.take() && sink.say(FromWorker::Pong).await.is_err() {
+            return Finish::Abandoned;
         }
         if told_usage.elapsed() >= USAGE_INTERVAL {
             told_usage = Instant::now();

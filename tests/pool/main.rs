@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
 
 mod deaths;
+mod life;
 mod probe;
 
 use std::collections::BTreeSet;
@@ -22,8 +23,11 @@ use tokio::runtime::LocalOptions;
 
 fn main() -> ExitCode {
     myriapod::pool::serve::<Probe>();
+    if life::run_stopped_program() {
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::from_args();
-    let mut trials = Vec::new();
+    let mut trials = life::trials();
     for mode in [Mode::Processes, Mode::Threads, Mode::Single] {
         trials.extend([
             trial(mode, "every_task_has_one_outcome", every_task_has_one_outcome),

@@ -35,6 +35,17 @@ pub(crate) enum Probe {
     Exit(i32),
     OomScore,
     SleepOnce(Duration),
+    /// Keeps the loop of its worker.
+    BlockOnce(Duration),
+    /// The same, and leaves the worker's pipes to another process.
+    Bequeath(Duration),
+    /// Has so many bytes for that long; says in which process.
+    Hold(usize, Duration),
+    HoldOnce(usize),
+    /// Says which worker it was in: slot and number.
+    Worker(Duration),
+    /// The same for a key, and when it began and ended.
+    Span(u64, Duration),
     PanicWhenDropped,
     PanicWhenSent,
     Large(usize),
@@ -57,6 +68,7 @@ pub(crate) enum Setup {
 pub(crate) enum Output {
     Number(u64),
     Text(String),
+    Span(u64, u64, u64),
     Raw(Bytes),
     Unsendable(#[serde(serialize_with = "panic_when_sent")] u64),
 }
@@ -67,9 +79,20 @@ impl Output {
         *number
     }
 
+    /// Keeps `bytes` from being taken for something that is not needed.
+    fn kept_with(self, bytes: &[u8]) -> Self {
+        assert_eq!(std::hint::black_box(bytes).last(), Some(&1));
+        self
+    }
+
     pub(crate) fn text(&self) -> &str {
         let Self::Text(text) = self else { panic!("{self:?}") };
         text
+    }
+
+    pub(crate) fn span(&self) -> (u64, u64, u64) {
+        let Self::Span(worker, began, ended) = self else { panic!("{self:?}") };
+        (*worker, *began, *ended)
     }
 
     pub(crate) fn length(&self) -> usize {
@@ -135,6 +158,30 @@ impl Task for Probe {
             }
             Self::Exit(code) => std::process::exit(code),
             Self::OomScore => Output::Text(std::fs::read_to_string("/proc/self/oom_score_adj").unwrap()),
+            Self::BlockOnce(time) => {
+                std::thread::sleep(time);
+                Output::Number(0)
+            }
+            Self::Bequeath(time) => {
+                bequeath_pipes(time);
+                std::thread::sleep(time * 10);
+                Output::Number(0)
+            }
+            Self::Hold(length, time) => {
+                let bytes = vec![1u8; length];
+                tokio::time::sleep(time).await;
+                Output::Number(std::process::id().into()).kept_with(&bytes)
+            }
+            Self::HoldOnce(length) => Output::Number(0).kept_with(&vec![1u8; length]),
+            Self::Worker(time) => {
+                tokio::time::sleep(time).await;
+                Output::Number(worker_number(worker))
+            }
+            Self::Span(_, time) => {
+                let began = now();
+                tokio::time::sleep(time).await;
+                Output::Span(worker_number(worker), began, now())
+            }
             Self::PanicWhenDropped => {
                 let _trap = Trap;
                 std::future::pending().await
@@ -155,7 +202,35 @@ impl Task for Probe {
     }
 
     fn repeatable(&self) -> bool {
-        !matches!(self, Self::AbortOnce | Self::SleepOnce(_))
+        !matches!(
+            self,
+            Self::AbortOnce | Self::SleepOnce(_) | Self::BlockOnce(_) | Self::Bequeath(_) | Self::HoldOnce(_)
+        )
+    }
+}
+
+fn worker_number(worker: &WorkerContext) -> u64 {
+    u64::from(worker.slot()) << 32 | u64::from(worker.incarnation())
+}
+
+/// On the clock that all processes share.
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_micros()).unwrap()
+}
+
+/// Starts a process that holds the worker's pipes open.
+fn bequeath_pipes(time: Duration) {
+    let descriptors: Vec<std::path::PathBuf> =
+        std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path()).collect();
+    for path in descriptors {
+        let is_pipe = std::fs::read_link(&path).is_ok_and(|to| to.to_string_lossy().starts_with("pipe:"));
+        if let Some(pipe) = std::fs::OpenOptions::new().write(true).open(&path).ok().filter(|_| is_pipe) {
+            let mut heir = std::process::Command::new("sleep");
+            heir.arg(time.as_secs().to_string()).stdout(pipe).stderr(std::process::Stdio::null());
+            // Its end is not waited for: it is there to outlive this process.
+            drop(heir.spawn().unwrap());
+        }
     }
 }
 

@@ -61,7 +61,7 @@ fn bench(n_slots: usize, window: u32, placement: Placement<Job>) -> Bench {
     };
     for slot in (0..n_slots).map(SlotId::from_index) {
         bench.slots.want(slot, now);
-        bench.slots.handle_ready(slot, Incarnation(0));
+        bench.slots.handle_ready(slot, Incarnation(0), now);
     }
     bench
 }
@@ -76,8 +76,9 @@ impl Bench {
     /// Gives out what there is room for: where it went, and whose it is.
     fn give(&mut self) -> Vec<(SlotId, u64, LeaseId)> {
         let mut given = Vec::new();
-        while let Some((slot, lease)) = self.dispatcher.poll_lease(&self.slots) {
-            let owner = self.dispatcher.leases.owner(lease, slot).expect("the lease is open");
+        while let Some(Given { slot, incarnation, lease }) = self.dispatcher.poll_lease(&self.slots) {
+            self.slots.handle_given(slot, incarnation, self.now);
+            let owner = self.dispatcher.leases.owner(lease, slot, incarnation).expect("the lease is open");
             given.push((slot, owner.index, lease));
         }
         given
@@ -90,18 +91,19 @@ impl Bench {
     fn answer(&mut self, slot: SlotId, lease: LeaseId) {
         let incarnation = self.incarnations[slot.index()];
         assert!(self.dispatcher.handle_reply(slot, incarnation, lease).is_some());
-        self.slots.handle_useful(slot, incarnation);
+        self.slots.handle_useful(slot, incarnation, self.now);
     }
 
     /// The worker dies: who has its outcome now.
     fn die(&mut self, slot: SlotId, death: Death, suspect: Option<LeaseId>) -> Vec<(u64, TaskError)> {
         let incarnation = self.incarnations[slot.index()];
-        if self.dispatcher.forgives(slot, suspect) {
-            self.slots.handle_useful(slot, incarnation);
+        if self.dispatcher.forgives(slot, incarnation, suspect) {
+            self.slots.handle_forgiven(slot, incarnation);
         }
         self.slots.handle_gone(slot, incarnation, crate::pool::error::ExitCause::Unknown, self.now);
         let told = &mut self.told;
-        let ended = self.dispatcher.handle_gone(slot, death, suspect, &mut |_, now| told.push(now));
+        let ended =
+            self.dispatcher.handle_gone(slot, incarnation, death, suspect, &mut |_, now| told.push(now));
         ended.into_iter().map(|(owner, _, error)| (owner.index, error)).collect()
     }
 
@@ -112,7 +114,7 @@ impl Bench {
         self.slots.handle_tick(self.now);
         let next = self.incarnations[slot.index()].next();
         self.incarnations[slot.index()] = next;
-        self.slots.handle_ready(slot, next);
+        self.slots.handle_ready(slot, next, self.now);
         assert!(self.slots.serving(slot).is_some(), "the slot is not given up");
     }
 
@@ -185,7 +187,7 @@ fn nobody_is_charged_for_a_death_that_the_pool_brought_about() {
         let given = bench.give();
         assert_eq!(given.len(), 2);
         // Otherwise the slot would be given up, which is not the matter here.
-        bench.slots.handle_useful(SLOT, bench.incarnations[0]);
+        bench.slots.handle_forgiven(SLOT, bench.incarnations[0]);
         assert_eq!(bench.die_of(&given, 0, SPARED), []);
     }
     assert_eq!(bench.told, []);
@@ -197,7 +199,7 @@ fn a_kill_of_a_worker_that_waits_is_charged_to_nobody_until_it_is_strange() {
     bench.submit(0, 0..2, JOB);
     for n_kills in 1..=10 {
         assert_eq!(bench.give_indices(), [0, 1], "{n_kills}");
-        bench.slots.handle_useful(SLOT, bench.incarnations[0]);
+        bench.slots.handle_forgiven(SLOT, bench.incarnations[0]);
         assert_eq!(bench.die(SLOT, Death::Kill, None), []);
         bench.restart(SLOT);
     }
