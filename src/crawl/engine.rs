@@ -14,7 +14,9 @@ use crate::crawl::{Mode, RunPlan};
 use crate::frontier::host_hash;
 use crate::ids::SlotId;
 use crate::model::FailureKind;
-use crate::pool::{self, Placement, Pool, PoolEvent, Results, TaskError, WorkerOutput, WorkerStart};
+use crate::pool::{
+    self, Placement, Pool, PoolEvent, Results, Suspicion, TaskError, WorkerOutput, WorkerStart,
+};
 use crate::report::WorkerFigures;
 use crate::rusage;
 use crate::text::with_causes;
@@ -51,12 +53,15 @@ pub(super) enum Engine {
 impl Engine {
     /// Starts as planned, to make rows of what `feed` gives. `concurrency` is that of one worker.
     ///
+    /// `on_suspicion` hears what speaks against a line, by its number, before that line is tried again.
+    ///
     /// In the mode `multi` to be called within the work-stealing runtime, in the others within a local one.
     pub(super) async fn start(
         plan: &RunPlan,
         concurrency: NonZeroU32,
         feed: LocalBoxStream<'static, FetchTask>,
         on_event: impl FnMut(PoolEvent) + Send + 'static,
+        on_suspicion: impl FnMut(u64, Suspicion) + Send + 'static,
     ) -> Result<Self, String> {
         if plan.mode == Mode::Multi {
             let n_loops = concurrency.saturating_mul(plan.n_workers);
@@ -82,6 +87,17 @@ impl Engine {
             .on_event(on_event);
         if plan.pin {
             builder = builder.pinned();
+        }
+        if let Some(limits) = &plan.workers {
+            let known = |task: &FetchTask| Suspicion { crashes: task.crashes, kills: task.kills };
+            let mut on_suspicion = on_suspicion;
+            builder = builder
+                .hang_timeout(limits.hang_timeout)
+                .memory_limit(limits.memory)
+                .suspicions(known, move |task, suspicion| on_suspicion(task.seq, suspicion));
+            if let Some(n_lines) = limits.recycle_after {
+                builder = builder.max_tasks_per_worker(n_lines.get());
+            }
         }
         let started = match plan.mode {
             Mode::Processes => builder.mode(pool::Mode::Processes).start().await,

@@ -25,6 +25,7 @@ mod shape;
 mod shown;
 mod signals;
 mod sink;
+mod space;
 mod task;
 mod torture;
 mod wire;

@@ -32,12 +32,15 @@ use crate::crawl::prepare::{FinishedBefore, Preparation, Prepared, input_place, 
 use crate::crawl::shown::Shown;
 use crate::crawl::signals::{self, Signal, Signals};
 use crate::crawl::sink::Sink;
+use crate::crawl::space::SpaceWatch;
 use crate::crawl::{Mode, OutputPlan, ProgressStyle, RunPlan};
 use crate::ids::SlotId;
 use crate::input::read_on_thread;
 use crate::model::Outcome;
 use crate::output::{RunDirectory, SinkError};
+use crate::pool;
 use crate::report::{Destination, Ending, MasterFigures, Stats, Summary, UrlCount, WorkerFigures};
+use crate::state::Suspicion;
 use crate::text::with_causes;
 use crate::{descriptors, rusage};
 
@@ -133,21 +136,30 @@ async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, 
         // The loop that listens outlives the pool.
         let _ = events_tx.send(event);
     };
-    let engine = match Engine::start(plan, concurrency, tasks.boxed_local(), tell).await {
+    let (suspicions_tx, suspicions) = mpsc::unbounded_channel();
+    let suspect = move |seq, suspicion: pool::Suspicion| {
+        let pool::Suspicion { crashes, kills } = suspicion;
+        // As above.
+        let _ = suspicions_tx.send((seq, Suspicion { crashes, kills }));
+    };
+    let engine = match Engine::start(plan, concurrency, tasks.boxed_local(), tell, suspect).await {
         Ok(engine) => engine,
         Err(error) => return RunEnd::Failed(format!("could not {error}")),
     };
     let crawl = Crawl {
+        directory: prepared.directory,
+        space: SpaceWatch::default(),
         feed: feed_state,
         sink: prepared.sink,
         books: prepared.books,
         shown: Shown::new(plan, started, events),
+        suspicions,
         course: Course::new(started, plan.limits.max_run_time),
         fault: None,
         fail_fast: plan.limits.fail_fast,
     };
     let (crawl, report) = crawl.carry_out(plan, engine, signals).await;
-    crawl.conclude(plan, prepared.directory.as_ref(), prepared.n_resumed, report, started).await
+    crawl.conclude(plan, prepared.n_resumed, report, started)
 }
 
 /// Has the journal say that a request is about to be sent, before it is.
@@ -157,10 +169,14 @@ fn noting_begun(keeper: Rc<RefCell<Keeper>>) -> NoteBegun {
 
 /// A crawl while it runs.
 struct Crawl {
+    directory: Option<RunDirectory>,
+    space: SpaceWatch,
     feed: Rc<FeedState>,
     sink: Sink,
     books: Books,
     shown: Shown,
+    /// What speaks against a line, to be noted before it is tried again.
+    suspicions: mpsc::UnboundedReceiver<(u64, Suspicion)>,
     course: Course,
     fault: Option<Fault>,
     fail_fast: bool,
@@ -186,15 +202,17 @@ impl Crawl {
                     self.on_written(written);
                     Turn::GoOn
                 }
+                Some((seq, suspicion)) = self.suspicions.recv() => {
+                    let noted = self.sink.note_suspicion(seq, suspicion);
+                    self.on_written(noted);
+                    Turn::GoOn
+                }
                 Some(event) = self.shown.next_event() => {
                     self.shown.on_event(event);
                     Turn::GoOn
                 }
                 _ = tick.tick() => {
-                    let surroundings = surroundings(&self.sink, &self.books, &self.feed);
-                    let begun = self.sink.begin_job(Instant::now(), &surroundings);
-                    self.on_written(begun);
-                    self.draw(&engine);
+                    self.on_tick(&engine);
                     Turn::GoOn
                 }
                 batch = engine.next_batch(BATCH), if !ended && self.sink.is_ready() => {
@@ -267,19 +285,19 @@ impl Crawl {
         }
     }
 
-    fn draw(&mut self, engine: &Engine) {
+    fn on_tick(&mut self, engine: &Engine) {
+        let now = Instant::now();
+        let surroundings = surroundings(&self.sink, &self.books, &self.feed);
+        let begun = self.sink.begin_job(now, &surroundings);
+        self.on_written(begun);
+        if let Some(directory) = &self.directory {
+            self.space.look(directory, now);
+        }
         self.shown.draw(&self.books, self.feed.fraction(self.books.n_rows()), engine.n_out());
     }
 
     /// Makes what is there survive the machine, writes the summary, and says how the run ended.
-    async fn conclude(
-        mut self,
-        plan: &RunPlan,
-        directory: Option<&RunDirectory>,
-        n_resumed: u64,
-        report: EngineReport,
-        started: Instant,
-    ) -> RunEnd {
+    fn conclude(mut self, plan: &RunPlan, n_resumed: u64, report: EngineReport, started: Instant) -> RunEnd {
         if let Some(error) = self.feed.take_unnoted() {
             self.fault.get_or_insert(Fault::Sink(error));
         }
@@ -320,7 +338,7 @@ impl Crawl {
             Err(mismatch) if end.reason().is_none() => RunEnd::Failed(mismatch.to_string()),
             _ => end,
         };
-        let written = write_end(&self.sink, directory, &summary, &end, n_lines);
+        let written = write_end(&self.sink, self.directory.as_ref(), &summary, &end, n_lines);
         self.shown.finish(&summary, &end);
         match written {
             // An earlier reason to end is the better one to tell.
@@ -354,6 +372,7 @@ fn write_end(
         keeper.borrow_mut().note_finished(n_lines)?;
     }
     if let Some(directory) = directory {
+        directory.release_spare();
         directory.write_summary(&summary.to_json())?;
     }
     Ok(())

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::crawl::books::NewRows;
 use crate::crawl::keeper::{DiskJob, Keeper, Surroundings};
 use crate::output::{RowWriter, SinkError, StandardOutput};
-use crate::state::StreamCheck;
+use crate::state::{StreamCheck, Suspicion};
 
 /// The output of a run.
 pub(super) enum Sink {
@@ -143,6 +143,14 @@ impl Sink {
                 Ok(())
             }
             Self::Directory(_) | Self::Stdout(_) => Ok(()),
+        }
+    }
+
+    /// Notes what speaks against a line; standard output is not gone on with, and needs no note.
+    pub(super) fn note_suspicion(&mut self, seq: u64, suspicion: Suspicion) -> Result<(), SinkError> {
+        match self {
+            Self::Directory(directory) => directory.keeper.borrow_mut().note_suspicion(seq, suspicion),
+            Self::Stdout(_) => Ok(()),
         }
     }
 

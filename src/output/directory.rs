@@ -15,6 +15,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statvfs::statvfs;
 
 use crate::output::RowWriter;
@@ -26,6 +27,9 @@ const ROWS: &str = "rows.jsonl";
 
 /// Held locked while a master works here, and left behind: removing it would race with the next master.
 const LOCK: &str = ".lock";
+
+/// Room for the summary and `run.json`, with all that a file system needs for two names. A guess.
+const SPARE: i64 = 128 * 1024;
 
 /// Why a run directory can not be used. Each text completes "could not ...".
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +65,9 @@ pub enum DirectoryError {
 pub struct RunDirectory {
     path: PathBuf,
     /// The lock ends when this is closed, however the process ends. Opened close-on-exec, so no worker inherits it.
-    _lock: File,
+    ///
+    /// Behind its end it has some room reserved, for the last words of a run that has filled the disk.
+    lock: File,
 }
 
 /// A directory as it is found when a run is to go on.
@@ -102,7 +108,7 @@ impl RunDirectory {
         fs::create_dir_all(path).map_err(io_error("create", path))?;
         // The lock comes first: a directory in use holds a run too, and who holds it is the better answer.
         let lock = lock(path)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
     }
 
     fn refuse_any_of(&self, names: &[&str]) -> Result<(), DirectoryError> {
@@ -204,6 +210,12 @@ impl RunDirectory {
         ROWS
     }
 
+    /// Gives back the room that was reserved, so that a run that has filled the disk can say so there.
+    pub fn release_spare(&self) {
+        // Cutting a file where it ends frees what is reserved behind. Where it can not, there is a little less to say.
+        let _ = self.lock.metadata().and_then(|lock| self.lock.set_len(lock.len()));
+    }
+
     /// The directory, as it was given.
     pub fn path(&self) -> &Path {
         &self.path
@@ -289,6 +301,8 @@ fn lock(directory: &Path) -> Result<File, DirectoryError> {
     file.set_len(0)
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(io_error("write", &path))?;
+    // Some file systems can not reserve, and a disk may be too full already; then there is no spare.
+    let _ = fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, SPARE);
     Ok(file)
 }
 

@@ -119,9 +119,14 @@ fn a_page_that_kills_costs_its_row() {
 
 #[test]
 fn a_page_that_exits_costs_its_row() {
-    for name in ["exit", "exit78"] {
-        check_poison(&Torture::of(name), "worker_crashed", "", 2);
-    }
+    check_poison(&Torture::of("exit"), "worker_crashed", "", 2);
+}
+
+#[test]
+fn a_worker_that_says_that_its_configuration_can_not_work_ends_the_run() {
+    let torture = Torture::of("exit78");
+    let ended = torture.invocation().run().expect_code(1);
+    assert!(ended.stderr.contains("exit code 78"), "{}", ended.stderr);
 }
 
 #[test]
