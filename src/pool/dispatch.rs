@@ -374,12 +374,15 @@ impl<T: Task> Dispatcher<T> {
     fn readmit(
         &mut self,
         slot: SlotId,
-        left: Vec<(Pending<T>, Share)>,
+        mut left: Vec<(Pending<T>, Share)>,
         rest: Option<Vec<Pending<T>>>,
         is_unexplained: bool,
     ) {
         let was_quarantined = rest.is_some();
         let mut group = Vec::new();
+        // A worker is busiest with the first that it is given: whoever kills workers as they start would otherwise hit
+        // the same task each time, and convict it.
+        left.sort_by_key(|(_, share)| *share == Share::Charged);
         for (pending, share) in left {
             let is_charged = share == Share::Charged;
             if (is_charged && pending.history.suspicion.isolates()) || pending.history.is_strange() {
