@@ -30,14 +30,17 @@ const MOST_PLACES: usize = 4096;
 const LOOK_FOR_MORE: Duration = Duration::from_millis(100);
 
 /// What holds for the lines that are handed over.
-#[derive(Default)]
 pub(super) struct FeedPlan {
     /// Whether a request may be sent twice.
     pub(super) repeatable: bool,
     /// The most lines to hand over.
     pub(super) stop_after: Option<u64>,
-    /// Lines before the first that is read.
-    pub(super) first_seq: u64,
+    /// Where reading begins.
+    pub(super) place: Place,
+    /// How many lines the input has at least, by the rows of earlier runs.
+    pub(super) n_known: u64,
+    /// What earlier runs knew a stream by.
+    pub(super) check: Option<StreamCheck>,
     /// Requests of earlier runs that must not be repeated and have no row.
     pub(super) unknown_fate: BTreeSet<u64>,
     /// What workers died of in earlier runs.
@@ -53,6 +56,7 @@ pub(super) struct FeedState {
     /// The line after the last that was handed over or passed by.
     next_seq: Cell<u64>,
     n_handed_over: Cell<u64>,
+    n_known: Cell<u64>,
     /// The line after the last that came with the progress below.
     next_seq_read: Cell<u64>,
     progress: Cell<Option<InputProgress>>,
@@ -78,9 +82,9 @@ enum FeedEnd {
 }
 
 impl FeedState {
-    /// Lines handed over so far, and those before them.
+    /// Lines handed over so far, and those before them; those of earlier runs lie further on where one was left out.
     pub(super) fn n_lines(&self) -> u64 {
-        self.next_seq.get()
+        self.next_seq.get().max(self.n_known.get())
     }
 
     /// Whether the input was read to its end.
@@ -162,11 +166,15 @@ pub(super) fn feed(
     note_begun: Option<NoteBegun>,
 ) -> (Rc<FeedState>, impl Stream<Item = FetchTask>) {
     let state = Rc::new(FeedState::default());
-    state.next_seq.set(plan.first_seq);
+    // A run that ends before the first chunk comes knows as much as it was told.
+    state.next_seq.set(plan.place.seq);
+    state.n_known.set(plan.n_known);
+    state.places.borrow_mut().push_back(plan.place);
+    state.check.set(plan.check);
     let source = Source {
         chunks,
         lines: Vec::new().into_iter(),
-        chunk_ends: plan.first_seq,
+        chunk_ends: plan.place.seq,
         plan,
         note_begun,
         state: state.clone(),

@@ -45,6 +45,7 @@ pub(super) struct Surroundings<'a> {
 pub(super) struct Known {
     pub(super) done: DoneSet,
     pub(super) suspicions: BTreeMap<u64, Suspicion>,
+    /// Requests of earlier invocations that must not be repeated and have no row.
     pub(super) begun: BTreeSet<u64>,
 }
 
@@ -57,6 +58,8 @@ pub(super) struct Keeper {
     journal_path: PathBuf,
     notes: RowsBuilder,
     known: Known,
+    /// Requests that must not be repeated, were begun by this invocation, and have no row.
+    begun: BTreeSet<u64>,
     /// What the journal says of the stream that is read.
     check: Option<StreamCheck>,
     rewrite_after: u64,
@@ -88,6 +91,7 @@ impl Keeper {
             journal_path,
             notes: RowsBuilder::new(),
             known,
+            begun: BTreeSet::new(),
             check: None,
             rewrite_after: REWRITE_AFTER,
             synced,
@@ -130,6 +134,7 @@ impl Keeper {
         self.check = check.or(self.check);
         for (seq, _) in &rows.notes {
             self.known.done.insert(*seq);
+            self.begun.remove(seq);
             self.known.begun.remove(seq);
             self.known.suspicions.remove(seq);
         }
@@ -144,13 +149,18 @@ impl Keeper {
 
     /// Notes that a request which must not be repeated is about to be sent.
     pub(super) fn note_begun(&mut self, seq: u64) -> Result<(), SinkError> {
-        self.known.begun.insert(seq);
+        self.begun.insert(seq);
         self.append(Event::Begun { seq })
     }
 
     /// A request that was begun was not sent after all. The next snapshot tells.
     pub(super) fn forget_begun(&mut self, seq: u64) {
-        self.known.begun.remove(&seq);
+        self.begun.remove(&seq);
+    }
+
+    /// Whatever was begun by this invocation has its row or was not sent after all. The next snapshot tells.
+    pub(super) fn forget_all_begun(&mut self) {
+        self.begun.clear();
     }
 
     /// Begins what is due: a sync, or a snapshot. To be called now and then while no job is under way.
@@ -238,7 +248,7 @@ impl Keeper {
             place: surroundings.place,
             check: surroundings.check,
             suspicions: self.known.suspicions.iter().map(|(seq, suspicion)| (*seq, *suspicion)).collect(),
-            begun: self.known.begun.iter().copied().collect(),
+            begun: self.known.begun.union(&self.begun).copied().collect(),
         }
     }
 

@@ -10,7 +10,7 @@
 //! - nothing is changed in a directory whose run is refused;
 //! - a new run makes its journal first: from then on the directory holds a run that can be gone on with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io::BufReader;
 use std::path::Path;
@@ -151,10 +151,10 @@ fn take_up(
     resumed: Resumed,
     stats: Stats,
 ) -> Result<Preparation, Box<dyn Error>> {
+    let (reader, feed) = reading_on(plan, &resumed)?;
     directory.remove_summary()?;
     let OutputMark { bytes, rows: n_rows, crc, .. } = resumed.output;
     let rows = rows.into_writer(bytes, n_rows, crc)?;
-    let (reader, feed) = reading_on(plan, &resumed)?;
     let Resumed { header, done, output, place, check, suspicions, begun, .. } = resumed;
     let snapshot = Snapshot {
         done: done.clone(),
@@ -195,7 +195,9 @@ fn reading_on(plan: &RunPlan, resumed: &Resumed) -> Result<(Reader, FeedPlan), B
     let from = ResumeFrom { place, check, is_done: Box::new(move |seq| done.contains(seq)) };
     let reader = Reader::resume(&plan.input, from).map_err(|mut errors| errors.remove(0))?;
     let feed = FeedPlan {
-        first_seq: place.seq,
+        place,
+        n_known: resumed.done.greatest().map_or(0, |seq| seq + 1),
+        check,
         unknown_fate: resumed.begun.clone(),
         suspicions: resumed.suspicions.clone(),
         ..feed_plan(plan)
@@ -219,7 +221,11 @@ fn feed_plan(plan: &RunPlan) -> FeedPlan {
     FeedPlan {
         repeatable: plan.fetch.is_repeatable(),
         stop_after: plan.limits.stop_after.map(u64::from),
-        ..FeedPlan::default()
+        place: Place::START,
+        n_known: 0,
+        check: None,
+        unknown_fate: BTreeSet::new(),
+        suspicions: BTreeMap::new(),
     }
 }
 

@@ -65,11 +65,14 @@ pub fn run(plan: RunPlan) -> RunEnd {
     end
 }
 
-/// Says of a run that it had come to its end. Should it have died between its last row and its summary, that is made up.
+/// Says of a run that it had come to its end, and judges it as if it came there now. Should it have died between its
+/// last row and its summary, that is made up.
 fn tell_finished(plan: &RunPlan, finished: &FinishedBefore) -> RunEnd {
     let FinishedBefore { directory, stats, n_lines } = finished;
     let path = directory.path().display();
     if !directory.has_summary() {
+        let mut workers = Vec::new();
+        add_earlier_workers(&mut workers, stats);
         let summary = Summary {
             urls: UrlCount::Whole(*n_lines),
             rows: stats.rows(),
@@ -77,8 +80,8 @@ fn tell_finished(plan: &RunPlan, finished: &FinishedBefore) -> RunEnd {
             stats,
             ending: Ending::Finished,
             elapsed: Duration::ZERO,
-            master: master_figures(plan, &[]),
-            workers: &[],
+            master: master_figures(plan, &workers),
+            workers: &workers,
             destination: Destination::Directory(directory.path()),
         };
         if let Err(error) = directory.write_summary(&summary.to_json()) {
@@ -91,7 +94,7 @@ fn tell_finished(plan: &RunPlan, finished: &FinishedBefore) -> RunEnd {
         // There is no better place to report that standard error is gone.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
-    RunEnd::Finished
+    over_failures(plan, stats).map_or(RunEnd::Finished, RunEnd::TooManyFailed)
 }
 
 fn run_prepared(plan: &RunPlan, prepared: Prepared, started: Instant) -> RunEnd {
@@ -227,6 +230,10 @@ impl Crawl {
             }
         }
         self.settle().await;
+        // The pool tells of a line that did not have its turn, and not always which one it was.
+        if engine_end == EngineEnd::Drained && self.fault.is_none() {
+            self.sink.handle_drained();
+        }
         let report = tokio::select! {
             report = engine.end(engine_end, plan) => report,
             // Whoever asks again does not wait for workers to leave: they end with this process.

@@ -87,6 +87,13 @@ impl Sink {
         }
     }
 
+    /// Every line that was handed over has its row or was not asked for.
+    pub(super) fn handle_drained(&mut self) {
+        if let Self::Directory(directory) = self {
+            directory.keeper.borrow_mut().forget_all_begun();
+        }
+    }
+
     /// Whether it takes rows now.
     pub(super) fn is_ready(&self) -> bool {
         match self {

@@ -7,15 +7,21 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
 
+mod damage;
 mod demo;
 mod directory;
+mod early_ends;
 mod exhaustion;
 mod input;
 mod limits;
 mod logging;
 mod master_deaths;
 mod modes;
+mod posts;
 mod requests;
+mod resume;
+mod resume_input;
+mod resume_kills;
 mod settings;
 mod signals;
 mod streams;

@@ -118,7 +118,7 @@ fn a_run_that_is_stopped_as_a_whole_goes_on_where_it_was() {
     let mut running = invocation.start();
     running.until("the workers ask", |_| origin.stats().requests() >= 30);
     killpg(running.pid(), Signal::SIGSTOP).unwrap();
-    let_pass(Duration::from_millis(500));
+    let_pass(Duration::from_secs(3));
     killpg(running.pid(), Signal::SIGCONT).unwrap();
     running.wait().expect_code(0);
     Rows::of_directory(output_of(&scratch).as_ref()).expect_each_once(300).expect_all("ok");

@@ -255,6 +255,12 @@ impl Running {
         self.status.is_some()
     }
 
+    /// Waits until the command itself is dead; what it started may outlive it by a moment.
+    #[track_caller]
+    pub(crate) fn until_dead(&mut self) {
+        within(PATIENCE, "the command ends", || self.has_ended().then_some(()));
+    }
+
     /// Waits for its end, and for that of everything that it started.
     #[track_caller]
     pub(crate) fn wait(self) -> Finished {

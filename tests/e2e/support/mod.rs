@@ -6,6 +6,7 @@ mod model;
 mod origin;
 mod processes;
 mod rows;
+mod run_place;
 mod waiting;
 mod witness;
 
@@ -15,5 +16,6 @@ pub(crate) use model::{Model, Rules};
 pub(crate) use origin::TestOrigin;
 pub(crate) use processes::{cpu_ticks, peak_memory};
 pub(crate) use rows::{Rows, Summary, keys};
+pub(crate) use run_place::RunPlace;
 pub(crate) use waiting::{eventually, let_pass};
 pub(crate) use witness::{Seen, Witness};

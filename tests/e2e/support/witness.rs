@@ -1,4 +1,4 @@
-//! A server that answers anything with an empty 200 and remembers what it was asked.
+//! A server that answers anything with an empty 200, at once or when it is told to, and remembers what it was asked.
 //!
 //! Rows do not carry bodies, so what an echo says would not be seen.
 
@@ -28,26 +28,35 @@ impl Seen {
 /// A server that remembers.
 pub(crate) struct Witness {
     address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    memory: Arc<Mutex<Memory>>,
     stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Memory {
+    seen: Vec<Seen>,
+    /// Connections whose requests are not answered yet, while none is.
+    held: Option<Vec<TcpStream>>,
 }
 
 impl Witness {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("a listener has an address");
-        let (seen, stopping) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let (kept, stop) = (Arc::clone(&seen), Arc::clone(&stopping));
+        let (memory, stopping) = (Arc::<Mutex<Memory>>::default(), Arc::new(AtomicBool::new(false)));
+        let (kept, stop) = (Arc::clone(&memory), Arc::clone(&stopping));
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                kept.lock().unwrap().extend(stream.ok().and_then(answer));
+                if let Some((stream, seen)) = stream.ok().and_then(listen_to) {
+                    kept.lock().unwrap().take_in(stream, seen);
+                }
             }
         });
-        Self { address, seen, stopping, thread: Some(thread) }
+        Self { address, memory, stopping, thread: Some(thread) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -68,7 +77,38 @@ impl Witness {
 
     /// The requests that came; forgets them.
     pub(crate) fn take(&self) -> Vec<Seen> {
-        std::mem::take(&mut self.seen.lock().unwrap())
+        std::mem::take(&mut self.memory.lock().unwrap().seen)
+    }
+
+    /// What was asked for, in the order in which it came.
+    pub(crate) fn targets(&self) -> Vec<String> {
+        self.memory.lock().unwrap().seen.iter().map(|seen| seen.target.clone()).collect()
+    }
+
+    /// Answers nothing until `release`.
+    pub(crate) fn hold(&self) {
+        self.memory.lock().unwrap().held.get_or_insert_default();
+    }
+
+    /// How many requests wait for their answers.
+    pub(crate) fn n_held(&self) -> usize {
+        self.memory.lock().unwrap().held.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Answers what waits, and what comes from now on.
+    pub(crate) fn release(&self) {
+        let held = self.memory.lock().unwrap().held.take();
+        held.into_iter().flatten().for_each(answer);
+    }
+}
+
+impl Memory {
+    fn take_in(&mut self, stream: TcpStream, seen: Seen) {
+        self.seen.push(seen);
+        match &mut self.held {
+            Some(held) => held.push(stream),
+            None => answer(stream),
+        }
     }
 }
 
@@ -83,18 +123,22 @@ impl Drop for Witness {
     }
 }
 
-fn answer(mut stream: TcpStream) -> Option<Seen> {
+/// The request that comes on a connection.
+fn listen_to(mut stream: TcpStream) -> Option<(TcpStream, Seen)> {
     let mut bytes = Vec::new();
-    let seen = loop {
+    loop {
         let mut chunk = [0; 4096];
         let length = stream.read(&mut chunk).ok().filter(|length| *length > 0)?;
         bytes.extend_from_slice(&chunk[..length]);
         if let Some(seen) = parse(&bytes) {
-            break seen;
+            return Some((stream, seen));
         }
-    };
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok()?;
-    Some(seen)
+    }
+}
+
+fn answer(mut stream: TcpStream) {
+    // Whoever asked may be dead.
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }
 
 /// The request, once all of it is there.

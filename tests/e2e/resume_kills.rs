@@ -1,0 +1,138 @@
+//! Runs that end by force, again and again, and go on: each row once, and little done twice.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{MODES, RunPlace, TestOrigin, Witness};
+
+/// Less than a drain takes that has something to wait for, and more than a busy machine needs to end a run.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// So many pages on three hosts that take a moment each.
+fn slow_list(origin: &TestOrigin, n_urls: u64) -> String {
+    (0..n_urls).map(|nth| origin.url_on(nth as usize, &format!("/slow?ms=5&{nth}\n"))).collect()
+}
+
+/// Kills the run each time so many more requests were made, then lets it come to its end.
+#[track_caller]
+fn check_kills(mode: &str, window: u64, steps: &[u64]) {
+    const N_URLS: u64 = 1200;
+    let origin = TestOrigin::with_hosts(3);
+    let place = RunPlace::of(slow_list(&origin, N_URLS));
+    let run = place.crawl(&format!("--log off {mode} --resume"));
+    for step in steps {
+        let due = origin.stats().requests() + step;
+        let mut running = run.clone().start();
+        running.until("it is under way", |_| origin.stats().requests() >= due);
+        running.signal(Signal::SIGKILL);
+        assert_eq!(running.wait().signal, Some(9), "{mode}");
+    }
+    let n_before = place.rows().expect_none_twice().len() as u64;
+    run.run().expect_code(0);
+    let summary = place.expect_whole(N_URLS);
+    assert_eq!(summary.number("resumed"), n_before, "{mode}");
+    assert_eq!((summary.number("urls"), summary.number("requests")), (N_URLS, N_URLS), "{mode}");
+    // What was out or on its way back when a run was killed is asked for again, and no more.
+    let n_twice = origin.stats().requests() - N_URLS;
+    assert!(n_twice <= steps.len() as u64 * window, "{mode}: {n_twice} pages were fetched twice");
+}
+
+#[test]
+fn a_master_may_be_killed_time_and_again() {
+    // The first deaths come before a row, and while workers start.
+    check_kills("-w 2 -c 8", 64, &[0, 1, 7, 113, 60, 149, 31, 90, 0, 200]);
+}
+
+#[test]
+fn a_run_without_processes_may_be_killed_time_and_again() {
+    check_kills("--mode threads -w 2 -c 8", 64, &[1, 90, 0, 151]);
+    check_kills("--mode multi -w 2 -c 8", 64, &[1, 90, 0, 151]);
+    check_kills("--mode single -c 8", 32, &[1, 90, 0, 151]);
+}
+
+#[test]
+fn each_mode_goes_on_where_another_was_killed() {
+    const N_URLS: u64 = 900;
+    let origin = TestOrigin::with_hosts(3);
+    let place = RunPlace::of(slow_list(&origin, N_URLS));
+    for mode in MODES {
+        let due = origin.stats().requests() + 100;
+        let mut running = place.crawl("--log off --resume").words(mode).start();
+        running.until("it is under way", |_| origin.stats().requests() >= due);
+        running.signal(Signal::SIGKILL);
+        running.wait();
+    }
+    place.crawl("--resume -w 3").run().expect_code(0);
+    place.expect_whole(N_URLS);
+}
+
+/// The most requests that are out at once in the runs that get signals: two workers with four each.
+const MOST_OUT: u64 = 8;
+
+/// Sends these to a crawl that has a few rows and waits for other pages, which come only once it is to wait for them.
+/// Nothing is asked for twice but what it did not wait for.
+#[track_caller]
+fn check_signals(signals: &[Signal], mode: &str, code: i32) {
+    const N_URLS: u64 = 60;
+    let witness = Witness::start();
+    let place = RunPlace::of((0..N_URLS).map(|nth| witness.url(&format!("/{nth}\n"))).collect::<String>());
+    let few = if mode.ends_with("serial") { "" } else { "-c 4" };
+    let run = place.talkative("--per-host 0 --resume").words(few).words(mode);
+    let mut running = run.clone().with_default_signals().start();
+    running.until("pages come", |_| witness.targets().len() >= 10);
+    witness.hold();
+    running.until("pages are out", |_| witness.n_held() >= 1);
+    let (last, first) = signals.split_last().expect("something ends it");
+    for signal in first {
+        running.signal(*signal);
+        // Two at once might be seen as one, or in the other order.
+        running.until("it is heard", |running| running.stderr().contains("once more"));
+    }
+    running.signal(*last);
+    let is_waited_for = first.is_empty() && *last != Signal::SIGQUIT;
+    if is_waited_for {
+        running.until("it is heard", |running| running.stderr().contains("once more"));
+        witness.release();
+    }
+    running.wait_within(AT_ONCE).expect_code(code);
+    witness.release();
+
+    let summary = place.summary();
+    assert_eq!(summary.get("finished"), false, "{mode} {signals:?}");
+    place.expect_tidy();
+    let n_before = summary.number("rows");
+    run.run().expect_code(0);
+    assert_eq!(place.expect_whole(N_URLS).number("resumed"), n_before);
+    let n_twice = witness.targets().len() as u64 - N_URLS;
+    let most_twice = if is_waited_for { 0 } else { MOST_OUT };
+    assert!(n_twice <= most_twice, "{mode} {signals:?}: {n_twice} pages were asked for twice");
+}
+
+#[test]
+fn every_signal_leaves_a_run_that_resumes() {
+    use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for mode in MODES {
+        check_signals(&[SIGINT], mode, 130);
+        check_signals(&[SIGQUIT], mode, 131);
+    }
+    check_signals(&[SIGTERM], MODES[0], 143);
+    check_signals(&[SIGHUP], MODES[0], 129);
+}
+
+#[test]
+fn a_second_signal_leaves_a_run_that_resumes() {
+    use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for mode in MODES {
+        check_signals(&[SIGINT, SIGINT], mode, 130);
+    }
+    let mut pairs = Vec::new();
+    for first in [SIGINT, SIGTERM, SIGHUP] {
+        for (second, code) in [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 129), (SIGQUIT, 131)] {
+            pairs.push(([first, second], code));
+        }
+    }
+    for (pair, code) in pairs {
+        check_signals(&pair, MODES[0], code);
+    }
+}
