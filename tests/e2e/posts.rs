@@ -29,9 +29,8 @@ impl Posting {
 
     /// Lets the run have some rows, and some requests that are out.
     fn start(&self) -> Running {
+        self.witness.hold_after(10);
         let mut running = self.place.talkative(&self.options).with_default_signals().start();
-        running.until("pages come", |_| self.witness.targets().len() >= 10);
-        self.witness.hold();
         running.until("requests are out", |_| self.witness.n_held() >= 1);
         running
     }

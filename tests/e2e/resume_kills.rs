@@ -31,7 +31,9 @@ fn check_kills(mode: &str, window: u64, steps: &[u64]) {
     let n_before = place.rows().expect_none_twice().len() as u64;
     run.run().expect_code(0);
     let summary = place.expect_whole(N_URLS);
-    assert_eq!(summary.number("resumed"), n_before, "{mode}");
+    // Rows that were written and not yet marked are made again.
+    let n_unmarked = n_before.checked_sub(summary.number("resumed"));
+    assert!(n_unmarked.is_some_and(|n_unmarked| n_unmarked <= window), "{mode}: {n_unmarked:?}");
     assert_eq!((summary.number("urls"), summary.number("requests")), (N_URLS, N_URLS), "{mode}");
     // What was out or on its way back when a run was killed is asked for again, and no more.
     let n_twice = origin.stats().requests() - N_URLS;
@@ -67,8 +69,9 @@ fn each_mode_goes_on_where_another_was_killed() {
     place.expect_whole(N_URLS);
 }
 
-/// The most requests that are out at once in the runs that get signals: two workers with four each.
-const MOST_OUT: u64 = 8;
+/// The most pages without a row when a run ends at once: two workers with four requests each that are out, and as many
+/// whose answers have just come.
+const MOST_LOST: u64 = 16;
 
 /// Sends these to a crawl that has a few rows and waits for other pages, which come only once it is to wait for them.
 /// Nothing is asked for twice but what it did not wait for.
@@ -76,12 +79,11 @@ const MOST_OUT: u64 = 8;
 fn check_signals(signals: &[Signal], mode: &str, code: i32) {
     const N_URLS: u64 = 60;
     let witness = Witness::start();
+    witness.hold_after(10);
     let place = RunPlace::of((0..N_URLS).map(|nth| witness.url(&format!("/{nth}\n"))).collect::<String>());
     let few = if mode.ends_with("serial") { "" } else { "-c 4" };
     let run = place.talkative("--per-host 0 --resume").words(few).words(mode);
     let mut running = run.clone().with_default_signals().start();
-    running.until("pages come", |_| witness.targets().len() >= 10);
-    witness.hold();
     running.until("pages are out", |_| witness.n_held() >= 1);
     let (last, first) = signals.split_last().expect("something ends it");
     for signal in first {
@@ -105,7 +107,7 @@ fn check_signals(signals: &[Signal], mode: &str, code: i32) {
     run.run().expect_code(0);
     assert_eq!(place.expect_whole(N_URLS).number("resumed"), n_before);
     let n_twice = witness.targets().len() as u64 - N_URLS;
-    let most_twice = if is_waited_for { 0 } else { MOST_OUT };
+    let most_twice = if is_waited_for { 0 } else { MOST_LOST };
     assert!(n_twice <= most_twice, "{mode} {signals:?}: {n_twice} pages were asked for twice");
 }
 

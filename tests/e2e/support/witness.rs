@@ -36,8 +36,10 @@ pub(crate) struct Witness {
 #[derive(Default)]
 struct Memory {
     seen: Vec<Seen>,
-    /// Connections whose requests are not answered yet, while none is.
-    held: Option<Vec<TcpStream>>,
+    /// How many requests are answered at once; all of them where nothing is said.
+    n_answered: Option<usize>,
+    /// Connections whose requests are not answered yet.
+    held: Vec<TcpStream>,
 }
 
 impl Witness {
@@ -85,30 +87,21 @@ impl Witness {
         self.memory.lock().unwrap().seen.iter().map(|seen| seen.target.clone()).collect()
     }
 
-    /// Answers nothing until `release`.
-    pub(crate) fn hold(&self) {
-        self.memory.lock().unwrap().held.get_or_insert_default();
+    /// Answers so many requests, and no more until `release`.
+    pub(crate) fn hold_after(&self, n_answered: usize) {
+        self.memory.lock().unwrap().n_answered = Some(n_answered);
     }
 
     /// How many requests wait for their answers.
     pub(crate) fn n_held(&self) -> usize {
-        self.memory.lock().unwrap().held.as_ref().map_or(0, Vec::len)
+        self.memory.lock().unwrap().held.len()
     }
 
     /// Answers what waits, and what comes from now on.
     pub(crate) fn release(&self) {
-        let held = self.memory.lock().unwrap().held.take();
-        held.into_iter().flatten().for_each(answer);
-    }
-}
-
-impl Memory {
-    fn take_in(&mut self, stream: TcpStream, seen: Seen) {
-        self.seen.push(seen);
-        match &mut self.held {
-            Some(held) => held.push(stream),
-            None => answer(stream),
-        }
+        let mut memory = self.memory.lock().unwrap();
+        memory.n_answered = None;
+        memory.held.drain(..).for_each(answer);
     }
 }
 
@@ -119,6 +112,17 @@ impl Drop for Witness {
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+impl Memory {
+    fn take_in(&mut self, stream: TcpStream, seen: Seen) {
+        self.seen.push(seen);
+        if self.n_answered.is_some_and(|n_answered| self.seen.len() > n_answered) {
+            self.held.push(stream);
+        } else {
+            answer(stream);
         }
     }
 }
