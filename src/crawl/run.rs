@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout_at};
 
 use crate::crawl::books::Books;
 use crate::crawl::capacity::affordable_concurrency;
@@ -49,6 +49,9 @@ const BATCH: usize = 1024;
 
 /// How long a write to standard output that has begun may go on when the run ends at once.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
+
+/// How long a run that ends at once waits for what the pool gives back; it does when it has its turn.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Runs a crawl as planned. Prints progress, logs and the summary on standard error; rows alone on standard output.
 pub fn run(plan: RunPlan) -> RunEnd {
@@ -241,6 +244,19 @@ impl Crawl {
         };
         self.shown.take_last_events();
         (self, report)
+    }
+
+    /// Takes the rows that are here already, and hears which lines were not begun: they need not be made again, or
+    /// reported.
+    async fn take_last(&mut self, engine: &mut Engine) {
+        engine.stop();
+        let deadline = Instant::now() + LAST_WORDS;
+        while self.sink.is_ready()
+            && let Ok(batch) = timeout_at(deadline.into(), engine.next_batch(BATCH)).await
+            && !batch.is_empty()
+        {
+            self.on_batch(batch, engine);
+        }
     }
 
     /// Lets a write that has begun come to its end, so that its reader gets no half of a row.

@@ -285,8 +285,8 @@ impl<T: Task> Dispatcher<T> {
         }
     }
 
-    /// Drops what a map still has waiting; says whose it was.
-    pub(super) fn cancel(&mut self, map: u32) -> Vec<Owner> {
+    /// Takes what a map still has waiting.
+    pub(super) fn cancel(&mut self, map: u32) -> Vec<Pending<T>> {
         let mut cancelled = self.shared.remove_map(map);
         for queue in &mut self.by_slot {
             cancelled.extend(queue.remove_map(map));

@@ -157,11 +157,7 @@ impl<T: Task> Driver<T> {
                 self.maps.insert(map, MapOut { results, gathered: Vec::new() });
             }
             Input::Command(Command::Submit { map, tasks }) => self.on_submit(map, tasks),
-            Input::Command(Command::Recall { map }) => {
-                for owner in self.dispatcher.cancel(map) {
-                    self.finish(owner, Err(TaskError::Cancelled));
-                }
-            }
+            Input::Command(Command::Recall { map }) => self.recall(map),
             Input::Command(Command::Cancel { map }) => {
                 self.dispatcher.cancel(map);
                 self.maps.remove(&map);
@@ -198,11 +194,16 @@ impl<T: Task> Driver<T> {
         self.draining = true;
         let maps: Vec<u32> = self.maps.keys().copied().collect();
         for map in maps {
-            for owner in self.dispatcher.cancel(map) {
-                self.finish(owner, Err(TaskError::Cancelled));
-            }
+            self.recall(map);
         }
         self.supervisor.close(now);
+    }
+
+    /// Gives the tasks of a map back that wait.
+    fn recall(&mut self, map: u32) {
+        for pending in self.dispatcher.cancel(map) {
+            self.finish_with_task(pending.owner, Some(pending.task), TaskError::Cancelled);
+        }
     }
 
     fn on_resize(&mut self, n_workers: usize, done: oneshot::Sender<()>, now: Instant) {

@@ -66,10 +66,9 @@ impl<T> HeldKeys<T> {
         self.take_where(|placed, _| placed == slot)
     }
 
-    /// Drops what a map has waiting; says whose it was.
-    pub(super) fn remove_map(&mut self, map: u32) -> Vec<Owner> {
-        let removed = self.take_where(|_, pending| pending.owner.map == map);
-        removed.into_iter().map(|pending| pending.owner).collect()
+    /// Takes what a map has waiting.
+    pub(super) fn remove_map(&mut self, map: u32) -> Vec<Pending<T>> {
+        self.take_where(|_, pending| pending.owner.map == map)
     }
 
     /// Drops all that waits, and forgets what is held; says whose it was.
@@ -132,8 +131,9 @@ mod tests {
         keys.keep(SLOT, pending(1, 7));
         keys.keep(SlotId(1), pending(2, 7));
         assert_eq!(keys.take_placed(SlotId(1)).len(), 1);
-        assert_eq!(keys.remove_map(1), []);
-        assert_eq!(keys.remove_map(0), [Owner { map: 0, index: 1 }]);
+        assert!(keys.remove_map(1).is_empty());
+        let removed = keys.remove_map(0);
+        assert_eq!(removed.iter().map(|pending| pending.owner.index).collect::<Vec<_>>(), [1]);
         assert_eq!((keys.n_waiting(), indices(keys.release(7))), (0, vec![]));
     }
 }

@@ -158,21 +158,19 @@ impl<T> Quarantine<T> {
         self.runs(slot, incarnation) || self.emptying() == Some(slot)
     }
 
-    /// Drops what a map still has waiting here; says whose it was.
-    pub(super) fn remove_map(&mut self, map: u32) -> Vec<Owner> {
+    /// Takes what a map still has waiting here.
+    pub(super) fn remove_map(&mut self, map: u32) -> Vec<Pending<T>> {
         let mut removed = Vec::new();
         let rest = match &mut self.cell {
             Cell::Running { rest, .. } => Some(rest),
             Cell::Free | Cell::Emptying(_) => None,
         };
         for members in self.groups.iter_mut().map(|group| &mut group.members).chain(rest) {
-            members.retain(|pending| {
-                let keep = pending.owner.map != map;
-                if !keep {
-                    removed.push(pending.owner);
-                }
-                keep
-            });
+            let is_meant = |pending: &Pending<T>| pending.owner.map == map;
+            let (of_map, others) = std::mem::take(members).into_iter().partition(is_meant);
+            let of_map: VecDeque<Pending<T>> = of_map;
+            *members = others;
+            removed.extend(of_map);
         }
         self.groups.retain(|group| !group.members.is_empty());
         if self.groups.is_empty() && self.emptying().is_some() {
@@ -261,7 +259,7 @@ mod tests {
         let mut quarantine = Quarantine::new();
         quarantine.push_group(group(0..4), SLOT);
         quarantine.push_alone(pending(5), None);
-        let removed: Vec<u64> = quarantine.remove_map(1).iter().map(|owner| owner.index).collect();
+        let removed: Vec<u64> = quarantine.remove_map(1).iter().map(|pending| pending.owner.index).collect();
         assert_eq!((removed, quarantine.n_waiting()), (vec![1, 3, 5], 2));
         quarantine.empty(SLOT);
         quarantine.remove_map(0);

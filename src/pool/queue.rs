@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::pool::lease::{Owner, Pending};
+use crate::pool::lease::Pending;
 
 /// One line of tasks for each map; the maps take turns.
 #[derive(Debug)]
@@ -53,20 +53,17 @@ impl<T> FairQueue<T> {
         self.len
     }
 
-    /// Drops all that a map still has here; says whose they were.
-    pub(super) fn remove_map(&mut self, map: u32) -> Vec<Owner> {
-        let mut removed = Vec::new();
-        self.returned.retain(|pending| {
-            let keep = pending.owner.map != map;
-            if !keep {
-                removed.push(pending.owner);
-            }
-            keep
-        });
+    /// Takes all that a map still has here.
+    pub(super) fn remove_map(&mut self, map: u32) -> Vec<Pending<T>> {
+        let is_meant = |pending: &Pending<T>| pending.owner.map == map;
+        let (of_map, others) = std::mem::take(&mut self.returned).into_iter().partition(is_meant);
+        let of_map: VecDeque<Pending<T>> = of_map;
+        self.returned = others;
+        let mut removed = Vec::from(of_map);
         if let Some(position) = self.maps.iter().position(|(known, _)| *known == map)
             && let Some((_, line)) = self.maps.remove(position)
         {
-            removed.extend(line.iter().map(|pending| pending.owner));
+            removed.extend(line);
         }
         self.len -= removed.len();
         removed
@@ -94,6 +91,7 @@ impl<T> FairQueue<T> {
 mod tests {
     use super::*;
     use crate::pool::blame::History;
+    use crate::pool::lease::Owner;
 
     fn pending(map: u32, index: u64) -> Pending<()> {
         Pending { owner: Owner { map, index }, task: (), key: None, history: History::default() }
@@ -131,7 +129,8 @@ mod tests {
         queue.push(pending(1, 5));
         queue.push(pending(2, 6));
         queue.put_back(pending(1, 2));
-        assert_eq!(queue.remove_map(1), [Owner { map: 1, index: 2 }, Owner { map: 1, index: 5 }]);
+        let removed: Vec<Owner> = queue.remove_map(1).iter().map(|pending| pending.owner).collect();
+        assert_eq!(removed, [Owner { map: 1, index: 2 }, Owner { map: 1, index: 5 }]);
         assert_eq!(queue.len(), 1);
         assert_eq!(drain(&mut queue), [(2, 6)]);
     }

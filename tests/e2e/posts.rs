@@ -11,6 +11,9 @@ const N_URLS: u64 = 60;
 /// requests each had out, as many that were next in turn, and one that was just read.
 const MOST_BEGUN: usize = 17;
 
+/// What two workers with four requests each have out.
+const MOST_OUT: usize = 8;
+
 /// A crawl that posts to a witness.
 struct Posting {
     witness: Witness,
@@ -110,7 +113,8 @@ fn a_post_that_is_not_waited_for_is_not_sent_again() {
         let n_held = posting.witness.n_held();
         posting.witness.release();
         let n_failed = n_failed(&posting.finish());
-        assert!((n_held..=MOST_BEGUN).contains(&n_failed), "{mode}: {n_failed} failed, {n_held} were out");
+        // What only waited for its turn is sent by the next run.
+        assert!((n_held..=MOST_OUT).contains(&n_failed), "{mode}: {n_failed} failed, {n_held} were out");
     }
 }
 
