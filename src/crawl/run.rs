@@ -232,6 +232,9 @@ impl Crawl {
                 break;
             }
         }
+        if engine_end == EngineEnd::AtOnce && self.fault.is_none() {
+            self.take_last(&mut engine).await;
+        }
         self.settle().await;
         // The pool tells of a line that did not have its turn, and not always which one it was.
         if engine_end == EngineEnd::Drained && self.fault.is_none() {
