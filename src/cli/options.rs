@@ -195,7 +195,7 @@ fn end_options() -> Vec<Arg> {
     under(
         END,
         [
-            value("stop-after", "N", "End early after N rows; --resume goes on"),
+            value("stop-after", "N", "End early after N more rows; --resume goes on"),
             value("max-run-time", "TIME", "End early after so long; --resume goes on"),
             rare(flag("fail-fast", "End at the first row whose outcome is 'failed', with exit code 4")),
             value("fail-over", "PERCENT", "Exit with 4 where more than PERCENT of the rows have failed"),

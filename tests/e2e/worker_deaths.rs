@@ -111,18 +111,25 @@ fn all_workers_may_die_at_once() {
     Rows::of_directory(output_of(&scratch).as_ref()).expect_each_once(300).expect_all("ok");
 }
 
+/// Ctrl-Z in a terminal is SIGTSTP to the group, and `fg` is SIGCONT.
 #[test]
 fn a_run_that_is_stopped_as_a_whole_goes_on_where_it_was() {
-    let origin = TestOrigin::with_hosts(3);
-    let (scratch, invocation) = slow_crawl(&origin, 300);
-    let mut running = invocation.start();
-    running.until("the workers ask", |_| origin.stats().requests() >= 30);
-    killpg(running.pid(), Signal::SIGSTOP).unwrap();
-    let_pass(Duration::from_secs(3));
-    killpg(running.pid(), Signal::SIGCONT).unwrap();
-    running.wait().expect_code(0);
-    Rows::of_directory(output_of(&scratch).as_ref()).expect_each_once(300).expect_all("ok");
-    assert_eq!(Summary::of_directory(output_of(&scratch).as_ref()).of_workers("crashes"), 0);
+    for signal in [Signal::SIGSTOP, Signal::SIGTSTP] {
+        let origin = TestOrigin::with_hosts(3);
+        let (scratch, invocation) = slow_crawl(&origin, 300);
+        let mut running = invocation.with_default_signals().words("--hang-timeout 1s").start();
+        running.until("the workers ask", |_| origin.stats().requests() >= 30);
+        killpg(running.pid(), signal).unwrap();
+        running.until("all are stopped", |running| {
+            running.members().iter().all(|process| matches!(process.state, 'T' | 'Z'))
+        });
+        let_pass(Duration::from_secs(3));
+        killpg(running.pid(), Signal::SIGCONT).unwrap();
+        running.wait().expect_code(0);
+        Rows::of_directory(output_of(&scratch).as_ref()).expect_each_once(300).expect_all("ok");
+        let summary = Summary::of_directory(output_of(&scratch).as_ref());
+        assert_eq!(summary.of_workers("crashes"), 0, "{signal}");
+    }
 }
 
 #[test]

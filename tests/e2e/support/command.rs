@@ -288,7 +288,7 @@ impl Running {
         within(LONGEST_ORPHAN, "no process of the run is left", gone);
     }
 
-    fn members(&self) -> Vec<Process> {
+    pub(crate) fn members(&self) -> Vec<Process> {
         processes::of_group(self.pid)
     }
 }
