@@ -14,6 +14,7 @@ mod feed;
 mod gate;
 mod handler;
 mod keeper;
+mod last_words;
 mod limits;
 mod logging;
 mod multi;

@@ -8,7 +8,6 @@
 //! - the loop asks for no more rows than the output takes, and the engine for no more lines than the workers need.
 
 use std::cell::RefCell;
-use std::error::Error;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -26,23 +25,24 @@ use crate::crawl::course::{Course, Reason, Turn};
 use crate::crawl::engine::{Engine, EngineEnd, EngineReport, Finished};
 use crate::crawl::feed::{FeedState, NoteBegun, feed};
 use crate::crawl::keeper::{Keeper, Surroundings};
+use crate::crawl::last_words::{
+    add_earlier_workers, master_figures, over_failures, tell_finished, write_end,
+};
 use crate::crawl::logging;
 use crate::crawl::outcome::{Causes, Fault, RunEnd};
-use crate::crawl::prepare::{FinishedBefore, Preparation, Prepared, input_place, prepare, stream_check};
+use crate::crawl::prepare::{Preparation, Prepared, input_place, prepare, stream_check};
 use crate::crawl::shown::Shown;
 use crate::crawl::signals::{self, Signal, Signals};
 use crate::crawl::sink::Sink;
 use crate::crawl::space::SpaceWatch;
 use crate::crawl::{Mode, OutputPlan, ProgressStyle, RunPlan};
-use crate::ids::SlotId;
+use crate::descriptors;
 use crate::input::read_on_thread;
-use crate::model::Outcome;
 use crate::output::{RunDirectory, SinkError};
 use crate::pool;
-use crate::report::{Destination, Ending, MasterFigures, Stats, Summary, UrlCount, WorkerFigures};
+use crate::report::{Destination, Ending, Summary, UrlCount};
 use crate::state::Suspicion;
 use crate::text::with_causes;
-use crate::{descriptors, rusage};
 
 /// How many finished tasks are taken at a time.
 const BATCH: usize = 1024;
@@ -66,38 +66,6 @@ pub fn run(plan: RunPlan) -> RunEnd {
     // What was logged on the way to an early end.
     let _ = io::stderr().lock().write_all(&logging::stop_waiting());
     end
-}
-
-/// Says of a run that it had come to its end, and judges it as if it came there now. Should it have died between its
-/// last row and its summary, that is made up.
-fn tell_finished(plan: &RunPlan, finished: &FinishedBefore) -> RunEnd {
-    let FinishedBefore { directory, stats, n_lines } = finished;
-    let path = directory.path().display();
-    if !directory.has_summary() {
-        let mut workers = Vec::new();
-        add_earlier_workers(&mut workers, stats);
-        let summary = Summary {
-            urls: UrlCount::Whole(*n_lines),
-            rows: stats.rows(),
-            resumed: stats.rows(),
-            stats,
-            ending: Ending::Finished,
-            elapsed: Duration::ZERO,
-            master: master_figures(plan, &workers),
-            workers: &workers,
-            destination: Destination::Directory(directory.path()),
-        };
-        if let Err(error) = directory.write_summary(&summary.to_json()) {
-            return RunEnd::Failed(format!("could not {}", with_causes(&error)));
-        }
-    }
-    if plan.progress != ProgressStyle::Quiet {
-        let rows = stats.rows();
-        let text = format!("{path}: the run is finished, all {rows} rows are there; nothing is left to do\n");
-        // There is no better place to report that standard error is gone.
-        let _ = io::stderr().lock().write_all(text.as_bytes());
-    }
-    over_failures(plan, stats).map_or(RunEnd::Finished, RunEnd::TooManyFailed)
 }
 
 fn run_prepared(plan: &RunPlan, prepared: Prepared, started: Instant) -> RunEnd {
@@ -386,41 +354,6 @@ fn surroundings<'a>(sink: &Sink, books: &'a Books, feed: &FeedState) -> Surround
     }
 }
 
-/// The last words of a run in its directory: that it is finished, if it is, and the summary.
-fn write_end(
-    sink: &Sink,
-    directory: Option<&RunDirectory>,
-    summary: &Summary<'_>,
-    end: &RunEnd,
-    n_lines: u64,
-) -> Result<(), Box<dyn Error>> {
-    if let Some(keeper) = sink.keeper().filter(|_| end.reason().is_none()) {
-        keeper.borrow_mut().note_finished(n_lines)?;
-    }
-    if let Some(directory) = directory {
-        directory.release_spare();
-        directory.write_summary(&summary.to_json())?;
-    }
-    Ok(())
-}
-
-/// What `--fail-over` says of a run, if it says anything.
-fn over_failures(plan: &RunPlan, stats: &Stats) -> Option<String> {
-    let percent = plan.limits.fail_over?;
-    let (failed, rows) = (stats.outcome(Outcome::Failed), stats.rows());
-    let text = || format!("{failed} of {rows} rows failed, which is more than {percent} (--fail-over)");
-    percent.is_exceeded_by(failed, rows).then(text)
-}
-
-/// Slots that made rows in an earlier invocation, and are not there in this one.
-fn add_earlier_workers(workers: &mut Vec<WorkerFigures>, stats: &Stats) {
-    for index in workers.len()..stats.n_slots() {
-        let slot = SlotId::from_index(index);
-        let cpu = Duration::ZERO;
-        workers.push(WorkerFigures { slot, cpu, peak_rss_bytes: None, restarts: 0, crashes: 0 });
-    }
-}
-
 /// A bar moves a few times a second; what waits in a file's buffer is written at each tick.
 fn ticks(style: ProgressStyle) -> Interval {
     let period =
@@ -450,15 +383,4 @@ async fn until(deadline: Option<Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
-}
-
-fn master_figures(plan: &RunPlan, workers: &[WorkerFigures]) -> MasterFigures {
-    let process = rusage::of_process();
-    let cpu = match plan.mode {
-        Mode::Processes => process.cpu,
-        Mode::Threads | Mode::Multi | Mode::Single | Mode::Serial => {
-            process.cpu.saturating_sub(workers.iter().map(|worker| worker.cpu).sum())
-        }
-    };
-    MasterFigures { cpu, peak_rss_bytes: process.peak_rss }
 }
