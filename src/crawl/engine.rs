@@ -198,7 +198,10 @@ fn without_reply(task: Option<Box<FetchTask>>, error: TaskError) -> Finished {
         TaskError::PoolClosed => return Finished::PoolGone,
         TaskError::Cancelled => return Finished::NotDone { seq: task.map(|task| task.seq) },
         TaskError::Crashed { attempts, .. } => (FailureKind::WorkerCrashed, *attempts),
-        TaskError::Hung => (FailureKind::WorkerHung, 1),
+        // The pool tries once more what may be repeated.
+        TaskError::Hung => {
+            (FailureKind::WorkerHung, 1 + u32::from(task.as_ref().is_some_and(|task| task.repeatable)))
+        }
         TaskError::Panicked { .. } | TaskError::TooLarge | TaskError::TimedOut => (FailureKind::Internal, 1),
     };
     match task {
