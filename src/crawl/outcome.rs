@@ -88,7 +88,8 @@ impl Causes {
         match self.fault {
             Some(Fault::Sink(error)) => return end_of_sink(&error),
             Some(Fault::Internal(fault)) => return RunEnd::Failed(fault),
-            Some(Fault::Pool) if self.pool_failure.is_none() => {
+            // A pool that was told to leave is gone before the rest when a worker dies on its way out.
+            Some(Fault::Pool) if self.pool_failure.is_none() && self.reason.is_none() => {
                 return RunEnd::Failed("the workers are gone".to_owned());
             }
             Some(Fault::Pool) | None => {}
@@ -184,6 +185,10 @@ mod tests {
         assert!(matches!(sink(ErrorKind::Other).end(), RunEnd::Failed(_)));
         let gone = Causes { fault: Some(Fault::Pool), pool_failure: failed(), reason: signal, ..none() };
         assert_eq!(gone.end(), RunEnd::Failed("cause".into()));
+        let gone = Causes { fault: Some(Fault::Pool), ..none() };
+        assert_eq!(gone.end(), RunEnd::Failed("the workers are gone".into()));
+        let told = Causes { fault: Some(Fault::Pool), reason: signal, ..none() };
+        assert_eq!(told.end(), RunEnd::Interrupted(Signal::Interrupt), "that is how it was told to end");
         let broken = Causes { input_error: Some(InputError::Panicked), reason: signal, ..none() };
         assert!(matches!(broken.end(), RunEnd::Failed(_)));
         let change = Change::Content { bytes: 1 };

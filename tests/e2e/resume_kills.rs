@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 
 use crate::support::{MODES, RunPlace, TestOrigin, Witness};
 
@@ -137,4 +137,26 @@ fn a_second_signal_leaves_a_run_that_resumes() {
     for (pair, code) in pairs {
         check_signals(&pair, MODES[0], code);
     }
+}
+
+#[test]
+fn workers_that_are_killed_while_a_run_drains_do_not_change_how_it_ends() {
+    const N_URLS: u64 = 40;
+    let witness = Witness::start();
+    let place = RunPlace::of((0..N_URLS).map(|nth| witness.url(&format!("/{nth}\n"))).collect::<String>());
+    let run = place.talkative("--per-host 0 -w 2 -c 4 --resume");
+    let mut running = run.clone().with_default_signals().start();
+    running.until("pages come", |_| witness.targets().len() >= 10);
+    witness.hold();
+    running.until("pages are out", |_| witness.n_held() >= 1);
+    running.signal(Signal::SIGINT);
+    running.until("it is heard", |running| running.stderr().contains("once more"));
+    for worker in running.workers() {
+        // It may have left by itself, when it held nothing.
+        let _ = kill(worker, Signal::SIGKILL);
+    }
+    running.wait_within(AT_ONCE).expect_code(130);
+    witness.release();
+    run.run().expect_code(0);
+    place.expect_whole(N_URLS);
 }
