@@ -18,8 +18,8 @@ use crate::crawl::books::NewRows;
 use crate::output::{RowWriter, SinkError};
 use crate::report::Stats;
 use crate::state::{
-    Counters, DoneSet, Event, InputPlace, JournalError, JournalStore, OutputMark, Rewritten, RowsBuilder,
-    Snapshot, StreamCheck, Suspicion,
+    Counters, DoneSet, Event, InputPlace, JournalError, JournalStore, OutputMark, Rewrite, Rewritten,
+    RowsBuilder, Snapshot, StreamCheck, Suspicion,
 };
 
 /// How much the journal may grow before it begins anew with a snapshot. Reading so much takes a tenth of a second when
@@ -30,7 +30,17 @@ const REWRITE_AFTER: u64 = 4 << 20;
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a thread is doing to the disk.
-pub(super) type DiskJob = JoinHandle<Result<Option<Rewritten<File>>, SinkError>>;
+pub(super) type DiskJob = JoinHandle<Result<JobEnd, SinkError>>;
+
+/// What came of that.
+pub(super) enum JobEnd {
+    /// What was written survives the machine.
+    Synced,
+    /// So does a journal that begins with a snapshot, and is not in its place yet.
+    Rewritten(Rewritten<File>),
+    /// There was no room for such a journal.
+    NoRoom,
+}
 
 /// What a snapshot takes from elsewhere.
 pub(super) struct Surroundings<'a> {
@@ -174,40 +184,52 @@ impl Keeper {
         if !rows_due && !rewrite_due {
             return Ok(None);
         }
-        self.synced = Synced { at: now, rows: self.rows.rows() };
+        let rewrite = if rewrite_due { self.begin_rewrite(surroundings)? } else { None };
         let rows = self.rows.try_clone_output()?;
-        let rows_error = self.rows.path().to_owned();
-        let journal_path = self.journal_path.clone();
-        let sync_rows = move || rows.sync_data().map_err(|source| SinkError { path: rows_error, source });
+        let (rows_path, journal_path) = (self.rows.path().to_owned(), self.journal_path.clone());
+        let sync_rows = move || rows.sync_data().map_err(|source| SinkError { path: rows_path, source });
         let journal_error = move |error: JournalError| SinkError { path: journal_path, source: error.source };
-        if rewrite_due {
-            self.rewrite_after = self.journal.grown() + REWRITE_AFTER;
-            let snapshot = self.snapshot(surroundings);
-            let rewrite = match self.journal.begin_rewrite(snapshot) {
-                Ok(rewrite) => rewrite,
-                Err(error) if is_full(&error) => return Ok(None),
-                Err(error) => return Err(self.journal_error(error)),
-            };
+        self.synced = Synced { at: now, rows: self.rows.rows() };
+        let Some(rewrite) = rewrite else {
+            let journal = self.journal.sync_handle().map_err(|error| self.journal_error(error))?;
             return Ok(Some(spawn_blocking(move || {
                 sync_rows()?;
-                match rewrite.write() {
-                    Ok(rewritten) => Ok(Some(rewritten)),
-                    // The old journal goes on, and a snapshot is tried again when it has grown.
-                    Err(error) if is_full(&error) => Ok(None),
-                    Err(error) => Err(journal_error(error)),
-                }
+                journal.sync().map(|()| JobEnd::Synced).map_err(journal_error)
             })));
-        }
-        let journal = self.journal.sync_handle().map_err(|error| self.journal_error(error))?;
+        };
         Ok(Some(spawn_blocking(move || {
             sync_rows()?;
-            journal.sync().map(|()| None).map_err(journal_error)
+            match rewrite.write() {
+                Ok(rewritten) => Ok(JobEnd::Rewritten(rewritten)),
+                Err(error) if is_full(&error) => Ok(JobEnd::NoRoom),
+                Err(error) => Err(journal_error(error)),
+            }
         })))
     }
 
+    /// Nothing where there is no room: the old journal goes on, and a snapshot is tried again when it has grown.
+    fn begin_rewrite(&mut self, surroundings: &Surroundings<'_>) -> Result<Option<Rewrite>, SinkError> {
+        self.rewrite_after = self.journal.grown() + REWRITE_AFTER;
+        let snapshot = self.snapshot(surroundings);
+        match self.journal.begin_rewrite(snapshot) {
+            Ok(rewrite) => Ok(Some(rewrite)),
+            Err(error) if is_full(&error) => Ok(None),
+            Err(error) => Err(self.journal_error(error)),
+        }
+    }
+
     /// Takes what a job has done.
-    pub(super) fn end_job(&mut self, rewritten: Option<Rewritten<File>>) -> Result<(), SinkError> {
-        let Some(rewritten) = rewritten else { return Ok(()) };
+    pub(super) fn end_job(&mut self, end: JobEnd) -> Result<(), SinkError> {
+        let rewritten = match end {
+            JobEnd::Synced => return Ok(()),
+            JobEnd::NoRoom => {
+                self.journal.abandon_rewrite();
+                // The journal that goes on was not synced with the rows, and is due.
+                self.synced.rows = 0;
+                return Ok(());
+            }
+            JobEnd::Rewritten(rewritten) => rewritten,
+        };
         match self.journal.finish_rewrite(rewritten) {
             Ok(()) => {
                 self.rewrite_after = REWRITE_AFTER;

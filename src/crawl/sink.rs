@@ -192,9 +192,8 @@ impl DirectorySink {
         let done = job.await;
         self.job = None;
         let path = || self.keeper.borrow().path().to_owned();
-        let rewritten =
-            done.map_err(|error| SinkError { path: path(), source: io::Error::other(error) })??;
-        self.keeper.borrow_mut().end_job(rewritten)
+        let end = done.map_err(|error| SinkError { path: path(), source: io::Error::other(error) })??;
+        self.keeper.borrow_mut().end_job(end)
     }
 }
 

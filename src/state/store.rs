@@ -179,6 +179,12 @@ impl<D: Disk> JournalStore<D> {
         Ok(())
     }
 
+    /// Gives back the room of a rewrite that was begun and could not be written.
+    pub fn abandon_rewrite(&self) {
+        // Where it can not be removed, the next rewrite does.
+        let _ = self.disk.remove_beside();
+    }
+
     /// Makes the journal survive the machine.
     ///
     /// # Errors
@@ -372,6 +378,18 @@ mod tests {
         let slow = slow.write().unwrap();
         store.finish_rewrite(slow).unwrap();
         assert_eq!(begun_in(scratch.path()), [7]);
+    }
+
+    #[test]
+    fn a_rewrite_that_came_to_nothing_leaves_nothing() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut store = store_in(scratch.path());
+        drop(store.begin_rewrite(Snapshot::default()).unwrap());
+        assert!(scratch.path().join("journal.new").exists());
+        store.abandon_rewrite();
+        assert!(!scratch.path().join("journal.new").exists());
+        store.append(&event(1)).unwrap();
+        assert_eq!(begun_in(scratch.path()), [1]);
     }
 
     #[test]
