@@ -44,6 +44,12 @@ impl Suspicion {
         self.crashes > retries || self.kills >= KILLS_THAT_CONVICT
     }
 
+    /// The outcome of a task that earlier processes have convicted: which signal it was is not known any more.
+    pub(super) fn outcome(self) -> TaskError {
+        let signal = if self.kills >= KILLS_THAT_CONVICT { Some(SIGKILL) } else { None };
+        TaskError::Crashed { signal, attempts: self.crashes.saturating_add(self.kills) }
+    }
+
     /// The suspicion after one more death.
     fn after(self, death: Death) -> Self {
         match death {

@@ -159,7 +159,8 @@ impl<T: Task> Builder<T> {
     /// around it does not start with a clean record each time.
     ///
     /// `known` is asked once when a task is submitted: what `tell` last said of it. A task that was charged before runs
-    /// alone from the start, and is convicted by its next death if that is one too many.
+    /// alone from the start, and is convicted by its next death if that is one too many; one that had been convicted
+    /// before its outcome was heard of is not run again.
     /// `tell` is called from the loop of the pool whenever a death is charged to a task, before its next try is given
     /// out: it must not block for long, and what it writes down is in time for the next death.
     pub fn suspicions(

@@ -103,9 +103,12 @@ impl<T: Task> Dispatcher<T> {
         }
     }
 
-    /// Takes a new task.
-    pub(super) fn submit(&mut self, owner: Owner, task: T, slots: &Supervisor) {
+    /// Takes a new task, unless enough is held against it already: then it comes back with its outcome.
+    pub(super) fn submit(&mut self, owner: Owner, task: T, slots: &Supervisor) -> Option<Ended<T>> {
         let suspicion = (self.rules.known)(&task);
+        if suspicion.convicts(self.rules.retry_crashed) {
+            return Some((owner, Some(task), suspicion.outcome()));
+        }
         let key = match self.rules.placement {
             Placement::ByKey(key) => Some(key(&task)),
             Placement::LeastLoaded | Placement::RoundRobin => None,
@@ -117,6 +120,7 @@ impl<T: Task> Dispatcher<T> {
             Some(slot) => self.by_slot[slot.index()].push(pending),
             None => self.shared.push(pending),
         }
+        None
     }
 
     /// Gives one waiting task to a slot that has room, if there are both.

@@ -184,8 +184,8 @@ impl<T: Task> Driver<T> {
             let owner = Owner { map, index };
             if self.draining {
                 self.finish(owner, Err(TaskError::PoolClosed));
-            } else {
-                self.dispatcher.submit(owner, task, &self.supervisor);
+            } else if let Some((owner, task, error)) = self.dispatcher.submit(owner, task, &self.supervisor) {
+                self.finish_with_task(owner, task, error);
             }
         }
     }

@@ -384,7 +384,8 @@ fn run(seed: u64, placement: Placement<Job>, weather: Weather) -> (World, Vec<Jo
     let jobs: Vec<Job> = (0..n_jobs).map(|index| Job { index, nature: nature(&mut world.dice) }).collect();
     for job in &jobs {
         let owner = Owner { map: u32::try_from(job.index % 3).unwrap(), index: job.index };
-        world.dispatcher.submit(owner, job.clone(), &world.supervisor);
+        let ended = world.dispatcher.submit(owner, job.clone(), &world.supervisor);
+        assert!(ended.is_none(), "seed {seed}: nothing is held against it");
     }
     let mut n_steps = 0;
     while world.outcomes.len() < jobs.len() && world.supervisor.failure().is_none() {

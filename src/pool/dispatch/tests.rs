@@ -69,7 +69,8 @@ fn bench(n_slots: usize, window: u32, placement: Placement<Job>) -> Bench {
 impl Bench {
     fn submit(&mut self, map: u32, indices: std::ops::Range<u64>, job: Job) {
         for index in indices {
-            self.dispatcher.submit(Owner { map, index }, job, &self.slots);
+            let ended = self.dispatcher.submit(Owner { map, index }, job, &self.slots);
+            assert!(ended.is_none(), "it has its outcome already");
         }
     }
 
@@ -311,6 +312,16 @@ fn a_task_that_was_charged_before_begins_alone_and_ends_with_its_next_death() {
     assert_eq!(bench.die_of(&given, 0, SEGV), [(0, crashed(11, 1))]);
     assert_eq!(bench.told, [Suspicion { crashes: 2, kills: 0 }]);
     assert_eq!(bench.give_indices(), [1, 2]);
+}
+
+#[test]
+fn a_task_that_was_convicted_before_is_not_run_again() {
+    let mut bench = bench(1, 4, Placement::LeastLoaded);
+    let owner = Owner { map: 0, index: 0 };
+    let ended = bench.dispatcher.submit(owner, Job { crashes: 2, ..JOB }, &bench.slots);
+    let (owner, _, error) = ended.expect("it has its outcome");
+    assert_eq!((owner.index, error), (0, TaskError::Crashed { signal: None, attempts: 2 }));
+    assert_eq!((bench.give().len(), bench.dispatcher.n_unfinished()), (0, (0, 0)));
 }
 
 #[test]
