@@ -273,17 +273,16 @@ fn stats_of(resumed: &Resumed) -> Option<Stats> {
 }
 
 fn warn_of_damage(resumed: &Resumed, rows: &OpenRows) {
+    let kept = resumed.output.rows;
     let n_cut = rows.length().saturating_sub(resumed.output.bytes);
     match resumed.end {
-        JournalEnd::Whole | JournalEnd::Torn => {
-            tracing::info!("{} rows are there; {n_cut} bytes after them are cut off", resumed.output.rows);
-        }
-        JournalEnd::RowsMissing | JournalEnd::Contradiction => {
-            let kept = resumed.output.rows;
-            tracing::warn!(
-                "the rows are not all as they were written: {kept} are kept, {n_cut} bytes are cut off"
-            );
-        }
+        JournalEnd::Whole => tracing::info!("{kept} rows are there; {n_cut} bytes after them are cut off"),
+        JournalEnd::Torn => tracing::warn!(
+            "the journal ends in the middle of a record: {kept} rows are kept, {n_cut} bytes are cut off"
+        ),
+        JournalEnd::RowsMissing | JournalEnd::Contradiction => tracing::warn!(
+            "the rows are not all as they were written: {kept} are kept, {n_cut} bytes are cut off"
+        ),
     }
 }
 
