@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
@@ -126,8 +126,12 @@ fn go_on(plan: &RunPlan, directory: RunDirectory, identity: &Identity) -> Result
     let files = JournalFiles::at(&directory.journal_path());
     let journal = files.open().map_err(|error| refused(&error))?;
     let rows = directory.open_rows().map_err(|error| refused(&error))?;
-    let resumed = state::resume(BufReader::new(journal), rows.file(), rows.length())
-        .map_err(|error| refused(&error))?;
+    let journal = BufReader::new(journal);
+    let resumed = match rows.file() {
+        Some(file) => state::resume(journal, file, rows.length()),
+        None => state::resume(journal, io::empty(), 0),
+    };
+    let resumed = resumed.map_err(|error| refused(&error))?;
     identity.compare(&resumed.header, directory.path())?;
     let stats = stats_of(&resumed).ok_or_else(|| {
         format!(

@@ -143,8 +143,7 @@ impl RunDirectory {
     /// When it is there already or can not be made.
     pub fn create_rows(&self) -> Result<RowWriter<File>, DirectoryError> {
         let path = self.path.join(ROWS);
-        let file =
-            File::options().append(true).create_new(true).open(&path).map_err(io_error("create", &path))?;
+        let file = create_rows(&path)?;
         Ok(RowWriter::new(file, path))
     }
 
@@ -159,20 +158,21 @@ impl RunDirectory {
         self.has(SUMMARY).unwrap_or(false)
     }
 
-    /// Opens the rows of a run that goes on; where they are not there yet, they are made.
+    /// Opens the rows of a run that goes on. Where they are not there yet, they are not made before it does.
     ///
     /// # Errors
     /// When they can not be opened for reading and writing.
     pub fn open_rows(&self) -> Result<OpenRows, DirectoryError> {
         let path = self.path.join(ROWS);
-        let file = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(io_error("open", &path))?;
+        let file = match File::options().read(true).append(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(OpenRows { file: None, path, length: 0 });
+            }
+            Err(error) => return Err(io_error("open", &path)(error)),
+        };
         let length = file.metadata().map_err(io_error("look at", &path))?.len();
-        Ok(OpenRows { file, path, length })
+        Ok(OpenRows { file: Some(file), path, length })
     }
 
     /// Removes `summary.json`: while a run goes on, that of an earlier invocation would tell of its end.
@@ -246,15 +246,15 @@ impl RunDirectory {
 /// The rows that an earlier invocation left, to be looked at and then gone on with.
 #[derive(Debug)]
 pub struct OpenRows {
-    file: File,
+    file: Option<File>,
     path: PathBuf,
     length: u64,
 }
 
 impl OpenRows {
-    /// The file, to read what is in it.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// The file, to read what is in it, if it is there.
+    pub fn file(&self) -> Option<&File> {
+        self.file.as_ref()
     }
 
     /// Its length.
@@ -266,15 +266,20 @@ impl OpenRows {
     /// vouch for it.
     ///
     /// # Errors
-    /// When the file can not be cut or synced.
+    /// When the file can not be made, cut or synced.
     pub fn into_writer(self, bytes: u64, rows: u64, crc: u32) -> Result<RowWriter<File>, DirectoryError> {
         let Self { file, path, length } = self;
+        let file = file.map_or_else(|| create_rows(&path), Ok)?;
         if bytes < length {
             file.set_len(bytes).map_err(io_error("cut", &path))?;
         }
         file.sync_data().map_err(io_error("sync", &path))?;
         Ok(RowWriter::resume(file, path, bytes, rows, crc))
     }
+}
+
+fn create_rows(path: &Path) -> Result<File, DirectoryError> {
+    File::options().append(true).create_new(true).open(path).map_err(io_error("create", path))
 }
 
 fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -420,13 +425,16 @@ mod tests {
     fn rows_are_cut_and_gone_on_with() {
         let scratch = scratch();
         let directory = RunDirectory::claim(scratch.path()).unwrap();
-        assert_eq!(directory.open_rows().unwrap().length(), 0);
         let path = scratch.path().join(directory.rows_name());
+        let rows = directory.open_rows().unwrap();
+        assert_eq!((rows.length(), rows.file().is_some(), path.exists()), (0, false, false));
+        rows.into_writer(0, 0, 0).unwrap();
+        assert!(path.exists());
         fs::write(&path, "{}\n{").unwrap();
         let rows = directory.open_rows().unwrap();
         assert_eq!(rows.length(), 4);
         let mut found = String::new();
-        rows.file().read_to_string(&mut found).unwrap();
+        rows.file().unwrap().read_to_string(&mut found).unwrap();
         assert_eq!(found, "{}\n{");
         let mut rows = rows.into_writer(3, 1, crc32fast::hash(b"{}\n")).unwrap();
         rows.append(b"[]\n", 1).unwrap();

@@ -162,6 +162,8 @@ fn rows_that_a_snapshot_vouches_for_are_not_given_up() {
             &format!("'rows.jsonl' has {kept} bytes, the journal knows of {length}"),
         );
     }
+    let remove = |place: &RunPlace| fs::remove_file(place.file("rows.jsonl")).unwrap();
+    check_refused(&run, remove, "'rows.jsonl' has 0 bytes");
     let spoil = |place: &RunPlace| edit(&place.file("rows.jsonl"), |bytes| bytes[100] ^= 1);
     check_refused(&run, spoil, "'rows.jsonl' has changed since it was written");
 }
