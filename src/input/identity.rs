@@ -14,7 +14,8 @@ use crate::input::{InputError, InputPlan, Origin, Source};
 /// How much of either end of a file is hashed.
 const END: u64 = 64 * 1024;
 
-/// What an input is told apart by: all that shapes its lines.
+/// What an input is told apart by: all that shapes its lines. Arguments stand there as given, with their passwords: it
+/// is not for the eyes of others.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct InputIdentity {
     /// Every source, in the order of the plan.
@@ -71,20 +72,6 @@ impl InputPlan {
 }
 
 impl InputIdentity {
-    /// As JSON, for `from_json`. Arguments stand there as given: it is not for the eyes of others.
-    pub fn to_json(&self) -> serde_json::Value {
-        serde_json::to_value(self).expect("numbers, texts and lists of them have a form in JSON")
-    }
-
-    /// What `to_json` has made.
-    ///
-    /// # Errors
-    ///
-    /// It is something else.
-    pub fn from_json(json: serde_json::Value) -> Result<Self, serde_json::Error> {
-        serde_json::from_value(json)
-    }
-
     /// The first thing by which the input is now another one than this, as a clause; `None` if its lines are the same
     /// as far as that can be seen. Where a file lies and by which way a stream comes makes no difference.
     ///
@@ -222,6 +209,7 @@ mod tests {
     fn a_stream_is_not_opened() {
         assert_eq!(ends(Path::new("/dev/null")).unwrap(), None);
     }
+
     fn identity_of(sources: &[SourceIdentity]) -> InputIdentity {
         InputIdentity { sources: sources.to_vec(), templates_in_files: false, default_scheme: None }
     }
@@ -281,9 +269,9 @@ mod tests {
         let sources =
             [file("a\u{fffd}\"", u64::MAX, u64::MAX - 1), stream("-"), url("x"), template("{1..2}")];
         let identity = InputIdentity { default_scheme: Some("https".to_owned()), ..identity_of(&sources) };
-        let text = identity.to_json().to_string();
-        assert_eq!(InputIdentity::from_json(serde_json::from_str(&text).unwrap()).unwrap(), identity);
-        assert!(InputIdentity::from_json(serde_json::Value::Null).is_err());
+        let text = serde_json::to_string(&identity).unwrap();
+        assert_eq!(serde_json::from_str::<InputIdentity>(&text).unwrap(), identity);
+        assert!(serde_json::from_str::<InputIdentity>("null").is_err());
     }
 
     #[test]

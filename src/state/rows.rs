@@ -81,11 +81,6 @@ impl RowsBuilder {
         self.n_rows
     }
 
-    /// Whether there is nothing to record.
-    pub fn is_empty(&self) -> bool {
-        self.n_rows == 0
-    }
-
     /// The record of the rows that were added, to be appended once the output ends as told. Keeps the rows.
     ///
     /// # Panics
@@ -251,7 +246,6 @@ mod tests {
     fn a_builder_may_finish_twice_and_begin_anew() {
         let check = StreamCheck { source: 1, bytes: 2, crc: 3 };
         let mut builder = RowsBuilder::new();
-        assert!(builder.is_empty());
         builder.push(5, &USUAL);
         let once = builder.finish(&mark(), Some(&check)).to_vec();
         assert_eq!(builder.finish(&mark(), Some(&check)), once);
