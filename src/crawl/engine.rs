@@ -182,6 +182,13 @@ pub(super) struct EngineReport {
     pub(super) failure: Option<String>,
 }
 
+impl EngineReport {
+    /// Of workers that were not waited for.
+    pub(super) fn of_nothing() -> Self {
+        Self { workers: Vec::new(), failure: None }
+    }
+}
+
 /// Whether workers may finish what they hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum EngineEnd {

@@ -208,10 +208,13 @@ impl Crawl {
         if engine_end == EngineEnd::Drained && self.fault.is_none() {
             self.sink.handle_drained();
         }
+        let ends = self.course.next_deadline();
         let report = tokio::select! {
+            biased;
             report = engine.end(engine_end, plan) => report,
-            // Whoever asks again does not wait for workers to leave: they end with this process.
-            () = asked_to_leave(&mut signals) => EngineReport { workers: Vec::new(), failure: None },
+            // Whoever asks again, or gave the run a time, does not wait for workers to leave: they end with this process.
+            () = asked_to_leave(&mut signals) => EngineReport::of_nothing(),
+            () = until(ends) => EngineReport::of_nothing(),
         };
         self.shown.take_last_events();
         (self, report)

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+
 use crate::support::{MODES, RunPlace, TestOrigin, crawl, myriapod};
 
 /// Far less than the pages take that are not waited for, or a drain, and more than a busy machine needs.
@@ -95,6 +97,26 @@ fn a_stream_that_says_nothing_has_its_time_too() {
     writeln!(stdin, "{}", origin.url("/small/1")).unwrap();
     running.until("its row comes", |running| running.stdout().ends_with(b"\n"));
     running.wait_within(SOON).expect_code(3).rows().expect_each_once(1);
+}
+
+#[test]
+fn a_worker_that_does_not_leave_has_no_more_time_than_the_run() {
+    let origin = TestOrigin::start();
+    let place = RunPlace::empty();
+    let options = "--per-host 0 -w 1 --max-run-time 3s";
+    let mut running = place.crawl_without_list(options).arg("-").hold_stdin().start();
+    let mut stdin = running.take_stdin();
+    stdin.write_all(small_pages(&origin, 5).as_bytes()).unwrap();
+    running.until("the rows are there", |_| {
+        std::fs::read(place.file("rows.jsonl"))
+            .is_ok_and(|rows| rows.iter().filter(|byte| **byte == b'\n').count() == 5)
+    });
+    for worker in running.workers() {
+        kill(worker, Signal::SIGSTOP).unwrap();
+    }
+    drop(stdin);
+    running.wait_within(SOON).expect_code(0);
+    place.expect_whole(5);
 }
 
 #[test]
