@@ -28,8 +28,6 @@ pub(super) struct NewRows {
     pub(super) notes: Vec<(u64, RowNote)>,
     /// How many of them have failed.
     pub(super) n_failed: usize,
-    /// Lines that will not be asked in this run.
-    pub(super) not_done: Vec<u64>,
     /// The pool answered that it is no more.
     pub(super) pool_gone: bool,
 }
@@ -49,7 +47,7 @@ impl Books {
         for finished in batch {
             match finished {
                 Finished::Row(reply) => self.take_reply(&reply, &mut rows)?,
-                Finished::NotDone { seq } => rows.not_done.extend(seq),
+                Finished::NotDone => {}
                 Finished::PoolGone => rows.pool_gone = true,
             }
         }
@@ -96,17 +94,16 @@ mod tests {
 
     fn lost(seq: u64) -> Finished {
         let target = Target { seq: Seq(seq), url: "http://h/".into(), given: None };
-        let task = FetchTask::of(Line::Target(target), true);
+        let task = FetchTask::of(Line::Target(target), None);
         Finished::Row(lost_row(&task, FailureKind::WorkerCrashed, "x".into(), 1))
     }
 
     #[test]
     fn a_row_counts_when_it_is_written() {
         let mut books = Books::new(Stats::new());
-        let rows = books.take(vec![lost(0), Finished::NotDone { seq: Some(7) }, lost(1), lost(2)]).unwrap();
+        let rows = books.take(vec![lost(0), Finished::NotDone, lost(1), lost(2)]).unwrap();
         assert_eq!((rows.notes.len(), rows.n_failed, rows.pool_gone), (3, 3, false));
         assert_eq!(rows.notes.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(rows.not_done, [7]);
         assert_eq!(rows.bytes.iter().filter(|byte| **byte == b'\n').count(), 3);
         assert_eq!((books.stats().rows(), books.n_rows()), (0, 3));
         books.handle_written(2);

@@ -29,8 +29,8 @@ const WINDOW_FACTOR: u32 = 4;
 pub(super) enum Finished {
     /// Its row.
     Row(Reply),
-    /// No row: the run ends before this task had its turn. Which it was is told where that is known.
-    NotDone { seq: Option<u64> },
+    /// No row: the run ends before this task had its turn.
+    NotDone,
     /// The pool is no more; its cause is told when it is closed.
     PoolGone,
 }
@@ -39,7 +39,7 @@ impl From<Answer> for Finished {
     fn from(answer: Answer) -> Self {
         match answer {
             Answer::Row(reply) => Self::Row(reply),
-            Answer::NotDone { seq } => Self::NotDone { seq: Some(seq) },
+            Answer::NotDone => Self::NotDone,
         }
     }
 }
@@ -59,13 +59,15 @@ impl Engine {
     pub(super) async fn start(
         plan: &RunPlan,
         concurrency: NonZeroU32,
+        sent: Option<String>,
         feed: LocalBoxStream<'static, FetchTask>,
         on_event: impl FnMut(PoolEvent) + Send + 'static,
         on_suspicion: impl FnMut(u64, Suspicion) + Send + 'static,
     ) -> Result<Self, String> {
         if plan.mode == Mode::Multi {
             let n_loops = concurrency.saturating_mul(plan.n_workers);
-            let handler = Handler::new(&Setup::of(plan, n_loops)).map_err(|error| with_causes(&error))?;
+            let handler =
+                Handler::new(&Setup::of(plan, n_loops, sent)).map_err(|error| with_causes(&error))?;
             let n_loops = if plan.per_host.is_some() { widened(n_loops) } else { n_loops };
             return Ok(Self::Multi(MultiEngine::start(Arc::new(handler), n_loops, feed)));
         }
@@ -77,7 +79,7 @@ impl Engine {
             Some(_) if plan.mode != Mode::Serial => widened(concurrency),
             _ => concurrency,
         };
-        let mut builder = Pool::<FetchTask>::builder(Setup::of(plan, concurrency))
+        let mut builder = Pool::<FetchTask>::builder(Setup::of(plan, concurrency, sent))
             .workers(usize::try_from(plan.n_workers.get()).unwrap_or(usize::MAX))
             .concurrency(usize::try_from(window.get()).unwrap_or(usize::MAX))
             .placement(placement)
@@ -203,17 +205,17 @@ fn widened(concurrency: NonZeroU32) -> NonZeroU32 {
 fn without_reply(task: Option<Box<FetchTask>>, error: TaskError) -> Finished {
     let (kind, attempts) = match &error {
         TaskError::PoolClosed => return Finished::PoolGone,
-        TaskError::Cancelled => return Finished::NotDone { seq: task.map(|task| task.seq) },
+        TaskError::Cancelled => return Finished::NotDone,
         TaskError::Crashed { attempts, .. } => (FailureKind::WorkerCrashed, *attempts),
         // The pool tries once more what may be repeated.
         TaskError::Hung => {
-            (FailureKind::WorkerHung, 1 + u32::from(task.as_ref().is_some_and(|task| task.repeatable)))
+            (FailureKind::WorkerHung, 1 + u32::from(task.as_ref().is_some_and(|task| !task.once)))
         }
         TaskError::Panicked { .. } | TaskError::TooLarge | TaskError::TimedOut => (FailureKind::Internal, 1),
     };
     match task {
         Some(task) => Finished::Row(lost_row(&task, kind, error.to_string(), attempts)),
         // Only a task that was moved to a thread of this process is not here, and such a thread does not fail alone.
-        None => Finished::NotDone { seq: None },
+        None => Finished::NotDone,
     }
 }

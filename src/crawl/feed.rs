@@ -4,21 +4,22 @@
 //!
 //! Invariants:
 //! - no more lines are handed over than `stop_after`;
-//! - a request that must not be repeated is noted as begun before it is handed over.
+//! - a request that must not be repeated, and that an earlier run may have sent, is handed over as one of unknown fate.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::Receiver;
 use futures_util::{Stream, stream};
 use tokio::time::timeout;
 
+use crate::crawl::sent::SentMarks;
 use crate::crawl::wire::FetchTask;
 use crate::input::{Chunk, InputError, InputProgress, Place, StreamCheck};
 use crate::model::Line;
-use crate::output::SinkError;
 use crate::state::Suspicion;
 
 /// Chunks whose beginnings are remembered. Past it every other one is forgotten: a run that goes on there reads a
@@ -31,8 +32,8 @@ const LOOK_FOR_MORE: Duration = Duration::from_millis(100);
 
 /// What holds for the lines that are handed over.
 pub(super) struct FeedPlan {
-    /// Whether a request may be sent twice.
-    pub(super) repeatable: bool,
+    /// Marks of requests that were sent, where none may be sent twice.
+    pub(super) sent: Option<Arc<SentMarks>>,
     /// The most lines to hand over.
     pub(super) stop_after: Option<u64>,
     /// Where reading begins.
@@ -41,14 +42,9 @@ pub(super) struct FeedPlan {
     pub(super) n_known: u64,
     /// What earlier runs knew a stream by.
     pub(super) check: Option<StreamCheck>,
-    /// Requests of earlier runs that must not be repeated and have no row.
-    pub(super) unknown_fate: BTreeSet<u64>,
     /// What workers died of in earlier runs.
     pub(super) suspicions: BTreeMap<u64, Suspicion>,
 }
-
-/// Notes that a request is about to be sent; one that can not be noted is not sent.
-pub(super) type NoteBegun = Box<dyn Fn(u64) -> Result<(), SinkError>>;
 
 /// What is known of the input while it is read. The reader of the stream and the coordinator are one thread.
 #[derive(Debug, Default)]
@@ -65,8 +61,6 @@ pub(super) struct FeedState {
     check: Cell<Option<StreamCheck>>,
     end: Cell<FeedEnd>,
     error: RefCell<Option<InputError>>,
-    /// Why a request could not be noted as begun.
-    unnoted: RefCell<Option<SinkError>>,
 }
 
 /// Why no more lines come.
@@ -111,11 +105,6 @@ impl FeedState {
         self.error.borrow_mut().take()
     }
 
-    /// Why a request could not be noted as begun, which ended the stream.
-    pub(super) fn take_unnoted(&self) -> Option<SinkError> {
-        self.unnoted.borrow_mut().take()
-    }
-
     /// Where to read on, when all lines before `first_missing` have their rows.
     pub(super) fn place_of(&self, first_missing: u64) -> Option<Place> {
         let mut places = self.places.borrow_mut();
@@ -155,7 +144,6 @@ struct Source {
     /// The line after the current chunk.
     chunk_ends: u64,
     plan: FeedPlan,
-    note_begun: Option<NoteBegun>,
     state: Rc<FeedState>,
 }
 
@@ -163,7 +151,6 @@ struct Source {
 pub(super) fn feed(
     chunks: Receiver<Result<Chunk, InputError>>,
     plan: FeedPlan,
-    note_begun: Option<NoteBegun>,
 ) -> (Rc<FeedState>, impl Stream<Item = FetchTask>) {
     let state = Rc::new(FeedState::default());
     // A run that ends before the first chunk comes knows as much as it was told.
@@ -176,7 +163,6 @@ pub(super) fn feed(
         lines: Vec::new().into_iter(),
         chunk_ends: plan.place.seq,
         plan,
-        note_begun,
         state: state.clone(),
     };
     let tasks = stream::unfold(source, |mut source| async move { Some((source.next().await?, source)) });
@@ -191,7 +177,7 @@ impl Source {
         }
         loop {
             if let Some(line) = self.lines.next() {
-                return self.hand_over(line);
+                return Some(self.hand_over(line));
             }
             self.state.next_seq.set(self.chunk_ends);
             match self.chunks.recv().await {
@@ -214,23 +200,17 @@ impl Source {
         self.lines = chunk.lines.into_iter();
     }
 
-    fn hand_over(&mut self, line: Line) -> Option<FetchTask> {
-        let mut task = FetchTask::of(line, self.plan.repeatable);
+    fn hand_over(&mut self, line: Line) -> FetchTask {
+        let mut task = FetchTask::of(line, self.plan.sent.clone());
         if let Some(suspicion) = self.plan.suspicions.remove(&task.seq) {
             (task.crashes, task.kills) = (suspicion.crashes, suspicion.kills);
         }
-        if self.plan.unknown_fate.remove(&task.seq) {
+        if task.may_have_been_sent() {
             task = task.of_unknown_fate();
-        }
-        if let Some(note_begun) = self.note_begun.as_ref().filter(|_| !task.repeatable)
-            && let Err(error) = note_begun(task.seq)
-        {
-            *self.state.unnoted.borrow_mut() = Some(error);
-            return None;
         }
         self.state.next_seq.set(task.seq + 1);
         self.state.n_handed_over.set(self.state.n_handed_over.get() + 1);
-        Some(task)
+        task
     }
 
     /// Whether the input ends just where it was to be left. A silent standard input is not waited for.

@@ -4,7 +4,9 @@
 //!
 //! Invariant: whatever happens short of the end of the process, a row comes back.
 
+use std::io;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use crate::crawl::gate::Gate;
+use crate::crawl::sent::SentMarks;
 use crate::crawl::wire::{Answer, FetchTask, Reply, Setup};
 use crate::fetch::{BuildError, Client, Failure, Fetched, content_type, parse_target};
 use crate::ids::{Seq, SlotId};
@@ -31,14 +34,29 @@ const DESCRIPTOR_WAIT: Duration = Duration::from_millis(50);
 pub(super) struct Handler {
     client: Client,
     gate: Option<Arc<Gate>>,
+    /// Where requests are marked that must not be sent twice.
+    sent: Option<SentMarks>,
     fetch_ended: Notify,
     max_time: Duration,
 }
 
+/// Why no rows can be made as told.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HandlerError {
+    /// There is no client of this kind.
+    #[error(transparent)]
+    Client(#[from] BuildError),
+    /// Requests can not be marked as sent, and must not be sent twice.
+    #[error("open the marks of what was sent")]
+    Marks(#[from] io::Error),
+}
+
 impl Handler {
     /// A handler as told.
-    pub(super) fn new(setup: &Setup) -> Result<Self, BuildError> {
+    pub(super) fn new(setup: &Setup) -> Result<Self, HandlerError> {
+        let sent = setup.sent.as_ref().map(|path| SentMarks::open(Path::new(path))).transpose()?;
         Ok(Self {
+            sent,
             client: Client::build(&setup.fetch, setup.concurrency)?,
             gate: setup.per_host.map(|per_host| Arc::new(Gate::new(per_host, setup.concurrency))),
             fetch_ended: Notify::new(),
@@ -55,7 +73,7 @@ impl Handler {
     pub(super) async fn handle(&self, task: FetchTask, slot: SlotId) -> Answer {
         match AssertUnwindSafe(self.row(&task, slot)).catch_unwind().await {
             Ok(Some((row, requests))) => Answer::Row(reply(&row, requests)),
-            Ok(None) => Answer::NotDone { seq: task.seq },
+            Ok(None) => Answer::NotDone,
             Err(_) => {
                 let message = "a fault in the crawler; standard error says more".to_owned();
                 let error = RowError { kind: FailureKind::Internal, message };
@@ -69,31 +87,37 @@ impl Handler {
         if let Some(verdict) = &task.verdict {
             return Some((unasked(seq, url, slot, verdict.error()), 0));
         }
-        let row = match self.fetch(&task.url).await? {
+        let row = match self.fetch(task).await? {
             Ok(fetched) => {
                 #[cfg(debug_assertions)]
                 crate::crawl::torture::suffer(&fetched.headers);
                 let requests = fetched.requests;
                 (row_of(seq, url, slot, fetched), requests)
             }
-            Err(failure) => (unasked(seq, url, slot, failure.into()), 0),
+            Err(error) => (unasked(seq, url, slot, error), 0),
         };
         Some(row)
     }
 
-    async fn fetch(&self, url: &str) -> Option<Result<Fetched, Failure>> {
-        let target = match parse_target(url) {
+    async fn fetch(&self, task: &FetchTask) -> Option<Result<Fetched, RowError>> {
+        let target = match parse_target(&task.url) {
             Ok(target) => target,
-            Err(failure) => return Some(Err(failure)),
+            Err(failure) => return Some(Err(failure.into())),
         };
         let _pass = match &self.gate {
             Some(gate) => Some(gate.pass(&target).await?),
             None => None,
         };
+        if let Some(sent) = self.sent.as_ref().filter(|_| task.once)
+            && let Err(error) = sent.mark(task.seq)
+        {
+            let message = format!("could not note that the request is sent, so it was not: {error}");
+            return Some(Err(RowError { kind: FailureKind::Internal, message }));
+        }
         let mut fetched = self.client.fetch(target).await;
         if is_exhausted(&fetched) {
             // After the longest that one attempt may take there is no hope that a descriptor gets free.
-            let patient = self.fetch_when_descriptors_are_free(url);
+            let patient = self.fetch_when_descriptors_are_free(&task.url);
             fetched = tokio::time::timeout(self.max_time, patient).await.unwrap_or(fetched);
         }
         self.fetch_ended.notify_one();

@@ -7,14 +7,16 @@
 //! - a snapshot vouches only for rows that were synced before it takes its place;
 //! - nothing of this waits for a disk but the end of the run: syncs happen in a thread, one at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::crawl::books::NewRows;
+use crate::crawl::sent::SentMarks;
 use crate::output::{RowWriter, SinkError};
 use crate::report::Stats;
 use crate::state::{
@@ -55,8 +57,8 @@ pub(super) struct Surroundings<'a> {
 pub(super) struct Known {
     pub(super) done: DoneSet,
     pub(super) suspicions: BTreeMap<u64, Suspicion>,
-    /// Requests of earlier invocations that must not be repeated and have no row.
-    pub(super) begun: BTreeSet<u64>,
+    /// Marks of requests that must not be sent twice, in a run that has any.
+    pub(super) sent: Option<Arc<SentMarks>>,
 }
 
 /// The rows file and the journal of a run.
@@ -68,8 +70,6 @@ pub(super) struct Keeper {
     journal_path: PathBuf,
     notes: RowsBuilder,
     known: Known,
-    /// Requests that must not be repeated, were begun by this invocation, and have no row.
-    begun: BTreeSet<u64>,
     /// What the journal says of the stream that is read.
     check: Option<StreamCheck>,
     rewrite_after: u64,
@@ -101,7 +101,6 @@ impl Keeper {
             journal_path,
             notes: RowsBuilder::new(),
             known,
-            begun: BTreeSet::new(),
             check: None,
             rewrite_after: REWRITE_AFTER,
             synced,
@@ -144,8 +143,6 @@ impl Keeper {
         self.check = check.or(self.check);
         for (seq, _) in &rows.notes {
             self.known.done.insert(*seq);
-            self.begun.remove(seq);
-            self.known.begun.remove(seq);
             self.known.suspicions.remove(seq);
         }
         Ok(())
@@ -155,22 +152,6 @@ impl Keeper {
     pub(super) fn note_suspicion(&mut self, seq: u64, suspicion: Suspicion) -> Result<(), SinkError> {
         self.known.suspicions.insert(seq, suspicion);
         self.append(Event::Suspect { seq, suspicion })
-    }
-
-    /// Notes that a request which must not be repeated is about to be sent.
-    pub(super) fn note_begun(&mut self, seq: u64) -> Result<(), SinkError> {
-        self.begun.insert(seq);
-        self.append(Event::Begun { seq })
-    }
-
-    /// A request that was begun was not sent after all. The next snapshot tells.
-    pub(super) fn forget_begun(&mut self, seq: u64) {
-        self.begun.remove(&seq);
-    }
-
-    /// Whatever was begun by this invocation has its row or was not sent after all. The next snapshot tells.
-    pub(super) fn forget_all_begun(&mut self) {
-        self.begun.clear();
     }
 
     /// Begins what is due: a sync, or a snapshot. To be called now and then while no job is under way.
@@ -187,7 +168,11 @@ impl Keeper {
         let rewrite = if rewrite_due { self.begin_rewrite(surroundings)? } else { None };
         let rows = self.rows.try_clone_output()?;
         let (rows_path, journal_path) = (self.rows.path().to_owned(), self.journal_path.clone());
-        let sync_rows = move || rows.sync_data().map_err(|source| SinkError { path: rows_path, source });
+        let sent = self.known.sent.clone();
+        let sync_rows = move || {
+            let marks = sent.map_or(Ok(()), |sent| sent.sync());
+            marks.and_then(|()| rows.sync_data()).map_err(|source| SinkError { path: rows_path, source })
+        };
         let journal_error = move |error: JournalError| SinkError { path: journal_path, source: error.source };
         self.synced = Synced { at: now, rows: self.rows.rows() };
         let Some(rewrite) = rewrite else {
@@ -270,7 +255,6 @@ impl Keeper {
             place: surroundings.place,
             check: surroundings.check,
             suspicions: self.known.suspicions.iter().map(|(seq, suspicion)| (*seq, *suspicion)).collect(),
-            begun: self.known.begun.union(&self.begun).copied().collect(),
         }
     }
 

@@ -61,6 +61,9 @@ pub(super) fn write_end(
         keeper.borrow_mut().note_finished(n_lines)?;
     }
     if let Some(directory) = directory {
+        if end.reason().is_none() {
+            directory.remove_sent();
+        }
         directory.release_spare();
         directory.write_summary(&summary.to_json())?;
     }

@@ -22,6 +22,7 @@ mod outcome;
 mod plan;
 mod prepare;
 mod run;
+mod sent;
 mod shape;
 mod shown;
 mod signals;

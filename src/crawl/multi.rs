@@ -24,8 +24,6 @@ pub(super) struct MultiEngine {
     waiting: Receiver<FetchTask>,
     replies: mpsc::UnboundedReceiver<Answer>,
     n_out: usize,
-    /// Taken back when the crawl stopped.
-    not_done: Vec<Answer>,
     handler: Arc<Handler>,
 }
 
@@ -44,24 +42,12 @@ impl MultiEngine {
         for _ in 0..n_loops.get() {
             tokio::spawn(work(handler.clone(), waiting.clone(), replies_tx.clone()));
         }
-        Self {
-            feed: Some(feed),
-            held_back: None,
-            tasks,
-            waiting,
-            replies,
-            n_out: 0,
-            not_done: Vec::new(),
-            handler,
-        }
+        Self { feed: Some(feed), held_back: None, tasks, waiting, replies, n_out: 0, handler }
     }
 
     /// Up to `limit` answers that are there, and at least one; none at the end. Cancelling loses nothing.
     pub(super) async fn next_batch(&mut self, limit: usize) -> Vec<Answer> {
-        let mut batch = std::mem::take(&mut self.not_done);
-        if !batch.is_empty() {
-            return batch;
-        }
+        let mut batch = Vec::new();
         loop {
             self.hand_out_held_back();
             if self.feed.is_none() && self.n_out == 0 {
@@ -86,13 +72,11 @@ impl MultiEngine {
     /// Starts nothing more; what the loops have begun goes on.
     pub(super) fn stop(&mut self) {
         self.feed = None;
-        let not_done = |task: FetchTask| Answer::NotDone { seq: task.seq };
-        self.not_done.extend(self.held_back.take().map(not_done));
+        self.held_back = None;
         if let Some(gate) = self.handler.gate() {
             gate.close();
         }
-        while let Ok(task) = self.waiting.try_recv() {
-            self.not_done.push(not_done(task));
+        while self.waiting.try_recv().is_ok() {
             self.n_out -= 1;
         }
     }

@@ -10,10 +10,11 @@
 //! - nothing is changed in a directory whose run is refused;
 //! - a new run makes its journal first: from then on the directory holds a run that can be gone on with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use crate::crawl::books::Books;
 use crate::crawl::feed::FeedPlan;
 use crate::crawl::keeper::{Keeper, Known, counters_of};
 use crate::crawl::outcome::{resumed_description, run_description};
+use crate::crawl::sent::SentMarks;
 use crate::crawl::sink::Sink;
 use crate::crawl::wire::facts_of;
 use crate::crawl::{OutputPlan, RunPlan, shape_difference};
@@ -89,7 +91,12 @@ pub(super) fn prepare(plan: &RunPlan) -> Preparation {
 
 fn to_stdout(plan: &RunPlan, reader: Reader) -> Result<Preparation, Refusal> {
     let sink = Sink::stdout().map_err(|error| could_not(&error))?;
-    Ok(ready(plan, reader, None, sink))
+    let sent = if plan.fetch.is_repeatable() {
+        None
+    } else {
+        Some(Arc::new(SentMarks::in_memory().map_err(|error| could_not(&error))?))
+    };
+    Ok(ready(plan, reader, None, sink, sent))
 }
 
 fn into_directory(plan: &RunPlan, path: &Path, reader: Reader) -> Result<Preparation, Refusal> {
@@ -117,8 +124,10 @@ fn begin(
     let description = run_description(plan, &identity.input, SystemTime::now());
     directory.write_run(&description).map_err(|error| could_not(&error))?;
     let rows = directory.create_rows().map_err(|error| could_not(&error))?;
-    let keeper = Keeper::new(rows, directory.rows_name(), journal, path, Known::default(), Instant::now());
-    Ok(ready(plan, reader, Some(directory), Sink::directory(keeper)))
+    let sent = marks_in(plan, &directory)?;
+    let known = Known { sent: sent.clone(), ..Known::default() };
+    let keeper = Keeper::new(rows, directory.rows_name(), journal, path, known, Instant::now());
+    Ok(ready(plan, reader, Some(directory), Sink::directory(keeper), sent))
 }
 
 fn go_on(plan: &RunPlan, directory: RunDirectory, identity: &Identity) -> Result<Preparation, Refusal> {
@@ -156,10 +165,11 @@ fn take_up(
     stats: Stats,
 ) -> Result<Preparation, Box<dyn Error>> {
     let (reader, feed) = reading_on(plan, &resumed)?;
+    let sent = marks_in(plan, &directory)?;
     directory.remove_summary()?;
     let OutputMark { bytes, rows: n_rows, crc, .. } = resumed.output;
     let rows = rows.into_writer(bytes, n_rows, crc)?;
-    let Resumed { header, done, output, place, check, suspicions, begun, .. } = resumed;
+    let Resumed { header, done, output, place, check, suspicions, .. } = resumed;
     let snapshot = Snapshot {
         done: done.clone(),
         counters: counters_of(&stats),
@@ -167,19 +177,24 @@ fn take_up(
         place,
         check,
         suspicions: suspicions.iter().map(|(seq, suspicion)| (*seq, *suspicion)).collect(),
-        begun: begun.iter().copied().collect(),
     };
     let journal = JournalStore::create(files, &header, &snapshot)?;
     directory.write_run(&resumed_description(directory.read_run(), plan, SystemTime::now()))?;
     let (path, rows_name) = (directory.journal_path(), directory.rows_name());
-    let keeper =
-        Keeper::new(rows, rows_name, journal, path, Known { done, suspicions, begun }, Instant::now());
+    let keeper = Keeper::new(
+        rows,
+        rows_name,
+        journal,
+        path,
+        Known { done, suspicions, sent: sent.clone() },
+        Instant::now(),
+    );
     Ok(Preparation::Ready(Box::new(Prepared {
         reader,
         directory: Some(directory),
         sink: Sink::directory(keeper),
         books: Books::new(stats),
-        feed,
+        feed: FeedPlan { sent, ..feed },
         n_resumed: n_rows,
     })))
 }
@@ -202,33 +217,48 @@ fn reading_on(plan: &RunPlan, resumed: &Resumed) -> Result<(Reader, FeedPlan), B
         place,
         n_known: resumed.done.greatest().map_or(0, |seq| seq + 1),
         check,
-        unknown_fate: resumed.begun.clone(),
         suspicions: resumed.suspicions.clone(),
         ..feed_plan(plan)
     };
     Ok((reader, feed))
 }
 
-fn ready(plan: &RunPlan, reader: Reader, directory: Option<RunDirectory>, sink: Sink) -> Preparation {
+/// The marks of requests that must not be sent twice, where the run has such.
+fn marks_in(plan: &RunPlan, directory: &RunDirectory) -> Result<Option<Arc<SentMarks>>, Refusal> {
+    if plan.fetch.is_repeatable() {
+        return Ok(None);
+    }
+    let path = directory.sent_path();
+    let marks = SentMarks::open(&path);
+    let marks = marks.map_err(|error| format!("could not open {}: {error}", path.display()))?;
+    Ok(Some(Arc::new(marks)))
+}
+
+fn ready(
+    plan: &RunPlan,
+    reader: Reader,
+    directory: Option<RunDirectory>,
+    sink: Sink,
+    sent: Option<Arc<SentMarks>>,
+) -> Preparation {
     let books = Books::new(Stats::new());
     Preparation::Ready(Box::new(Prepared {
         reader,
         directory,
         sink,
         books,
-        feed: feed_plan(plan),
+        feed: FeedPlan { sent, ..feed_plan(plan) },
         n_resumed: 0,
     }))
 }
 
 fn feed_plan(plan: &RunPlan) -> FeedPlan {
     FeedPlan {
-        repeatable: plan.fetch.is_repeatable(),
+        sent: None,
         stop_after: plan.limits.stop_after.map(u64::from),
         place: Place::START,
         n_known: 0,
         check: None,
-        unknown_fate: BTreeSet::new(),
         suspicions: BTreeMap::new(),
     }
 }

@@ -7,7 +7,6 @@
 //! - rows are written in the order in which they come, each once, whole;
 //! - the loop asks for no more rows than the output takes, and the engine for no more lines than the workers need.
 
-use std::cell::RefCell;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -23,8 +22,8 @@ use crate::crawl::books::Books;
 use crate::crawl::capacity::affordable_concurrency;
 use crate::crawl::course::{Course, Reason, Turn};
 use crate::crawl::engine::{Engine, EngineEnd, EngineReport, Finished};
-use crate::crawl::feed::{FeedState, NoteBegun, feed};
-use crate::crawl::keeper::{Keeper, Surroundings};
+use crate::crawl::feed::{FeedState, feed};
+use crate::crawl::keeper::Surroundings;
 use crate::crawl::last_words::{
     add_earlier_workers, master_figures, over_failures, tell_finished, write_end,
 };
@@ -102,9 +101,8 @@ async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, 
         Ok(chunks) => chunks,
         Err(error) => return RunEnd::Failed(format!("could not {}", with_causes(&error))),
     };
-    let keeper = prepared.sink.keeper().cloned();
-    let note_begun = keeper.filter(|_| !prepared.feed.repeatable).map(noting_begun);
-    let (feed_state, tasks) = feed(chunks, prepared.feed, note_begun);
+    let sent = prepared.feed.sent.as_ref().map(|sent| sent.path());
+    let (feed_state, tasks) = feed(chunks, prepared.feed);
     let (events_tx, events) = mpsc::unbounded_channel();
     let tell = move |event| {
         // The loop that listens outlives the pool.
@@ -116,7 +114,7 @@ async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, 
         // As above.
         let _ = suspicions_tx.send((seq, Suspicion { crashes, kills }));
     };
-    let engine = match Engine::start(plan, concurrency, tasks.boxed_local(), tell, suspect).await {
+    let engine = match Engine::start(plan, concurrency, sent, tasks.boxed_local(), tell, suspect).await {
         Ok(engine) => engine,
         Err(error) => return RunEnd::Failed(format!("could not {error}")),
     };
@@ -134,11 +132,6 @@ async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, 
     };
     let (crawl, report) = crawl.carry_out(plan, engine, signals).await;
     crawl.conclude(plan, prepared.n_resumed, report, started)
-}
-
-/// Has the journal say that a request is about to be sent, before it is.
-fn noting_begun(keeper: Rc<RefCell<Keeper>>) -> NoteBegun {
-    Box::new(move |seq| keeper.borrow_mut().note_begun(seq))
 }
 
 /// A crawl while it runs.
@@ -204,10 +197,6 @@ impl Crawl {
             self.take_last(&mut engine).await;
         }
         self.settle().await;
-        // The pool tells of a line that did not have its turn, and not always which one it was.
-        if engine_end == EngineEnd::Drained && self.fault.is_none() {
-            self.sink.handle_drained();
-        }
         let ends = self.course.next_deadline();
         let report = tokio::select! {
             biased;
@@ -220,8 +209,7 @@ impl Crawl {
         (self, report)
     }
 
-    /// Takes the rows that are here already, and hears which lines were not begun: they need not be made again, or
-    /// reported.
+    /// Takes the rows that are here already: they need not be made again.
     async fn take_last(&mut self, engine: &mut Engine) {
         engine.stop();
         let deadline = Instant::now() + LAST_WORDS;
@@ -295,9 +283,6 @@ impl Crawl {
 
     /// Makes what is there survive the machine, writes the summary, and says how the run ended.
     fn conclude(mut self, plan: &RunPlan, n_resumed: u64, report: EngineReport, started: Instant) -> RunEnd {
-        if let Some(error) = self.feed.take_unnoted() {
-            self.fault.get_or_insert(Fault::Sink(error));
-        }
         let surroundings = surroundings(&self.sink, &self.books, &self.feed);
         if !matches!(self.fault, Some(Fault::Sink(_)))
             && let Err(error) = self.sink.conclude(&surroundings)

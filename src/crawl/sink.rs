@@ -72,9 +72,11 @@ impl Sink {
     pub(super) fn append(&mut self, rows: NewRows, check: Option<StreamCheck>) -> Result<(), SinkError> {
         match self {
             Self::Directory(directory) => {
-                let mut keeper = directory.keeper.borrow_mut();
-                rows.not_done.iter().for_each(|seq| keeper.forget_begun(*seq));
-                if rows.notes.is_empty() { Ok(()) } else { keeper.keep(&rows, check) }
+                if rows.notes.is_empty() {
+                    Ok(())
+                } else {
+                    directory.keeper.borrow_mut().keep(&rows, check)
+                }
             }
             Self::Stdout(stdout) => {
                 let n_rows = u64::try_from(rows.notes.len()).unwrap_or(u64::MAX);
@@ -84,13 +86,6 @@ impl Sink {
                 }
                 Ok(())
             }
-        }
-    }
-
-    /// Every line that was handed over has its row or was not asked for.
-    pub(super) fn handle_drained(&mut self) {
-        if let Self::Directory(directory) = self {
-            directory.keeper.borrow_mut().forget_all_begun();
         }
     }
 

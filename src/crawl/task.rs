@@ -34,7 +34,7 @@ impl Task for FetchTask {
     }
 
     fn repeatable(&self) -> bool {
-        self.repeatable
+        !self.once || !self.may_have_been_sent()
     }
 }
 

@@ -3,11 +3,13 @@
 //! Does not know how a row is made or counted; domain types are turned into these, and back, by move.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::crawl::sent::SentMarks;
 use crate::crawl::{LogFormat, LogPlan, RunPlan};
 use crate::fetch::FetchOptions;
 use crate::ids::{Seq, SlotId};
@@ -23,16 +25,19 @@ pub(super) struct Setup {
     pub(super) concurrency: NonZeroU32,
     /// Simultaneous requests to one host.
     pub(super) per_host: Option<NonZeroU32>,
+    /// The file of marks for requests that must not be sent twice.
+    pub(super) sent: Option<String>,
     log_filter: String,
     log_json: bool,
 }
 
 impl Setup {
-    pub(super) fn of(plan: &RunPlan, concurrency: NonZeroU32) -> Self {
+    pub(super) fn of(plan: &RunPlan, concurrency: NonZeroU32, sent: Option<String>) -> Self {
         Self {
             fetch: plan.fetch.clone(),
             concurrency,
             per_host: plan.per_host,
+            sent,
             log_filter: plan.log.filter.clone(),
             log_json: plan.log.format == LogFormat::Json,
         }
@@ -53,12 +58,15 @@ pub(super) struct FetchTask {
     pub(super) given: Option<String>,
     /// What its row says, where that is known without asking.
     pub(super) verdict: Option<Verdict>,
-    /// Whether fetching it twice does no harm.
-    pub(super) repeatable: bool,
+    /// Whether its request must not be sent twice.
+    pub(super) once: bool,
     /// Workers that died of it in earlier runs.
     pub(super) crashes: u32,
     /// Workers that were killed over it in earlier runs.
     pub(super) kills: u32,
+    /// What tells the master whether the request was sent; the worker has its own.
+    #[serde(skip)]
+    sent: Option<Arc<SentMarks>>,
 }
 
 /// What a row says of a URL that is not asked.
@@ -81,18 +89,25 @@ impl Verdict {
 }
 
 impl FetchTask {
-    pub(super) fn of(line: Line, repeatable: bool) -> Self {
+    /// A line of the input. With marks its request must not be sent twice.
+    pub(super) fn of(line: Line, sent: Option<Arc<SentMarks>>) -> Self {
+        let (crashes, kills) = (0, 0);
         match line {
             Line::Target(target) => {
-                let (seq, given) = (target.seq.0, target.given);
-                Self { seq, url: target.url, given, verdict: None, repeatable, crashes: 0, kills: 0 }
+                let (seq, url, given, once) = (target.seq.0, target.url, target.given, sent.is_some());
+                Self { seq, url, given, verdict: None, once, crashes, kills, sent }
             }
             Line::Rejected(line) => {
                 let verdict = Some(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string()));
-                let seq = line.seq.0;
-                Self { seq, url: line.url, given: None, verdict, repeatable: true, crashes: 0, kills: 0 }
+                let (seq, url, given) = (line.seq.0, line.url, None);
+                Self { seq, url, given, verdict, once: false, crashes, kills, sent: None }
             }
         }
+    }
+
+    /// Whether its request must not be sent, because it may have been already.
+    pub(super) fn may_have_been_sent(&self) -> bool {
+        self.sent.as_ref().is_some_and(|sent| sent.is_marked(self.seq))
     }
 
     /// One that must not be asked twice, and was being asked when an earlier run died.
@@ -100,7 +115,7 @@ impl FetchTask {
         let message = "the run died while this request was out; \
                        whether the server acted on it is not known, so it is not sent again";
         let verdict = Some(Verdict::new(FailureKind::WorkerCrashed, message.to_owned()));
-        Self { verdict, repeatable: true, ..self }
+        Self { verdict, once: false, sent: None, ..self }
     }
 
     pub(super) fn seq(&self) -> Seq {
@@ -119,10 +134,7 @@ pub(super) enum Answer {
     /// Its row.
     Row(Reply),
     /// Its turn had not come when the worker was told to leave: it was not asked.
-    NotDone {
-        /// Which line.
-        seq: u64,
-    },
+    NotDone,
 }
 
 /// A finished row on its way back: its bytes, and what the books need to know.

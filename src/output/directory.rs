@@ -23,6 +23,9 @@ use crate::output::RowWriter;
 const JOURNAL: &str = "journal";
 const RUN: &str = "run.json";
 const SUMMARY: &str = "summary.json";
+
+/// Marks of requests that must not be sent twice; only while a run has such.
+const SENT: &str = ".sent";
 const ROWS: &str = "rows.jsonl";
 
 /// Held locked while a master works here, and left behind: removing it would race with the next master.
@@ -175,6 +178,12 @@ impl RunDirectory {
         Ok(OpenRows { file: Some(file), path, length })
     }
 
+    /// Removes the marks of requests that must not be sent twice: a run that is finished sends none.
+    pub fn remove_sent(&self) {
+        // One that stays does no harm.
+        let _ = fs::remove_file(self.sent_path());
+    }
+
     /// Removes `summary.json`: while a run goes on, that of an earlier invocation would tell of its end.
     ///
     /// # Errors
@@ -224,6 +233,11 @@ impl RunDirectory {
     /// Where the journal belongs.
     pub fn journal_path(&self) -> PathBuf {
         self.path.join(JOURNAL)
+    }
+
+    /// Where the marks of requests belong that must not be sent twice.
+    pub fn sent_path(&self) -> PathBuf {
+        self.path.join(SENT)
     }
 
     /// Writes a file beside its place and moves it there, so that no reader and no crash sees half of it.

@@ -36,11 +36,6 @@ pub enum Event {
         /// All that speaks against it now.
         suspicion: Suspicion,
     },
-    /// A request that must not be repeated is about to be given out.
-    Begun {
-        /// Its line.
-        seq: u64,
-    },
     /// The input has ended and every line of it has its row.
     Finished {
         /// How many lines there were.
@@ -211,7 +206,6 @@ mod tests {
             place: Some(InputPlace { source: 1, source_seq: 2, offset: 3, n_expanded: 4, seq: 5 }),
             check: Some(StreamCheck { source: 0, bytes: 1, crc: 2 }),
             suspicions: vec![(55, Suspicion { crashes: 1, kills: 2 })],
-            begun: vec![51],
         };
         let mut bytes = Vec::new();
         put_snapshot(&mut bytes, &snapshot).unwrap();
@@ -223,7 +217,6 @@ mod tests {
     fn events_are_read_as_they_were_written() {
         let events = [
             Event::Suspect { seq: 3, suspicion: Suspicion { crashes: 1, kills: 0 } },
-            Event::Begun { seq: u64::MAX },
             Event::Finished { lines: 9 },
         ];
         let bytes: Vec<u8> = events.into_iter().flat_map(Event::to_record).collect();

@@ -7,7 +7,7 @@
 //! - a record counts wholly or not at all, and none counts behind one that does not;
 //! - rows that the snapshot vouches for are never given up: where they are not there, that is an error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use crc32fast::Hasher;
@@ -44,8 +44,6 @@ pub struct Resumed {
     pub check: Option<StreamCheck>,
     /// What speaks against lines that have no row.
     pub suspicions: BTreeMap<u64, Suspicion>,
-    /// The lines without a row whose request was given out and must not be repeated.
-    pub begun: BTreeSet<u64>,
     /// How many lines the input had, where the run had come to its end.
     pub finished: Option<u64>,
     /// How many records counted, header and snapshot among them.
@@ -151,7 +149,7 @@ struct Fold<R> {
 
 impl<R: Read> Fold<R> {
     fn new(header: Header, snapshot: Snapshot, checked: CheckedRows<R>) -> Result<Self, ResumeError> {
-        let Snapshot { done, counters, output, place, check, suspicions, begun } = snapshot;
+        let Snapshot { done, counters, output, place, check, suspicions } = snapshot;
         // One row a line: a snapshot that says otherwise was not made by us.
         if done.n_done() != output.rows {
             return Err(ResumeError::Damaged);
@@ -165,7 +163,6 @@ impl<R: Read> Fold<R> {
             place,
             check,
             suspicions: suspicions.into_iter().collect(),
-            begun: begun.into_iter().collect(),
             finished: None,
             n_records: 2,
             end: JournalEnd::Whole,
@@ -189,9 +186,6 @@ impl<R: Read> Fold<R> {
         match event {
             Event::Suspect { seq, suspicion } => {
                 self.resumed.suspicions.insert(seq, suspicion);
-            }
-            Event::Begun { seq } => {
-                self.resumed.begun.insert(seq);
             }
             Event::Finished { lines } => self.resumed.finished = Some(lines),
         }
@@ -236,7 +230,6 @@ impl<R: Read> Fold<R> {
         resumed.end = end;
         let done = &resumed.done;
         resumed.suspicions.retain(|&seq, _| !done.contains(seq));
-        resumed.begun.retain(|&seq| !done.contains(seq));
         resumed
     }
 }

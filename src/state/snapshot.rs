@@ -28,8 +28,6 @@ pub struct Snapshot {
     pub check: Option<StreamCheck>,
     /// The lines that workers died with and that have no row yet, by seq.
     pub suspicions: Vec<(u64, Suspicion)>,
-    /// The lines whose request must not be repeated and was given out, and that have no row yet.
-    pub begun: Vec<u64>,
 }
 
 /// What is counted of one row.

@@ -315,14 +315,16 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::state::Event;
+    use crate::state::{Event, Suspicion};
+
+    const SUSPICION: Suspicion = Suspicion { crashes: 1, kills: 0 };
 
     fn header() -> Header {
         Header { description: "{}".to_owned() }
     }
 
     fn event(seq: u64) -> Vec<u8> {
-        Event::Begun { seq }.to_record()
+        Event::Suspect { seq, suspicion: SUSPICION }.to_record()
     }
 
     fn store_in(directory: &Path) -> JournalStore {
@@ -330,10 +332,10 @@ mod tests {
         JournalStore::create(disk, &header(), &Snapshot::default()).unwrap()
     }
 
-    /// The seqs that the journal says were begun, in its snapshot and behind it.
-    fn begun_in(directory: &Path) -> Vec<u64> {
+    /// The seqs that the journal suspects, in its snapshot and behind it.
+    fn suspects_in(directory: &Path) -> Vec<u64> {
         let journal = JournalFiles::at(&directory.join("journal")).open().unwrap();
-        crate::state::resume(journal, io::empty(), 0).unwrap().begun.into_iter().collect()
+        crate::state::resume(journal, io::empty(), 0).unwrap().suspicions.into_keys().collect()
     }
 
     #[test]
@@ -349,7 +351,7 @@ mod tests {
         assert_eq!((store.grown(), store.length()), (grown, length + grown));
         store.sync().unwrap();
         store.sync_handle().unwrap().sync().unwrap();
-        assert_eq!(begun_in(scratch.path()), [1, 2]);
+        assert_eq!(suspects_in(scratch.path()), [1, 2]);
         assert_eq!(fs::metadata(scratch.path().join("journal")).unwrap().len(), store.length());
     }
 
@@ -358,14 +360,16 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let mut store = store_in(scratch.path());
         store.append(&event(1)).unwrap();
-        let rewrite = store.begin_rewrite(Snapshot { begun: vec![1], ..Snapshot::default() }).unwrap();
+        let rewrite = store
+            .begin_rewrite(Snapshot { suspicions: vec![(1, SUSPICION)], ..Snapshot::default() })
+            .unwrap();
         store.append(&event(2)).unwrap();
         let rewritten = std::thread::spawn(|| rewrite.write()).join().unwrap().unwrap();
         store.append(&event(3)).unwrap();
         store.finish_rewrite(rewritten).unwrap();
         assert_eq!(store.grown(), length_of(&event(2)) + length_of(&event(3)));
         store.append(&event(4)).unwrap();
-        assert_eq!(begun_in(scratch.path()), [1, 2, 3, 4]);
+        assert_eq!(suspects_in(scratch.path()), [1, 2, 3, 4]);
         assert!(!scratch.path().join("journal.new").exists());
     }
 
@@ -374,10 +378,10 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let mut store = store_in(scratch.path());
         let slow = store.begin_rewrite(Snapshot::default()).unwrap();
-        store.rewrite(&Snapshot { begun: vec![7], ..Snapshot::default() }).unwrap();
+        store.rewrite(&Snapshot { suspicions: vec![(7, SUSPICION)], ..Snapshot::default() }).unwrap();
         let slow = slow.write().unwrap();
         store.finish_rewrite(slow).unwrap();
-        assert_eq!(begun_in(scratch.path()), [7]);
+        assert_eq!(suspects_in(scratch.path()), [7]);
     }
 
     #[test]
@@ -389,7 +393,7 @@ mod tests {
         store.abandon_rewrite();
         assert!(!scratch.path().join("journal.new").exists());
         store.append(&event(1)).unwrap();
-        assert_eq!(begun_in(scratch.path()), [1]);
+        assert_eq!(suspects_in(scratch.path()), [1]);
     }
 
     #[test]

@@ -7,10 +7,6 @@ use crate::support::{MODES, Rows, RunPlace, Running, Witness};
 
 const N_URLS: u64 = 60;
 
-/// The most lines without a row that may have been sent, as far as a run that died can tell: what two workers with four
-/// requests each have out, and twice as many that were read and wait for their turn.
-const MOST_BEGUN: usize = 24;
-
 /// What two workers with four requests each have out.
 const MOST_OUT: usize = 8;
 
@@ -83,7 +79,8 @@ fn a_post_that_was_out_when_the_run_was_killed_is_not_sent_again() {
         let n_held = posting.witness.n_held();
         posting.witness.release();
         let n_failed = n_failed(&posting.finish());
-        assert!((n_held..=MOST_BEGUN).contains(&n_failed), "{mode}: {n_failed} failed, {n_held} were out");
+        // An answer may have come whose row was not marked yet.
+        assert!((n_held..=2 * MOST_OUT).contains(&n_failed), "{mode}: {n_failed} failed, {n_held} were out");
     }
 }
 

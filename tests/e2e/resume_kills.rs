@@ -147,7 +147,7 @@ fn workers_that_are_killed_while_a_run_drains_do_not_change_how_it_ends() {
     let run = place.talkative("--per-host 0 -w 2 -c 4 --resume");
     let mut running = run.clone().with_default_signals().start();
     running.until("pages come", |_| witness.targets().len() >= 10);
-    witness.hold();
+    witness.hold_after(0);
     running.until("pages are out", |_| witness.n_held() >= 1);
     running.signal(Signal::SIGINT);
     running.until("it is heard", |running| running.stderr().contains("once more"));
