@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::{JoinHandle, spawn_blocking};
-
 use crate::crawl::books::NewRows;
 use crate::crawl::sent::SentMarks;
 use crate::output::{RowWriter, SinkError};
@@ -31,8 +29,8 @@ const REWRITE_AFTER: u64 = 4 << 20;
 /// How often what was written is made to survive the machine: the most work that a power cut undoes.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What a thread is doing to the disk.
-pub(super) type DiskJob = JoinHandle<Result<JobEnd, SinkError>>;
+/// What is to be done to the disk, by a thread that may wait for it.
+pub(super) type DiskJob = Box<dyn FnOnce() -> Result<JobEnd, SinkError> + Send>;
 
 /// What came of that.
 pub(super) enum JobEnd {
@@ -154,8 +152,8 @@ impl Keeper {
         self.append(Event::Suspect { seq, suspicion })
     }
 
-    /// Begins what is due: a sync, or a snapshot. To be called now and then while no job is under way.
-    pub(super) fn begin_job(
+    /// What is due: a sync, or a snapshot. To be called now and then while no job is under way.
+    pub(super) fn next_job(
         &mut self,
         now: Instant,
         surroundings: &Surroundings<'_>,
@@ -177,12 +175,12 @@ impl Keeper {
         self.synced = Synced { at: now, rows: self.rows.rows() };
         let Some(rewrite) = rewrite else {
             let journal = self.journal.sync_handle().map_err(|error| self.journal_error(error))?;
-            return Ok(Some(spawn_blocking(move || {
+            return Ok(Some(Box::new(move || {
                 sync_rows()?;
                 journal.sync().map(|()| JobEnd::Synced).map_err(journal_error)
             })));
         };
-        Ok(Some(spawn_blocking(move || {
+        Ok(Some(Box::new(move || {
             sync_rows()?;
             match rewrite.write() {
                 Ok(rewritten) => Ok(JobEnd::Rewritten(rewritten)),

@@ -9,6 +9,7 @@
 mod books;
 mod capacity;
 mod course;
+mod disk_thread;
 mod engine;
 mod feed;
 mod gate;

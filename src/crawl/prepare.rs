@@ -127,7 +127,8 @@ fn begin(
     let sent = marks_in(plan, &directory)?;
     let known = Known { sent: sent.clone(), ..Known::default() };
     let keeper = Keeper::new(rows, directory.rows_name(), journal, path, known, Instant::now());
-    Ok(ready(plan, reader, Some(directory), Sink::directory(keeper), sent))
+    let sink = Sink::directory(keeper).map_err(|error| format!("could not start a thread: {error}"))?;
+    Ok(ready(plan, reader, Some(directory), sink, sent))
 }
 
 fn go_on(plan: &RunPlan, directory: RunDirectory, identity: &Identity) -> Result<Preparation, Refusal> {
@@ -192,7 +193,7 @@ fn take_up(
     Ok(Preparation::Ready(Box::new(Prepared {
         reader,
         directory: Some(directory),
-        sink: Sink::directory(keeper),
+        sink: Sink::directory(keeper).map_err(|error| format!("start a thread: {error}"))?,
         books: Books::new(stats),
         feed: FeedPlan { sent, ..feed },
         n_resumed: n_rows,

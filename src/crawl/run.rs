@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout_at};
 
 use crate::crawl::books::Books;
-use crate::crawl::capacity::affordable_concurrency;
+use crate::crawl::capacity::{affordable_concurrency, check_limit};
 use crate::crawl::course::{Course, Reason, Turn};
 use crate::crawl::engine::{Engine, EngineEnd, EngineReport, Finished};
 use crate::crawl::feed::{FeedState, feed};
@@ -55,10 +55,15 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Runs a crawl as planned. Prints progress, logs and the summary on standard error; rows alone on standard output.
 pub fn run(plan: RunPlan) -> RunEnd {
     let started = Instant::now();
+    signals::hold_back();
     logging::start_in_master(&plan.log);
-    signals::block_file_size_limit();
-    let end = match prepare(&plan) {
-        Preparation::Ready(prepared) => run_prepared(&plan, *prepared, started),
+    let limit = descriptors::raise_limit().unwrap_or_else(|_| descriptors::limit());
+    let prepared = match check_limit(limit) {
+        Ok(()) => prepare(&plan),
+        Err(reason) => Preparation::Refused(vec![reason]),
+    };
+    let end = match prepared {
+        Preparation::Ready(prepared) => run_prepared(&plan, *prepared, limit, started),
         Preparation::FinishedBefore(finished) => tell_finished(&plan, &finished),
         Preparation::Refused(reasons) => RunEnd::Unusable(reasons),
     };
@@ -67,8 +72,7 @@ pub fn run(plan: RunPlan) -> RunEnd {
     end
 }
 
-fn run_prepared(plan: &RunPlan, prepared: Prepared, started: Instant) -> RunEnd {
-    let limit = descriptors::raise_limit().unwrap_or_else(|_| descriptors::limit());
+fn run_prepared(plan: &RunPlan, prepared: Prepared, limit: u64, started: Instant) -> RunEnd {
     let concurrency = affordable_concurrency(plan, limit);
     if concurrency < plan.concurrency {
         let asked = plan.concurrency;
@@ -101,7 +105,8 @@ async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, 
         Ok(chunks) => chunks,
         Err(error) => return RunEnd::Failed(format!("could not {}", with_causes(&error))),
     };
-    let sent = prepared.feed.sent.as_ref().map(|sent| sent.path());
+    let marks = prepared.feed.sent.clone();
+    let sent = marks.as_ref().map(|marks| marks.path());
     let (feed_state, tasks) = feed(chunks, prepared.feed);
     let (events_tx, events) = mpsc::unbounded_channel();
     let tell = move |event| {
@@ -131,6 +136,8 @@ async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, 
         fail_fast: plan.limits.fail_fast,
     };
     let (crawl, report) = crawl.carry_out(plan, engine, signals).await;
+    // A worker that starts as the last line is done opens them still.
+    drop(marks);
     crawl.conclude(plan, prepared.n_resumed, report, started)
 }
 

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 /// A signal that a crawl acts on.
@@ -48,13 +48,15 @@ impl Signals {
     /// Listens from now on. A hang-up that was ignored from the start (`nohup`) stays ignored.
     pub(super) fn listen() -> io::Result<Self> {
         let hangup = if is_ignored(1) { None } else { Some(signal(SignalKind::hangup())?) };
-        Ok(Self {
+        let signals = Self {
             hangup,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             terminate: signal(SignalKind::terminate())?,
             report: signal(SignalKind::user_defined1())?,
-        })
+        };
+        SigSet::from_iter([Number::SIGUSR1]).thread_unblock()?;
+        Ok(signals)
     }
 
     /// The next one. Cancelling loses nothing.
@@ -75,13 +77,12 @@ impl Signals {
     }
 }
 
-/// Keeps a file-size limit (`ulimit -f`) from killing this thread, and those that it starts: the write that meets the
-/// limit then fails with an error, and the run ends as it does with a full disk.
-pub(super) fn block_file_size_limit() {
-    let mut file_size = SigSet::empty();
-    file_size.add(nix::sys::signal::Signal::SIGXFSZ);
+/// Keeps signals from this thread, and those that it starts, whose ordinary effect would be to kill the process: that
+/// of a file-size limit (`ulimit -f`) for good, since the write that meets the limit then fails with an error and the run
+/// ends as it does with a full disk; and SIGUSR1 until somebody listens.
+pub(super) fn hold_back() {
     // It can fail for want of valid arguments only.
-    let _ = file_size.thread_block();
+    let _ = SigSet::from_iter([Number::SIGXFSZ, Number::SIGUSR1]).thread_block();
 }
 
 /// Whether this process was started with a signal ignored: bit N-1 of `SigIgn` (proc_pid_status(5)).
@@ -90,4 +91,19 @@ fn is_ignored(number: u32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     mask >> (number - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::raise;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_asked_before_anybody_listened_is_heard() {
+        hold_back();
+        raise(Number::SIGUSR1).unwrap();
+        let mut signals = Signals::listen().unwrap();
+        assert_eq!(signals.next().await, Signal::Report);
+    }
 }

@@ -15,7 +15,8 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::crawl::books::NewRows;
-use crate::crawl::keeper::{DiskJob, Keeper, Surroundings};
+use crate::crawl::disk_thread::DiskThread;
+use crate::crawl::keeper::{JobEnd, Keeper, Surroundings};
 use crate::output::{RowWriter, SinkError, StandardOutput};
 use crate::state::{StreamCheck, Suspicion};
 
@@ -25,10 +26,10 @@ pub(super) enum Sink {
     Stdout(StdoutSink),
 }
 
-/// The files of a run directory, and what a thread is doing to them.
+/// The files of a run directory, and the thread that makes them survive the machine.
 pub(super) struct DirectorySink {
     pub(super) keeper: Rc<RefCell<Keeper>>,
-    job: Option<DiskJob>,
+    disk: DiskThread<Result<JobEnd, SinkError>>,
 }
 
 /// Standard output and the thread that writes it.
@@ -64,8 +65,9 @@ impl Sink {
     }
 
     /// Rows into a run directory.
-    pub(super) fn directory(keeper: Keeper) -> Self {
-        Self::Directory(DirectorySink { keeper: Rc::new(RefCell::new(keeper)), job: None })
+    pub(super) fn directory(keeper: Keeper) -> io::Result<Self> {
+        let disk = DiskThread::start()?;
+        Ok(Self::Directory(DirectorySink { keeper: Rc::new(RefCell::new(keeper)), disk }))
     }
 
     /// Takes whole rows; to be called while the sink is ready. `check` is what a stream is known by that they come from.
@@ -100,7 +102,7 @@ impl Sink {
     /// Whether all that it took is written.
     pub(super) fn is_settled(&self) -> bool {
         match self {
-            Self::Directory(directory) => directory.job.is_none(),
+            Self::Directory(directory) => directory.disk.is_idle(),
             Self::Stdout(stdout) => stdout.n_rows == stdout.n_sent,
         }
     }
@@ -140,8 +142,10 @@ impl Sink {
         surroundings: &Surroundings<'_>,
     ) -> Result<(), SinkError> {
         match self {
-            Self::Directory(directory) if directory.job.is_none() => {
-                directory.job = directory.keeper.borrow_mut().begin_job(now, surroundings)?;
+            Self::Directory(directory) if directory.disk.is_idle() => {
+                if let Some(job) = directory.keeper.borrow_mut().next_job(now, surroundings)? {
+                    directory.disk.begin(job);
+                }
                 Ok(())
             }
             Self::Directory(_) | Self::Stdout(_) => Ok(()),
@@ -183,11 +187,9 @@ impl Sink {
 
 impl DirectorySink {
     async fn progress(&mut self) -> Result<(), SinkError> {
-        let Some(job) = &mut self.job else { return pending().await };
-        let done = job.await;
-        self.job = None;
+        let done = self.disk.next_end().await;
         let path = || self.keeper.borrow().path().to_owned();
-        let end = done.map_err(|error| SinkError { path: path(), source: io::Error::other(error) })??;
+        let end = done.map_err(|source| SinkError { path: path(), source })??;
         self.keeper.borrow_mut().end_job(end)
     }
 }

@@ -32,7 +32,7 @@ const ROWS: &str = "rows.jsonl";
 const LOCK: &str = ".lock";
 
 /// Room for the summary and `run.json`, with all that a file system needs for two names. A guess.
-const SPARE: i64 = 128 * 1024;
+const SPARE: i64 = 32 * 1024;
 
 /// Why a run directory can not be used. Each text completes "could not ...".
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,12 @@ pub enum DirectoryError {
     /// There is a run in it.
     #[error("start a run in {}: it already holds one", path.display())]
     HoldsARun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is a run in it, and nothing that says how far that had come.
+    #[error("resume the run in {}: its journal is missing", path.display())]
+    NoJournal {
         /// The directory.
         path: PathBuf,
     },
@@ -89,7 +95,9 @@ impl RunDirectory {
     /// When the directory holds a run, is in use, or can not be written to.
     pub fn claim(path: &Path) -> Result<Self, DirectoryError> {
         let directory = Self::take(path)?;
-        directory.refuse_any_of(&[JOURNAL, RUN, ROWS])?;
+        if directory.has_any_of(&[JOURNAL, RUN, ROWS])? {
+            return Err(DirectoryError::HoldsARun { path: directory.path });
+        }
         Ok(directory)
     }
 
@@ -103,7 +111,9 @@ impl RunDirectory {
         if directory.has(JOURNAL)? {
             return Ok(Opened::Run(directory));
         }
-        directory.refuse_any_of(&[RUN, ROWS])?;
+        if directory.has_any_of(&[RUN, ROWS])? {
+            return Err(DirectoryError::NoJournal { path: directory.path });
+        }
         Ok(Opened::Free(directory))
     }
 
@@ -114,13 +124,13 @@ impl RunDirectory {
         Ok(Self { path: path.to_owned(), lock })
     }
 
-    fn refuse_any_of(&self, names: &[&str]) -> Result<(), DirectoryError> {
+    fn has_any_of(&self, names: &[&str]) -> Result<bool, DirectoryError> {
         for name in names {
             if self.has(name)? {
-                return Err(DirectoryError::HoldsARun { path: self.path.clone() });
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn has(&self, name: &str) -> Result<bool, DirectoryError> {
@@ -431,7 +441,7 @@ mod tests {
             let scratch = scratch();
             fs::write(scratch.path().join(name), "").unwrap();
             let error = RunDirectory::open(scratch.path()).unwrap_err();
-            assert!(matches!(error, DirectoryError::HoldsARun { .. }), "{name}: {error}");
+            assert!(matches!(error, DirectoryError::NoJournal { .. }), "{name}: {error}");
         }
     }
 

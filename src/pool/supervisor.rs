@@ -182,9 +182,9 @@ impl Supervisor {
         true
     }
 
-    /// The process said that its configuration can not work.
+    /// The process said that its configuration can not work. That matters as long as it is needed.
     pub(super) fn handle_refused(&mut self, slot: SlotId, incarnation: Incarnation, message: String) {
-        if self.find(slot, incarnation).is_some() {
+        if !self.closing && self.find(slot, incarnation).is_some() {
             self.fail(PoolFailure::Refused { message });
         }
     }

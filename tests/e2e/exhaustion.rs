@@ -17,6 +17,17 @@ fn few_descriptors_cost_speed_and_no_row() {
 }
 
 #[test]
+fn too_few_descriptors_are_said_and_no_panic() {
+    for limit in ["ulimit -n 10", "ulimit -n 31"] {
+        let scratch = tempdir().unwrap();
+        let output = scratch.path().join("run");
+        let finished = crawl().words("http://h/ -o").arg(&output).after_shell(limit).run().expect_code(2);
+        assert!(finished.stderr.contains("at least 32 are needed"), "{limit}: {}", finished.stderr);
+        assert!(!output.exists(), "{limit}");
+    }
+}
+
+#[test]
 fn a_full_disk_ends_the_run_with_whole_rows() {
     for mode in MODES {
         let scratch = tempdir().unwrap();

@@ -219,7 +219,7 @@ fn rows_without_their_journal_are_not_gone_on_with() {
     let origin = TestOrigin::start();
     let place = half_done(&origin, "");
     fs::remove_file(place.file("journal")).unwrap();
-    check_refused(&place, place.crawl("--resume"), "could not start a run");
+    check_refused(&place, place.crawl("--resume"), "its journal is missing");
     check_refused(&place, place.crawl(""), "could not start a run");
 }
 

@@ -129,6 +129,16 @@ fn a_refusal_ends_the_pool_with_its_reason() {
 }
 
 #[test]
+fn a_refusal_that_comes_when_all_is_done_is_no_failure() {
+    let mut bench = bench(2);
+    bench.supervisor.want(SLOT, bench.now);
+    bench.supervisor.close(bench.now);
+    bench.supervisor.handle_refused(SLOT, Incarnation(0), "no such file".into());
+    bench.supervisor.handle_gone(SLOT, Incarnation(0), ExitCause::Exited { code: 78 }, bench.now);
+    assert_eq!(bench.supervisor.failure(), None);
+}
+
+#[test]
 fn a_process_that_refuses_by_its_exit_code_alone_ends_the_pool() {
     let refused = ExitCause::Exited { code: 78 };
     for said in [None, Some("no such file")] {
