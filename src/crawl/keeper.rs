@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::crawl::books::NewRows;
 use crate::crawl::sent::SentMarks;
-use crate::output::{RowWriter, SinkError};
+use crate::output::{RowWriter, SinkError, is_disk_full};
 use crate::report::Stats;
 use crate::state::{
     Counters, DoneSet, Event, InputPlace, JournalError, JournalStore, OutputMark, Rewrite, Rewritten,
@@ -184,7 +184,7 @@ impl Keeper {
             sync_rows()?;
             match rewrite.write() {
                 Ok(rewritten) => Ok(JobEnd::Rewritten(rewritten)),
-                Err(error) if is_full(&error) => Ok(JobEnd::NoRoom),
+                Err(error) if is_disk_full(&error.source) => Ok(JobEnd::NoRoom),
                 Err(error) => Err(journal_error(error)),
             }
         })))
@@ -196,7 +196,7 @@ impl Keeper {
         let snapshot = self.snapshot(surroundings);
         match self.journal.begin_rewrite(snapshot) {
             Ok(rewrite) => Ok(Some(rewrite)),
-            Err(error) if is_full(&error) => Ok(None),
+            Err(error) if is_disk_full(&error.source) => Ok(None),
             Err(error) => Err(self.journal_error(error)),
         }
     }
@@ -218,7 +218,7 @@ impl Keeper {
                 self.rewrite_after = REWRITE_AFTER;
                 Ok(())
             }
-            Err(error) if is_full(&error) => Ok(()),
+            Err(error) if is_disk_full(&error.source) => Ok(()),
             Err(error) => Err(self.journal_error(error)),
         }
     }
@@ -230,7 +230,9 @@ impl Keeper {
         match self.journal.rewrite(&snapshot) {
             Ok(()) => Ok(()),
             // All is in the old journal too.
-            Err(error) if is_full(&error) => self.journal.sync().map_err(|error| self.journal_error(error)),
+            Err(error) if is_disk_full(&error.source) => {
+                self.journal.sync().map_err(|error| self.journal_error(error))
+            }
             Err(error) => Err(self.journal_error(error)),
         }
     }
@@ -264,11 +266,6 @@ impl Keeper {
     fn journal_error(&self, error: JournalError) -> SinkError {
         SinkError { path: self.journal_path.clone(), source: error.source }
     }
-}
-
-fn is_full(error: &JournalError) -> bool {
-    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.source.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// The books as the journal keeps them.

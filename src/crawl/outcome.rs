@@ -13,7 +13,7 @@ use crate::crawl::RunPlan;
 use crate::crawl::course::Reason;
 use crate::crawl::signals::Signal;
 use crate::input::{InputError, InputIdentity, SourceIdentity};
-use crate::output::SinkError;
+use crate::output::{SinkError, is_disk_full};
 use crate::text::with_causes;
 
 /// How a run ended.
@@ -119,9 +119,7 @@ fn end_of_sink(error: &SinkError) -> RunEnd {
     let text = format!("could not {}", with_causes(error));
     match error.source.kind() {
         ErrorKind::BrokenPipe => RunEnd::ReaderGone,
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            RunEnd::EndedEarly(text)
-        }
+        _ if is_disk_full(&error.source) => RunEnd::EndedEarly(text),
         _ => RunEnd::Failed(text),
     }
 }

@@ -40,14 +40,20 @@ pub trait RowOutput {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// The rows could not be written.
+/// A file of the output could not be written. The text completes "could not ...".
 #[derive(Debug, thiserror::Error)]
-#[error("write rows to {}", path.display())]
+#[error("write to {}", path.display())]
 pub struct SinkError {
     /// The output.
     pub path: PathBuf,
     /// What the system said: `BrokenPipe` where a reader went away, `StorageFull` where the disk is full.
     pub source: io::Error,
+}
+
+/// Whether there is no room, by the disk, the quota, or the limit on the size of a file.
+pub fn is_disk_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// Collects whole rows and writes them in large pieces.
@@ -357,7 +363,7 @@ mod tests {
         writer.append(b"second\n", 1).unwrap();
         let error = writer.flush().unwrap_err();
         assert_eq!(error.source.kind(), io::ErrorKind::StorageFull);
-        assert_eq!(error.to_string(), "write rows to rows.jsonl");
+        assert_eq!(error.to_string(), "write to rows.jsonl");
         assert_eq!((writer.rows(), writer.bytes()), (1, 6));
         assert_eq!(writer.output.content, b"first\n");
 

@@ -6,6 +6,6 @@ mod append;
 mod directory;
 mod render;
 
-pub use append::{RowOutput, RowWriter, SinkError, StandardOutput};
+pub use append::{RowOutput, RowWriter, SinkError, StandardOutput, is_disk_full};
 pub use directory::{DirectoryError, OpenRows, Opened, RunDirectory};
 pub use render::render_jsonl;
