@@ -216,7 +216,7 @@ fn reading_on(plan: &RunPlan, resumed: &Resumed) -> Result<(Reader, FeedPlan), B
     let reader = Reader::resume(&plan.input, from).map_err(|mut errors| errors.remove(0))?;
     let feed = FeedPlan {
         place,
-        n_known: resumed.done.greatest().map_or(0, |seq| seq + 1),
+        n_known: resumed.done.greatest().map_or(0, |seq| seq.saturating_add(1)),
         check,
         suspicions: resumed.suspicions.clone(),
         ..feed_plan(plan)
