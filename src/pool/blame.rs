@@ -47,7 +47,11 @@ impl Suspicion {
     /// The outcome of a task that earlier processes have convicted: which signal it was is not known any more.
     pub(super) fn outcome(self) -> TaskError {
         let signal = if self.kills >= KILLS_THAT_CONVICT { Some(SIGKILL) } else { None };
-        TaskError::Crashed { signal, attempts: self.crashes.saturating_add(self.kills) }
+        TaskError::Crashed { signal, attempts: self.n_deaths() }
+    }
+
+    fn n_deaths(self) -> u32 {
+        self.crashes.saturating_add(self.kills)
     }
 
     /// The suspicion after one more death.
@@ -65,9 +69,7 @@ impl Suspicion {
 pub(super) struct History {
     /// What is held against it.
     pub(super) suspicion: Suspicion,
-    /// Processes that died while they held it.
-    n_losses: u32,
-    /// How many of these were killed with nobody on the CPU.
+    /// Processes that were killed while they held it and had nobody on the CPU.
     n_unexplained: u32,
 }
 
@@ -79,7 +81,6 @@ impl History {
 
     /// One more process died while it held the task, which was to blame or was not.
     pub(super) fn lose(&mut self, death: Death, share: Share) {
-        self.n_losses = self.n_losses.saturating_add(1);
         match share {
             Share::Charged => self.suspicion = self.suspicion.after(death),
             Share::Unexplained if death == Death::Kill => self.n_unexplained += 1,
@@ -100,7 +101,9 @@ impl History {
             Death::Kill => Some(SIGKILL),
             Death::Crash { signal } | Death::Spared { signal } => signal,
         };
-        TaskError::Crashed { signal, attempts: self.n_losses }
+        // One that must not be repeated ends with a death that is not charged to it.
+        let uncharged = u32::from(share != Share::Charged);
+        TaskError::Crashed { signal, attempts: self.suspicion.n_deaths().saturating_add(uncharged) }
     }
 }
 
@@ -242,5 +245,25 @@ mod tests {
         }
         assert!(history.is_strange());
         assert_eq!(history.suspicion, Suspicion::default());
+    }
+
+    #[test]
+    fn an_outcome_counts_what_was_charged_and_the_death_that_brought_it() {
+        let check = |known, share, expected| {
+            let mut history = History::known(known);
+            for _ in 0..10 {
+                history.lose(SEGV, Share::Innocent);
+                history.lose(SEGV, Share::Unexplained);
+            }
+            history.lose(SEGV, share);
+            let expected = TaskError::Crashed { signal: Some(11), attempts: expected };
+            assert_eq!(history.outcome(SEGV, share), expected);
+        };
+        let known = Suspicion { crashes: 1, kills: 2 };
+        check(Suspicion::default(), Share::Charged, 1);
+        check(Suspicion::default(), Share::Innocent, 1);
+        check(Suspicion::default(), Share::Unexplained, 1);
+        check(known, Share::Charged, 4);
+        check(known, Share::Innocent, 4);
     }
 }

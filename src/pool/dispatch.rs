@@ -21,10 +21,6 @@ use crate::pool::queue::FairQueue;
 use crate::pool::supervisor::Supervisor;
 use crate::pool::task::{Placement, Task};
 
-/// Deaths in a row, no task answered between them, that are put down to tasks. A guess: more than it takes to halve
-/// a window of thousands and convict the last, few enough to give up where every task of a list ends its worker.
-const FORGIVEN_IN_A_ROW: u32 = 20;
-
 /// How tasks are spread and judged.
 #[derive(Debug)]
 pub(super) struct Rules<T> {
@@ -67,8 +63,6 @@ pub(super) struct Dispatcher<T: Task> {
     retired: Vec<(SlotId, Incarnation)>,
     /// The keys of what these hold.
     held: HeldKeys<T>,
-    /// Deaths since the last answer that were put down to tasks.
-    n_forgiven: u32,
     leases: LeaseTable<T>,
     window: u32,
     /// Where the last task was placed in turn.
@@ -87,7 +81,6 @@ impl<T: Task> Dispatcher<T> {
             quarantine: Quarantine::new(),
             retired: Vec::new(),
             held: HeldKeys::new(),
-            n_forgiven: 0,
             leases: LeaseTable::new(n_slots),
             window,
             placed_last: 0,
@@ -189,7 +182,6 @@ impl<T: Task> Dispatcher<T> {
     ) -> Option<(Owner, Option<T>)> {
         let key = self.leases.key(lease);
         let closed = self.leases.close(lease, slot, incarnation)?;
-        self.n_forgiven = 0;
         if self.retired.contains(&(slot, incarnation)) {
             self.release(key);
         }
@@ -207,23 +199,27 @@ impl<T: Task> Dispatcher<T> {
         self.held.hold(self.leases.keys(slot, incarnation));
     }
 
-    /// Whether the death of a process is put down to what it held, and not to the slot. To be asked once,
-    /// before [`Dispatcher::handle_gone`].
+    /// Whether the death of a process is put down to what it held, and not to the slot. To be asked before
+    /// [`Dispatcher::handle_gone`].
     ///
-    /// A list may hold many tasks that end their workers, one after the other; a slot is given up when its workers
-    /// die of themselves. Where no task is answered between such deaths for long, it is not the tasks.
+    /// A list may hold any number of tasks that end their workers, one after the other; a slot is given up when its
+    /// workers die of themselves. No limit is needed here, because each such death brings a task nearer to its outcome:
+    /// it is charged to one, or sends all that was lost into quarantine, or halves a group there, and a task can be
+    /// charged, sent and halved so often and no more.
     pub(super) fn forgives(
-        &mut self,
+        &self,
         slot: SlotId,
         incarnation: Incarnation,
+        death: Death,
         suspect: Option<LeaseId>,
     ) -> bool {
-        let is_known = suspect.is_some_and(|lease| self.leases.owner(lease, slot, incarnation).is_some());
-        if !is_known && !self.quarantine.runs(slot, incarnation) {
-            return false;
+        match death {
+            Death::Crash { .. } | Death::Hang => self.leases.n_open(slot, incarnation) > 0,
+            Death::Kill => {
+                self.named(slot, incarnation, suspect).is_some() || self.is_alone(slot, incarnation)
+            }
+            Death::Spared { .. } => false,
         }
-        self.n_forgiven = self.n_forgiven.saturating_add(1);
-        self.n_forgiven <= FORGIVEN_IN_A_ROW
     }
 
     /// The process is gone, and had the task of `suspect` on its CPU. Its tasks wait again, but for those
@@ -236,7 +232,8 @@ impl<T: Task> Dispatcher<T> {
         suspect: Option<LeaseId>,
         tell: &mut dyn FnMut(&T, Suspicion),
     ) -> Vec<Ended<T>> {
-        let named = suspect.and_then(|lease| self.leases.owner(lease, slot, incarnation));
+        let named = self.named(slot, incarnation, suspect);
+        let is_alone = self.is_alone(slot, incarnation);
         let lost = self.leases.revoke(slot, incarnation);
         let rest = self.quarantine.handle_gone(slot, incarnation);
         if let Some(position) = self.retired.iter().position(|retired| *retired == (slot, incarnation)) {
@@ -245,7 +242,6 @@ impl<T: Task> Dispatcher<T> {
                 self.release(pending.key);
             }
         }
-        let is_alone = lost.len() == 1 && rest.as_ref().is_some_and(Vec::is_empty);
         let charged = match (death, named) {
             (Death::Spared { .. }, _) => None,
             (_, None) if is_alone => lost.first().map(|pending| pending.owner),
@@ -322,6 +318,17 @@ impl<T: Task> Dispatcher<T> {
         let placed: usize = self.by_slot.iter().map(FairQueue::len).sum();
         let n_waiting = self.shared.len() + placed + self.held.n_waiting() + self.quarantine.n_waiting();
         (n_waiting, self.leases.n_open_in_all())
+    }
+
+    /// Whose task the process had on its CPU, if the black box names one that it held.
+    fn named(&self, slot: SlotId, incarnation: Incarnation, suspect: Option<LeaseId>) -> Option<Owner> {
+        self.leases.owner(suspect?, slot, incarnation)
+    }
+
+    /// Whether the process holds one task, and got nothing else, because that is suspected.
+    fn is_alone(&self, slot: SlotId, incarnation: Incarnation) -> bool {
+        let is_all_given = self.quarantine.runs(slot, incarnation) && self.quarantine.giving().is_none();
+        is_all_given && self.leases.n_open(slot, incarnation) == 1
     }
 
     fn lease(&mut self, pending: Pending<T>, slot: SlotId, slots: &Supervisor) -> Option<Given> {

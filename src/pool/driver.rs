@@ -285,15 +285,15 @@ impl<T: Task> Driver<T> {
         }
         let silent = self.supervisor.silent(slot, incarnation);
         let cause = silent.map_or(cause, |after| ExitCause::Hung { after });
-        if self.dispatcher.forgives(slot, incarnation, suspect) {
-            // What is put down to a task, which gets its outcome for it, says nothing of the slot.
+        let death = Death::of(&cause, killed);
+        if self.dispatcher.forgives(slot, incarnation, death, suspect) {
+            // What is put down to tasks, which get their outcomes for it, says nothing of the slot.
             self.supervisor.handle_forgiven(slot, incarnation);
         }
         let departure = self.supervisor.handle_gone(slot, incarnation, cause.clone(), now);
         if departure == Departure::Stale {
             return;
         }
-        let death = Death::of(&cause, killed);
         let ended = self.dispatcher.handle_gone(slot, incarnation, death, suspect, &mut self.on_suspicion);
         for (owner, task, error) in ended {
             // A worker that was killed with the pool speaks neither for nor against what it held.

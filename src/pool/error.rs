@@ -18,12 +18,12 @@ pub enum TaskError {
         /// What the panic said.
         message: String,
     },
-    /// The processes that ran it died.
+    /// The process that ran it died, and it is not tried again.
     #[error("{}", crashed(*signal, *attempts))]
     Crashed {
         /// The signal of the last death; `None` where the process ended otherwise.
         signal: Option<i32>,
-        /// How many processes died while they held it.
+        /// How many processes died of it; 1 where it must not be repeated and its process died of something else.
         attempts: u32,
     },
     /// Its worker stopped answering while it ran.
@@ -51,8 +51,8 @@ fn crashed(signal: Option<i32>, attempts: u32) -> String {
     match (attempts, of) {
         (0 | 1, None) => "task was in a worker that died".to_owned(),
         (0 | 1, Some(of)) => format!("task was in a worker that died of {of}"),
-        (attempts, None) => format!("task was in {attempts} workers that died"),
-        (attempts, Some(of)) => format!("task was in {attempts} workers that died, the last of {of}"),
+        (attempts, None) => format!("task ended {attempts} workers"),
+        (attempts, Some(of)) => format!("task ended {attempts} workers, the last by {of}"),
     }
 }
 
@@ -126,7 +126,7 @@ pub enum PoolFailure {
         /// What the task type said.
         message: String,
     },
-    /// In every slot the workers died without finishing anything.
+    /// In every slot the workers died, and neither had finished a task nor left one to blame.
     #[error("workers can not be kept alive: {n_deaths} in a row died without finishing a task{}", after(cause.as_ref()))]
     GivenUp {
         /// How many deaths in a row end a slot.
@@ -192,8 +192,8 @@ mod tests {
             assert_eq!(TaskError::Crashed { signal, attempts }.to_string(), expected);
         };
         check(Some(11), 1, "task was in a worker that died of SIGSEGV (11)");
-        check(Some(6), 2, "task was in 2 workers that died, the last of SIGABRT (6)");
-        check(Some(40), 3, "task was in 3 workers that died, the last of signal 40");
-        check(None, 2, "task was in 2 workers that died");
+        check(Some(6), 2, "task ended 2 workers, the last by SIGABRT (6)");
+        check(Some(40), 3, "task ended 3 workers, the last by signal 40");
+        check(None, 2, "task ended 2 workers");
     }
 }

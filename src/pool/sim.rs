@@ -125,9 +125,7 @@ struct World {
 
 impl World {
     #[expect(clippy::disallowed_methods, reason = "a base for simulated time")]
-    fn new(seed: u64, placement: Placement<Job>, weather: Weather) -> Self {
-        let mut dice = Dice(seed);
-        let n_slots = 1 + dice.below(4);
+    fn new(mut dice: Dice, n_slots: usize, placement: Placement<Job>, weather: Weather) -> Self {
         let window = 1 + u32::try_from(dice.below(MOST_IN_FLIGHT)).unwrap();
         let max_tasks = dice.one_in(2).then(|| 1 + u64::try_from(dice.below(12)).unwrap());
         let memory_limit = dice.one_in(2).then_some(1);
@@ -307,7 +305,7 @@ impl World {
         let process = self.processes.swap_remove(position);
         self.lost.extend(process.held.iter().map(|(_, index)| index));
         self.now += Duration::from_millis(1);
-        if self.dispatcher.forgives(slot, incarnation, suspect) {
+        if self.dispatcher.forgives(slot, incarnation, death, suspect) {
             self.supervisor.handle_forgiven(slot, incarnation);
         }
         let departure = self.supervisor.handle_gone(slot, incarnation, ExitCause::Unknown, self.now);
@@ -379,10 +377,17 @@ fn most_deaths(nature: Nature) -> usize {
 
 /// Runs some jobs to their end.
 fn run(seed: u64, placement: Placement<Job>, weather: Weather) -> (World, Vec<Job>) {
-    let mut world = World::new(seed, placement, weather);
+    let mut dice = Dice(seed);
+    let n_slots = 1 + dice.below(4);
+    let mut world = World::new(dice, n_slots, placement, weather);
     let n_jobs = 1 + u64::try_from(world.dice.below(120)).unwrap();
     let jobs: Vec<Job> = (0..n_jobs).map(|index| Job { index, nature: nature(&mut world.dice) }).collect();
-    for job in &jobs {
+    run_jobs(seed, &mut world, &jobs);
+    (world, jobs)
+}
+
+fn run_jobs(seed: u64, world: &mut World, jobs: &[Job]) {
+    for job in jobs {
         let owner = Owner { map: u32::try_from(job.index % 3).unwrap(), index: job.index };
         let ended = world.dispatcher.submit(owner, job.clone(), &world.supervisor);
         assert!(ended.is_none(), "seed {seed}: nothing is held against it");
@@ -394,6 +399,10 @@ fn run(seed: u64, placement: Placement<Job>, weather: Weather) -> (World, Vec<Jo
         n_steps += 1;
         assert!(n_steps < 200_000, "seed {seed}: comes to no end");
     }
+    if world.weather == Weather::Calm {
+        let mut slots = (0..world.supervisor.n_slots()).map(SlotId::from_index);
+        assert!(slots.all(|slot| world.supervisor.is_usable(slot)), "seed {seed}: a slot is given up");
+    }
     if world.supervisor.failure().is_some() {
         for owner in world.dispatcher.drain() {
             world.finish(owner, Err(TaskError::PoolClosed));
@@ -402,17 +411,20 @@ fn run(seed: u64, placement: Placement<Job>, weather: Weather) -> (World, Vec<Jo
     world.close();
     assert_eq!(world.outcomes.len(), jobs.len(), "seed {seed}");
     assert_eq!(world.dispatcher.n_unfinished(), (0, 0), "seed {seed}");
-    for job in &jobs {
+    for job in jobs {
         let n_deaths = world.deaths.get(&job.index).copied().unwrap_or(0);
         assert!(n_deaths <= most_deaths(job.nature), "seed {seed}: {n_deaths} deaths of {:?}", job.nature);
     }
-    (world, jobs)
 }
 
 /// In calm weather every outcome is known beforehand.
 fn check(seed: u64, placement: Placement<Job>) {
     let (world, jobs) = run(seed, placement, Weather::Calm);
-    for job in &jobs {
+    check_outcomes(seed, &world, &jobs);
+}
+
+fn check_outcomes(seed: u64, world: &World, jobs: &[Job]) {
+    for job in jobs {
         match (&world.outcomes[&job.index], job.nature) {
             (Ok(()), Nature::Good) => {}
             (Err(TaskError::Crashed { signal: Some(6), .. }), Nature::Crashes | Nature::Lurks) => {}
@@ -430,6 +442,26 @@ fn check(seed: u64, placement: Placement<Job>) {
             Nature::Crashes | Nature::Hangs | Nature::Lurks => 2,
         };
         assert_eq!(told.crashes, expected, "seed {seed}: {job:?}");
+    }
+}
+
+/// Poisons of one kind, all at the head of the list.
+fn check_cluster(seed: u64, n_slots: usize, poison: Nature) {
+    let mut world = World::new(Dice(seed), n_slots, Placement::LeastLoaded, Weather::Calm);
+    let nature = |index| if index < 60 { poison } else { Nature::Good };
+    let jobs: Vec<Job> = (0..120).map(|index| Job { index, nature: nature(index) }).collect();
+    run_jobs(seed, &mut world, &jobs);
+    check_outcomes(seed, &world, &jobs);
+}
+
+#[test]
+fn a_cluster_of_poisons_costs_their_own_outcomes_and_no_slot() {
+    for poison in [Nature::Crashes, Nature::Hangs, Nature::Kills, Nature::Lurks, Nature::Once] {
+        for seed in 0..N_RUNS / 100 {
+            for n_slots in [1, 2, 40] {
+                check_cluster(seed, n_slots, poison);
+            }
+        }
     }
 }
 

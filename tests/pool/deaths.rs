@@ -30,6 +30,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("kills_from_outside_charge_nobody_in_the_end", kills_from_outside),
         trial("ten_poisons_cost_twenty_workers_and_their_own_rows", ten_poisons),
         trial("a_single_worker_gets_over_poisons_in_a_row", poisons_in_a_row),
+        trial("a_cluster_of_poisons_before_one_worker_ends_no_pool", || cluster_of_poisons(1)),
+        trial("a_cluster_of_poisons_before_two_workers_ends_no_pool", || cluster_of_poisons(2)),
         trial("a_crash_that_names_nobody_finds_its_task", a_crash_that_names_nobody),
         trial("a_worker_that_says_nothing_but_78_ends_the_pool", nothing_but_78),
         trial("a_worker_is_a_better_victim_than_its_master", a_better_victim),
@@ -145,6 +147,30 @@ fn poisons_in_a_row() -> Result<(), Failed> {
     })
 }
 
+fn cluster_of_poisons(n_workers: usize) -> Result<(), Failed> {
+    const N_POISONS: u64 = 60;
+    on_runtime(|| async {
+        let (builder, seen) = watched(unknown);
+        let pool = builder.workers(n_workers).concurrency(8).start().await.unwrap();
+        let tasks = (0..N_POISONS + N_INNOCENT)
+            .map(|index| if index < N_POISONS { Probe::Abort } else { Probe::Double(index) });
+        let crashed = TaskError::Crashed { signal: Some(Signal::SIGABRT as i32), attempts: 2 };
+        let mut results = pool.map(tasks);
+        let mut n_seen = 0;
+        while let Some(done) = results.next().await {
+            n_seen += 1;
+            match done.result {
+                Ok(output) => assert_eq!(output.number(), done.index * 2),
+                Err(error) => assert_eq!((done.index < N_POISONS, &error), (true, &crashed)),
+            }
+        }
+        assert_eq!(n_seen, N_POISONS + N_INNOCENT);
+        assert_eq!(u64::from(seen.n_deaths()), N_POISONS * 2);
+        drop(results);
+        pool.close().await.unwrap();
+    })
+}
+
 fn charges_are_told() -> Result<(), Failed> {
     on_runtime(|| async {
         let (builder, seen) = watched(unknown);
@@ -168,7 +194,7 @@ fn a_task_known_to_crash() -> Result<(), Failed> {
         let (builder, seen) = watched(known);
         let pool = builder.start().await.unwrap();
         let failed = run(&pool, || Probe::Abort, &[POISON_AT]).await;
-        let outcome = TaskError::Crashed { signal: Some(Signal::SIGABRT as i32), attempts: 1 };
+        let outcome = TaskError::Crashed { signal: Some(Signal::SIGABRT as i32), attempts: 2 };
         assert_eq!(failed, BTreeMap::from([(POISON_AT, outcome)]));
         assert_eq!((seen.n_deaths(), seen.told()), (1, vec![Suspicion { crashes: 2, kills: 0 }]));
     })

@@ -34,6 +34,7 @@ impl Task for Job {
 
 const SLOT: SlotId = SlotId(0);
 const OTHER: SlotId = SlotId(1);
+const FIRST: Incarnation = Incarnation(0);
 const SEGV: Death = Death::Crash { signal: Some(11) };
 const SPARED: Death = Death::Spared { signal: Some(9) };
 const JOB: Job = Job { key: 0, repeatable: true, crashes: 0 };
@@ -98,7 +99,7 @@ impl Bench {
     /// The worker dies: who has its outcome now.
     fn die(&mut self, slot: SlotId, death: Death, suspect: Option<LeaseId>) -> Vec<(u64, TaskError)> {
         let incarnation = self.incarnations[slot.index()];
-        if self.dispatcher.forgives(slot, incarnation, suspect) {
+        if self.dispatcher.forgives(slot, incarnation, death, suspect) {
             self.slots.handle_forgiven(slot, incarnation);
         }
         self.slots.handle_gone(slot, incarnation, crate::pool::error::ExitCause::Unknown, self.now);
@@ -210,7 +211,7 @@ fn a_kill_of_a_worker_that_waits_is_charged_to_nobody_until_it_is_strange() {
         bench.restart(SLOT);
     }
     assert_eq!(bench.give_indices(), [0]);
-    assert_eq!(bench.die(SLOT, Death::Kill, None), [(0, crashed(9, 13))]);
+    assert_eq!(bench.die(SLOT, Death::Kill, None), [(0, crashed(9, 3))]);
 }
 
 #[test]
@@ -238,7 +239,7 @@ fn a_crash_that_names_nobody_is_halved_down_to_one() {
         bench.answer(slot, lease);
     }
     assert_eq!(bench.give_indices(), [2]);
-    assert_eq!(bench.die(SLOT, SEGV, None), [(2, crashed(11, 5))]);
+    assert_eq!(bench.die(SLOT, SEGV, None), [(2, crashed(11, 2))]);
     bench.restart(SLOT);
     assert_eq!(bench.give_indices(), [4, 5]);
     assert_eq!(bench.told.len(), 2);
@@ -309,7 +310,7 @@ fn a_task_that_was_charged_before_begins_alone_and_ends_with_its_next_death() {
     bench.submit(0, 1..3, JOB);
     let given = bench.give();
     assert_eq!(given.len(), 1);
-    assert_eq!(bench.die_of(&given, 0, SEGV), [(0, crashed(11, 1))]);
+    assert_eq!(bench.die_of(&given, 0, SEGV), [(0, crashed(11, 2))]);
     assert_eq!(bench.told, [Suspicion { crashes: 2, kills: 0 }]);
     assert_eq!(bench.give_indices(), [1, 2]);
 }
@@ -324,27 +325,75 @@ fn a_task_that_was_convicted_before_is_not_run_again() {
     assert_eq!((bench.give().len(), bench.dispatcher.n_unfinished()), (0, (0, 0)));
 }
 
-#[test]
-fn poisons_in_a_row_do_not_end_a_slot_but_nothing_else_does_for_ever() {
+/// Every task ends its worker while eight are in flight: how many deaths until all have their outcome.
+fn deaths_where_all_are_poison(n_tasks: u64, death: Death, is_named: bool) -> u64 {
     let mut bench = bench(1, 8, Placement::LeastLoaded);
-    bench.submit(0, 0..8, JOB);
-    let mut n_convicted = 0;
-    while n_convicted < 8 {
+    bench.submit(0, 0..n_tasks, JOB);
+    let mut n_deaths = 0;
+    let mut n_ended = 0;
+    while bench.dispatcher.n_unfinished() != (0, 0) {
         let given = bench.give();
-        n_convicted += bench.die_of(&given, given[0].1, SEGV).len();
+        n_ended += bench.die(SLOT, death, is_named.then_some(given[0].2)).len();
+        bench.restart(SLOT);
+        n_deaths += 1;
     }
     assert!(bench.slots.failure().is_none());
-    bench.submit(0, 8..100, JOB);
-    let mut n_deaths = 0;
-    while bench.slots.failure().is_none() {
-        let given = bench.give();
-        bench.die(SLOT, SEGV, Some(given[0].2));
-        n_deaths += 1;
-        assert!(n_deaths < 20, "where every task ends its worker it is not the tasks");
-        if bench.slots.failure().is_none() {
+    assert_eq!(n_ended, usize::try_from(n_tasks).unwrap());
+    n_deaths
+}
+
+#[test]
+fn any_number_of_poisons_in_a_row_get_their_outcomes() {
+    let check = |death, is_named, expected| {
+        assert_eq!(deaths_where_all_are_poison(80, death, is_named), expected, "{death:?} {is_named}");
+    };
+    check(SEGV, true, 80 * 2);
+    check(Death::Hang, true, 80 * 2);
+    check(Death::Kill, true, 80 * 3);
+    // For each eight: one that names nobody, seven halvings, and two when it is alone.
+    check(SEGV, false, 10 * (1 + 7 + 8 * 2));
+}
+
+#[test]
+fn a_death_without_a_task_to_blame_is_the_fault_of_the_slot() {
+    let check = |death, n_tasks, is_named: bool, expected: bool| {
+        let mut bench = bench(1, 8, Placement::LeastLoaded);
+        bench.submit(0, 0..n_tasks, JOB);
+        let suspect = bench.give().first().map(|given| given.2).filter(|_| is_named);
+        let forgives = bench.dispatcher.forgives(SLOT, FIRST, death, suspect);
+        assert_eq!(forgives, expected, "{death:?} {n_tasks} {is_named}");
+    };
+    check(SEGV, 0, false, false);
+    check(SEGV, 3, false, true);
+    check(SEGV, 3, true, true);
+    check(Death::Hang, 0, false, false);
+    check(Death::Hang, 3, true, true);
+    check(Death::Kill, 0, false, false);
+    check(Death::Kill, 3, false, false);
+    check(Death::Kill, 3, true, true);
+    check(SPARED, 3, true, false);
+}
+
+#[test]
+fn a_kill_of_a_task_that_is_alone_is_the_fault_of_that_task() {
+    let mut bench = bench(1, 8, Placement::LeastLoaded);
+    bench.submit(0, 0..2, Job { crashes: 1, ..JOB });
+    assert_eq!(bench.give_indices(), [0]);
+    assert!(bench.dispatcher.forgives(SLOT, FIRST, Death::Kill, None));
+}
+
+#[test]
+fn kills_while_tasks_wait_end_a_slot() {
+    let mut bench = bench(1, 8, Placement::LeastLoaded);
+    bench.submit(0, 0..8, JOB);
+    for n_deaths in 1..=5 {
+        assert_eq!(bench.give().len(), 8);
+        assert_eq!(bench.die(SLOT, Death::Kill, None), []);
+        if n_deaths < 5 {
             bench.restart(SLOT);
         }
     }
+    assert!(bench.slots.failure().is_some());
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub(super) enum Step {
 pub(super) struct Process {
     pub(super) incarnation: Incarnation,
     pub(super) phase: Phase,
-    /// Whether it has finished a task.
+    /// Whether it has finished a task, or ended by the fault of one.
     useful: bool,
     n_given: u64,
     n_held: u32,
@@ -194,7 +194,7 @@ pub(super) struct Slot {
     next_incarnation: Incarnation,
     pub(super) n_starts: u32,
     pub(super) n_crashes: u32,
-    /// Deaths since the last that followed useful work.
+    /// Deaths since the last that followed useful work or was the fault of a task.
     pub(super) n_useless: u32,
     /// Failed starts in a row.
     pub(super) n_unstarted: u32,
