@@ -173,12 +173,13 @@ impl<T: Task> Builder<T> {
         self
     }
 
-    /// How long a worker process that has tasks may say nothing at all; by default 30 seconds, at least a tenth of one,
-    /// and `None` for as long as it likes.
+    /// How long a task may keep the loop of its worker process from turning to anything else; by default 30 seconds, at
+    /// least a tenth of one, and `None` for as long as it likes.
     ///
-    /// After half of that time it is asked, and its event loop answers: however long tasks wait for something, they may.
-    /// What is found to hang is a loop that does not go round: a task that computes or blocks without end, a process
-    /// that was stopped. It is ended by SIGABRT, or else SIGKILL. Threads and guests are not asked, since they could not
+    /// A process that has tasks and says nothing for a quarter of that time is asked, and has all of it to answer, or to
+    /// turn to another task, from then on: however long tasks wait for something, they may, and any number of them may
+    /// keep the loop one after the other. What is found to hang is a loop that does not go round: a task that computes
+    /// or blocks without end, a process that was stopped. It is ended by SIGABRT, or else SIGKILL. Threads and guests are not asked, since they could not
     /// be ended.
     pub fn hang_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.rules.hang_timeout = limit.into().map(|limit| limit.max(SHORTEST_HANG_TIMEOUT));

@@ -72,6 +72,7 @@ pub(super) enum Link<T: Task> {
         batch: Batch,
         frames: mpsc::UnboundedSender<Bytes>,
         orders: mpsc::UnboundedSender<Order>,
+        black_box: BlackBox,
         pid: Option<u32>,
     },
     Channel {
@@ -141,6 +142,22 @@ impl<T: Task> Link<T> {
         }
     }
 
+    /// The lease whose task was on the CPU of a worker that is gone, if one was.
+    pub(super) fn suspect(&self) -> Option<LeaseId> {
+        match self {
+            Self::Process { black_box, .. } => black_box.read(),
+            Self::Channel { .. } => None,
+        }
+    }
+
+    /// A number that changes whenever the worker turns to a task, if it is a process.
+    pub(super) fn n_turns(&self) -> u64 {
+        match self {
+            Self::Process { black_box, .. } => black_box.n_turns(),
+            Self::Channel { .. } => 0,
+        }
+    }
+
     fn say(&mut self, word: &ToWorker<T::Setup>, incoming: Incoming<T>) {
         // A worker that is gone is heard of elsewhere.
         match self {
@@ -185,8 +202,8 @@ impl<T: Task> Connector<T> {
         let _ = frames.send(hello);
         tokio::spawn(write_all(sink, frames_rx));
         let printing = printed.map(|printed| tokio::spawn(read_printed(printed, voice.clone())));
-        tokio::spawn(attend(child, source, orders_rx, black_box, voice, printing));
-        Ok(Link::Process { batch: Batch::default(), frames, orders, pid })
+        tokio::spawn(attend(child, source, orders_rx, voice, printing));
+        Ok(Link::Process { batch: Batch::default(), frames, orders, black_box, pid })
     }
 
     fn start_thread(&self, slot: SlotId, incarnation: Incarnation) -> io::Result<Link<T>> {
@@ -300,7 +317,6 @@ async fn attend<T: Task>(
     child: Child,
     source: pipe::Receiver,
     mut orders: mpsc::UnboundedReceiver<Order>,
-    black_box: BlackBox,
     voice: Voice<T>,
     printing: Option<tokio::task::JoinHandle<()>>,
 ) {
@@ -323,7 +339,7 @@ async fn attend<T: Task>(
         // Its last words come before the news of its death, but not those of what it has started.
         let _ = tokio::time::timeout(LAST_WORDS, printing).await;
     }
-    voice.say(Event::Gone(Parting { cause, killed, suspect: black_box.read(), cpu }));
+    voice.say(Event::Gone(Parting { cause, killed, cpu }));
 }
 
 /// Hears a process to its end, or until it is killed; says whether it was, and what for.

@@ -277,10 +277,12 @@ impl<T: Task> Driver<T> {
     }
 
     fn on_gone(&mut self, slot: SlotId, incarnation: Incarnation, parting: Parting, now: Instant) {
-        let Parting { cause, killed, suspect, cpu } = parting;
+        let Parting { cause, killed, cpu } = parting;
+        let mut suspect = None;
         let of_slot = &mut self.running[slot.index()];
         if let Some(position) = of_slot.iter().position(|running| running.incarnation == incarnation) {
             let running = of_slot.swap_remove(position);
+            suspect = running.link.suspect();
             self.workers[slot.index()].cpu += cpu.unwrap_or(running.cpu);
         }
         let silent = self.supervisor.silent(slot, incarnation);
@@ -338,7 +340,11 @@ impl<T: Task> Driver<T> {
             Action::Start(slot, incarnation) => self.start(slot, incarnation, now),
             Action::Retire(slot, incarnation) => self.dispatcher.handle_retired(slot, incarnation),
             Action::Drain(slot, incarnation) => self.with_link(slot, incarnation, Link::drain),
-            Action::Ping(slot, incarnation) => self.with_link(slot, incarnation, Link::ping),
+            Action::Ping(slot, incarnation) => {
+                self.with_link(slot, incarnation, Link::ping);
+                self.look(slot, incarnation, now);
+            }
+            Action::Look(slot, incarnation) => self.look(slot, incarnation, now),
             Action::Weigh(slot, incarnation) => self.weigh(slot, incarnation, now),
             Action::Abort(slot, incarnation) => {
                 self.with_link(slot, incarnation, |link| link.end(Order::Abort));
@@ -360,6 +366,11 @@ impl<T: Task> Driver<T> {
                 self.on_gone(slot, incarnation, Parting::of(ExitCause::NotStarted { message }), now);
             }
         }
+    }
+
+    fn look(&mut self, slot: SlotId, incarnation: Incarnation, now: Instant) {
+        let n_turns = self.find(slot, incarnation).map_or(0, |running| running.link.n_turns());
+        self.supervisor.handle_looked(slot, incarnation, n_turns, now);
     }
 
     fn weigh(&mut self, slot: SlotId, incarnation: Incarnation, now: Instant) {

@@ -73,8 +73,6 @@ pub(super) struct Parting {
     pub(super) cause: ExitCause,
     /// Whether the pool had killed it.
     pub(super) killed: Killed,
-    /// The lease whose task was on its CPU, if one was.
-    pub(super) suspect: Option<LeaseId>,
     /// The processor time that it took, if that is known.
     pub(super) cpu: Option<std::time::Duration>,
 }
@@ -82,7 +80,7 @@ pub(super) struct Parting {
 impl Parting {
     /// Of a worker of which nothing but its end is known.
     pub(super) fn of(cause: ExitCause) -> Self {
-        Self { cause, killed: Killed::Not, suspect: None, cpu: None }
+        Self { cause, killed: Killed::Not, cpu: None }
     }
 }
 

@@ -82,6 +82,7 @@ struct Process {
     life: Life,
     held: Vec<(LeaseId, u64)>,
     n_given: u64,
+    n_turns: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -175,10 +176,13 @@ impl World {
                 process.life = if process.life == Life::Silent { Life::Silent } else { Life::Leaving };
             }
             Action::Ping(slot, incarnation) => {
-                if self.find(slot, incarnation).is_some_and(|process| process.life != Life::Silent) {
-                    self.supervisor.handle_sign_of_life(slot, incarnation, self.now);
+                let is_awake = |process: &mut Process| process.life != Life::Silent;
+                if self.find(slot, incarnation).is_some_and(is_awake) && self.dice.one_in(2) {
+                    return self.supervisor.handle_sign_of_life(slot, incarnation, self.now);
                 }
+                self.look(slot, incarnation);
             }
+            Action::Look(slot, incarnation) => self.look(slot, incarnation),
             Action::Weigh(slot, incarnation) => {
                 let resident = if self.dice.one_in(4) { 2 } else { 1 };
                 self.supervisor.handle_weighed(slot, incarnation, resident, self.now);
@@ -198,6 +202,14 @@ impl World {
         }
     }
 
+    /// Whoever is awake has turned to another task since the last look.
+    fn look(&mut self, slot: SlotId, incarnation: Incarnation) {
+        let Some(process) = self.find(slot, incarnation) else { return };
+        process.n_turns += u64::from(process.life != Life::Silent);
+        let n_turns = process.n_turns;
+        self.supervisor.handle_looked(slot, incarnation, n_turns, self.now);
+    }
+
     fn start(&mut self, slot: SlotId, incarnation: Incarnation) {
         if self.n_failed_starts_left > 0 && self.dice.one_in(4) {
             self.n_failed_starts_left -= 1;
@@ -208,7 +220,7 @@ impl World {
         let in_slot = self.processes.iter().filter(|process| process.slot == slot);
         assert!(in_slot.count() < 10, "one that serves, one that follows, eight that finish");
         let life = Life::Starting;
-        self.processes.push(Process { slot, incarnation, life, held: Vec::new(), n_given: 0 });
+        self.processes.push(Process { slot, incarnation, life, held: Vec::new(), n_given: 0, n_turns: 0 });
     }
 
     fn give(&mut self, given: Given) {

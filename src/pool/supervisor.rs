@@ -34,8 +34,10 @@ pub(super) enum Action {
     Retire(SlotId, Incarnation),
     /// Tell the process to finish what it holds and leave.
     Drain(SlotId, Incarnation),
-    /// Ask the process whether it lives.
+    /// Ask the process whether it lives, and see which turn of a task it is at.
     Ping(SlotId, Incarnation),
+    /// It has not answered: see which turn of a task it is at now.
+    Look(SlotId, Incarnation),
     /// See how much memory the process has.
     Weigh(SlotId, Incarnation),
     /// End the process in a way that leaves a trace of where it was.
@@ -126,6 +128,20 @@ impl Supervisor {
     pub(super) fn handle_sign_of_life(&mut self, slot: SlotId, incarnation: Incarnation, now: Instant) {
         if let Some(process) = self.find(slot, incarnation) {
             process.handle_sign_of_life(now);
+        }
+    }
+
+    /// The process is at this turn of a task: whoever moves on lives, though it may be too busy to say so.
+    pub(super) fn handle_looked(
+        &mut self,
+        slot: SlotId,
+        incarnation: Incarnation,
+        n_turns: u64,
+        now: Instant,
+    ) {
+        let rules = self.rules;
+        if self.find(slot, incarnation).is_some_and(|process| process.handle_looked(&rules, n_turns, now)) {
+            self.actions.push_back(Action::Abort(slot, incarnation));
         }
     }
 
@@ -244,7 +260,7 @@ impl Supervisor {
                 let action = match process.handle_tick(&self.rules, now) {
                     None => continue,
                     Some(Step::Ping) => Action::Ping(slot, incarnation),
-                    Some(Step::Abort) => Action::Abort(slot, incarnation),
+                    Some(Step::Look) => Action::Look(slot, incarnation),
                     Some(Step::Kill) => Action::Kill(slot, incarnation),
                 };
                 self.actions.push_back(action);

@@ -28,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(mode, "a_task_that_blocks_is_found_and_others_go_on", a_task_that_blocks),
         trial(mode, "a_stopped_worker_is_replaced", a_stopped_worker_is_replaced),
         trial(mode, "a_slow_task_does_not_hang", a_slow_task_does_not_hang),
+        trial(mode, "tasks_that_block_one_after_the_other_do_not_hang", tasks_that_block_in_turn),
         trial(mode, "a_dead_worker_is_replaced_before_anything_else", a_dead_worker_is_replaced),
         trial(mode, "a_worker_over_its_memory_is_replaced", a_worker_over_its_memory),
         trial(mode, "a_worker_that_takes_memory_at_once_dies_alone", memory_at_once),
@@ -108,6 +109,18 @@ fn a_slow_task_does_not_hang(mode: Mode) -> Result<(), Failed> {
         assert_eq!(all.len(), 8);
         let stats = pool.close().await.unwrap();
         assert!(stats.workers.iter().all(|worker| worker.restarts == 0));
+    })
+}
+
+fn tasks_that_block_in_turn(mode: Mode) -> Result<(), Failed> {
+    on_runtime(|| async {
+        let (builder, mut events) = with_events(builder(mode).hang_timeout(SECOND / 2));
+        let pool = builder.start().await.unwrap();
+        let tasks = (0..20).map(|_| Probe::Block(Duration::from_millis(300)));
+        let all: Vec<_> = pool.map(tasks).map(|done| done.result.unwrap()).collect().await;
+        assert_eq!((all.len(), hangs(&mut events)), (20, vec![]));
+        let stats = pool.close().await.unwrap();
+        assert!(stats.workers.iter().all(|worker| worker.restarts == 0 && worker.crashes == 0));
     })
 }
 

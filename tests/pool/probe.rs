@@ -36,6 +36,7 @@ pub(crate) enum Probe {
     OomScore,
     SleepOnce(Duration),
     /// Keeps the loop of its worker.
+    Block(Duration),
     BlockOnce(Duration),
     /// The same, and leaves the worker's pipes to another process.
     Bequeath(Duration),
@@ -158,7 +159,7 @@ impl Task for Probe {
             }
             Self::Exit(code) => std::process::exit(code),
             Self::OomScore => Output::Text(std::fs::read_to_string("/proc/self/oom_score_adj").unwrap()),
-            Self::BlockOnce(time) => {
+            Self::Block(time) | Self::BlockOnce(time) => {
                 std::thread::sleep(time);
                 Output::Number(0)
             }

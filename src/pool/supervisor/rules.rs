@@ -17,7 +17,8 @@ pub(in crate::pool) struct Rules {
     pub(in crate::pool) drain_within: Duration,
     /// The wait before a restart that follows deaths without useful work, or a failed start.
     pub(in crate::pool) backoff: Backoff,
-    /// How long a process that holds tasks may be silent; none where it can not be asked.
+    /// How long a process that holds tasks may take to answer or to turn to another one, once it is asked; none where it
+    /// can not be.
     pub(in crate::pool) hang_timeout: Option<Duration>,
     /// The most tasks that one process is given.
     pub(in crate::pool) max_tasks: Option<u64>,

@@ -4,7 +4,8 @@
 //!
 //! Invariants:
 //! - a process takes tasks only as the current one of its slot, and no more than the rules allow;
-//! - a process that was asked whether it lives has half of the hang time-out to answer, however late it was asked.
+//! - a process that was asked whether it lives has the hang time-out to answer or to turn to another task, however late
+//!   it was asked; so no turn of a task that is shorter than that is the end of it.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,10 @@ pub(super) const MOST_FINISHING: usize = 8;
 
 /// The time that a process has to end by SIGABRT, for a core to be written, until it is made to.
 const ABORT_GRACE: Duration = Duration::from_secs(2);
+
+/// The part of the hang time-out after which a silent process is asked. A guess: seldom enough to cost nothing, and soon
+/// enough for a hang to be found not long after the time-out, which runs from the asking.
+const ASKED_AFTER: u32 = 4;
 
 /// Whether a slot has a process, apart from those that leave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,15 +55,22 @@ pub(super) enum Phase {
 /// Since when nothing was heard of a process that owes answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Silence {
-    Unasked { since: Instant },
-    Asked { since: Instant, at: Instant },
+    Unasked {
+        since: Instant,
+    },
+    /// With the turn of a task that it was at then, from when that is known.
+    Asked {
+        since: Instant,
+        at: Instant,
+        n_turns: Option<u64>,
+    },
 }
 
 /// What has to be done to a process because of the time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
     Ping,
-    Abort,
+    Look,
     Kill,
 }
 
@@ -153,15 +165,29 @@ impl Process {
         }
         match self.silence {
             Silence::Unasked { since } => {
-                self.silence = Silence::Asked { since, at: now };
+                self.silence = Silence::Asked { since, at: now, n_turns: None };
                 Some(Step::Ping)
             }
-            Silence::Asked { since, .. } => {
+            Silence::Asked { .. } => Some(Step::Look),
+        }
+    }
+
+    /// It is at this turn of a task. Says whether it is to be aborted, because it was at it when it was asked and its
+    /// time has passed.
+    pub(super) fn handle_looked(&mut self, rules: &Rules, n_turns: u64, now: Instant) -> bool {
+        let is_due = self.silence_deadline(rules).is_some_and(|deadline| deadline <= now);
+        let Silence::Asked { since, at, n_turns: seen } = self.silence else { return false };
+        match seen {
+            None => self.silence = Silence::Asked { since, at, n_turns: Some(n_turns) },
+            Some(seen) if seen != n_turns => self.handle_sign_of_life(now),
+            Some(_) if is_due => {
                 let silent = now.saturating_duration_since(since);
                 self.phase = Phase::Aborting { deadline: now + ABORT_GRACE, silent };
-                Some(Step::Abort)
+                return true;
             }
+            Some(_) => {}
         }
+        false
     }
 
     fn phase_deadline(&self) -> Option<Instant> {
@@ -174,10 +200,13 @@ impl Process {
     }
 
     fn silence_deadline(&self, rules: &Rules) -> Option<Instant> {
-        let half = rules.hang_timeout? / 2;
+        let limit = rules.hang_timeout?;
         let may_owe = matches!(self.phase, Phase::Serving | Phase::Finishing | Phase::Draining { .. });
-        let (Silence::Unasked { since: from } | Silence::Asked { at: from, .. }) = self.silence;
-        (may_owe && self.n_held > 0).then(|| from + half)
+        let deadline = match self.silence {
+            Silence::Unasked { since } => since + limit / ASKED_AFTER,
+            Silence::Asked { at, .. } => at + limit,
+        };
+        (may_owe && self.n_held > 0).then_some(deadline)
     }
 }
 

@@ -25,6 +25,20 @@ impl Bench {
         std::iter::from_fn(|| self.supervisor.poll_action()).collect()
     }
 
+    /// What is to be done to the first process of a pool of one, which is at this turn of a task.
+    fn looked(&mut self, n_turns: u64) -> Vec<Action> {
+        let mut others = Vec::new();
+        while let Some(action) = self.supervisor.poll_action() {
+            if matches!(action, Action::Ping(..) | Action::Look(..)) {
+                self.supervisor.handle_looked(SLOT, FIRST, n_turns, self.now);
+            }
+            if !matches!(action, Action::Look(..)) {
+                others.push(action);
+            }
+        }
+        others
+    }
+
     fn die(&mut self, incarnation: u32) {
         assert_ne!(
             self.supervisor.handle_gone(SLOT, Incarnation(incarnation), KILLED, self.now),
@@ -315,6 +329,9 @@ fn a_pool_that_can_start_nothing_fails_in_time_with_the_reason() {
     assert_eq!((bench.supervisor.failure(), bench.supervisor.is_over()), (Some(&failure), true));
 }
 
+/// The time after which a silent process is asked, by default.
+const QUARTER: Duration = Duration::from_millis(7_500);
+
 /// A process with the default half minute to answer, that has been given a task.
 fn busy() -> Bench {
     let mut bench = bench(1);
@@ -326,15 +343,17 @@ fn busy() -> Bench {
 #[test]
 fn a_silent_process_is_asked_then_aborted_then_killed() {
     let mut bench = busy();
-    for (later, action) in
-        [(15, Action::Ping(SLOT, FIRST)), (15, Action::Abort(SLOT, FIRST)), (2, Action::Kill(SLOT, FIRST))]
-    {
-        bench.tick(SECOND * later - Duration::from_millis(1));
-        assert_eq!(bench.actions(), []);
+    for (later, action) in [
+        (QUARTER, Action::Ping(SLOT, FIRST)),
+        (SECOND * 30, Action::Abort(SLOT, FIRST)),
+        (SECOND * 2, Action::Kill(SLOT, FIRST)),
+    ] {
+        bench.tick(later - Duration::from_millis(1));
+        assert_eq!(bench.looked(9), []);
         bench.tick(Duration::from_millis(1));
-        assert_eq!(bench.actions(), [action]);
+        assert_eq!(bench.looked(9), [action]);
     }
-    assert_eq!(bench.supervisor.silent(SLOT, FIRST), Some(SECOND * 30));
+    assert_eq!(bench.supervisor.silent(SLOT, FIRST), Some(QUARTER + SECOND * 30));
     assert_eq!(bench.supervisor.serving(SLOT), None);
     bench.die(0);
     assert_eq!(bench.actions(), [Action::Start(SLOT, Incarnation(1))]);
@@ -346,7 +365,7 @@ fn a_process_that_answers_is_asked_again_and_again() {
     for _ in 0..1000 {
         bench.jump_to_deadline();
         assert_eq!(bench.actions(), [Action::Ping(SLOT, FIRST)]);
-        bench.now += SECOND * 14;
+        bench.now += SECOND * 29;
         bench.supervisor.handle_sign_of_life(SLOT, FIRST, bench.now);
         bench.supervisor.handle_tick(bench.now);
     }
@@ -356,12 +375,12 @@ fn a_process_that_answers_is_asked_again_and_again() {
 #[test]
 fn a_process_that_holds_nothing_is_not_asked() {
     let mut bench = busy();
-    bench.tick(SECOND * 10);
+    bench.tick(SECOND * 5);
     bench.answer(0);
     assert_eq!(bench.supervisor.next_deadline(), None);
     bench.tick(SECOND * 3600);
     bench.give();
-    bench.tick(SECOND * 14);
+    bench.tick(SECOND * 7);
     assert_eq!(bench.actions(), [], "the time runs from its first task");
     bench.tick(SECOND);
     assert_eq!(bench.actions(), [Action::Ping(SLOT, FIRST)]);
@@ -371,17 +390,53 @@ fn a_process_that_holds_nothing_is_not_asked() {
 fn a_process_that_was_asked_late_still_has_its_time_to_answer() {
     let mut bench = busy();
     bench.tick(SECOND * 100);
-    assert_eq!(bench.actions(), [Action::Ping(SLOT, FIRST)]);
-    bench.tick(SECOND * 14);
+    assert_eq!(bench.looked(1), [Action::Ping(SLOT, FIRST)]);
+    bench.tick(SECOND * 29);
     assert_eq!(bench.actions(), []);
+}
+
+#[test]
+fn a_process_that_turns_to_another_task_lives_though_it_does_not_answer() {
+    let mut bench = busy();
+    for n_turns in 0..1000 {
+        bench.jump_to_deadline();
+        assert_eq!(bench.looked(n_turns), [Action::Ping(SLOT, FIRST)]);
+        bench.tick(SECOND * 30);
+        assert_eq!(bench.looked(n_turns + 1), []);
+        assert_eq!(bench.supervisor.next_deadline(), Some(bench.now + QUARTER), "the clock starts anew");
+    }
+    bench.jump_to_deadline();
+    assert_eq!(bench.looked(1000), [Action::Ping(SLOT, FIRST)]);
+    bench.jump_to_deadline();
+    assert_eq!(bench.looked(1000), [Action::Abort(SLOT, FIRST)]);
+}
+
+#[test]
+fn a_look_that_comes_late_or_twice_ends_nobody() {
+    let mut bench = busy();
+    bench.supervisor.handle_looked(SLOT, FIRST, 1, bench.now);
+    bench.jump_to_deadline();
+    bench.looked(1);
+    bench.tick(SECOND * 29);
+    bench.supervisor.handle_looked(SLOT, FIRST, 1, bench.now);
+    bench.tick(SECOND);
+    bench.supervisor.handle_sign_of_life(SLOT, FIRST, bench.now);
+    assert_eq!(bench.looked(1), [], "it has answered meanwhile");
+    bench.supervisor.handle_looked(SLOT, Incarnation(7), 1, bench.now);
+    bench.jump_to_deadline();
+    bench.looked(1);
+    bench.tick(SECOND * 30);
+    bench.supervisor.handle_tick(bench.now);
+    assert_eq!(bench.looked(1), [Action::Abort(SLOT, FIRST)], "once");
 }
 
 #[test]
 fn a_pool_that_is_aborted_kills_whom_it_has_asked_to_end() {
     let mut bench = busy();
     bench.tick(SECOND * 15);
-    bench.tick(SECOND * 15);
-    bench.actions();
+    bench.looked(1);
+    bench.tick(SECOND * 30);
+    assert_eq!(bench.looked(1), [Action::Abort(SLOT, FIRST)]);
     bench.supervisor.abort();
     assert_eq!(bench.actions(), [Action::Kill(SLOT, FIRST)]);
     assert!(!bench.supervisor.is_over());
