@@ -6,7 +6,7 @@
 //! - no more lines are handed over than `stop_after`;
 //! - a request that must not be repeated, and that an earlier run may have sent, is handed over as one of unknown fate.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,8 +40,8 @@ pub(super) struct FeedPlan {
     pub(super) place: Place,
     /// How many lines the input has at least, by the rows of earlier runs.
     pub(super) n_known: u64,
-    /// What earlier runs knew a stream by.
-    pub(super) check: Option<StreamCheck>,
+    /// What earlier runs knew streams by.
+    pub(super) checks: Vec<StreamCheck>,
     /// What workers died of in earlier runs.
     pub(super) suspicions: BTreeMap<u64, Suspicion>,
 }
@@ -58,7 +58,7 @@ pub(super) struct FeedState {
     progress: Cell<Option<InputProgress>>,
     /// Where chunks begin that may have lines without a row, with the number of their first line.
     places: RefCell<VecDeque<Place>>,
-    check: Cell<Option<StreamCheck>>,
+    checks: RefCell<Vec<StreamCheck>>,
     end: Cell<FeedEnd>,
     error: RefCell<Option<InputError>>,
 }
@@ -114,17 +114,15 @@ impl FeedState {
         places.front().copied()
     }
 
-    /// What a stream is known by, as far as lines were handed over.
-    pub(super) fn check(&self) -> Option<StreamCheck> {
-        self.check.get()
+    /// What streams are known by, as far as lines were handed over.
+    pub(super) fn checks(&self) -> Ref<'_, [StreamCheck]> {
+        Ref::map(self.checks.borrow(), Vec::as_slice)
     }
 
     fn on_chunk(&self, chunk: &Chunk) {
         self.next_seq_read.set(chunk.next_seq);
         self.progress.set(Some(chunk.progress));
-        if chunk.check.is_some() {
-            self.check.set(chunk.check);
-        }
+        self.checks.borrow_mut().clone_from(&chunk.checks);
         let mut places = self.places.borrow_mut();
         places.push_back(chunk.start);
         if places.len() > MOST_PLACES {
@@ -157,7 +155,7 @@ pub(super) fn feed(
     state.next_seq.set(plan.place.seq);
     state.n_known.set(plan.n_known);
     state.places.borrow_mut().push_back(plan.place);
-    state.check.set(plan.check);
+    state.checks.borrow_mut().clone_from(&plan.checks);
     let source = Source {
         chunks,
         lines: Vec::new().into_iter(),

@@ -47,7 +47,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) stats: &'a Stats,
     /// Where reading may begin, as far as it is known.
     pub(super) place: Option<InputPlace>,
-    pub(super) check: Option<StreamCheck>,
+    pub(super) checks: Vec<StreamCheck>,
 }
 
 /// What a run knew when it was taken up again; empty for a new one.
@@ -68,8 +68,8 @@ pub(super) struct Keeper {
     journal_path: PathBuf,
     notes: RowsBuilder,
     known: Known,
-    /// What the journal says of the stream that is read.
-    check: Option<StreamCheck>,
+    /// What the journal says of the streams that are read.
+    checks: Vec<StreamCheck>,
     rewrite_after: u64,
     synced: Synced,
 }
@@ -99,7 +99,7 @@ impl Keeper {
             journal_path,
             notes: RowsBuilder::new(),
             known,
-            check: None,
+            checks: Vec::new(),
             rewrite_after: REWRITE_AFTER,
             synced,
         }
@@ -121,7 +121,7 @@ impl Keeper {
     }
 
     /// Writes rows and marks them as done.
-    pub(super) fn keep(&mut self, rows: &NewRows, check: Option<StreamCheck>) -> Result<(), SinkError> {
+    pub(super) fn keep(&mut self, rows: &NewRows, checks: &[StreamCheck]) -> Result<(), SinkError> {
         let before = self.mark();
         let n_rows = u64::try_from(rows.notes.len()).unwrap_or(u64::MAX);
         self.rows.append(&rows.bytes, n_rows)?;
@@ -131,14 +131,17 @@ impl Keeper {
         for (seq, note) in &rows.notes {
             self.notes.push(*seq, note);
         }
-        let check = check.filter(|_| self.check != check);
-        if let Err(error) = self.journal.append(self.notes.finish(&after, check.as_ref())) {
+        let news: Vec<StreamCheck> =
+            checks.iter().filter(|check| !self.checks.contains(check)).copied().collect();
+        if let Err(error) = self.journal.append(self.notes.finish(&after, &news)) {
             // A row that is not marked is made again by the next run, and must not stand here twice. Where the cut fails
             // too, that run makes it.
             let _ = self.rows.cut_back(before.bytes, before.rows, before.crc);
             return Err(self.journal_error(error));
         }
-        self.check = check.or(self.check);
+        if !news.is_empty() {
+            self.checks = checks.to_vec();
+        }
         for (seq, _) in &rows.notes {
             self.known.done.insert(*seq);
             self.known.suspicions.remove(seq);
@@ -253,7 +256,7 @@ impl Keeper {
             counters: counters_of(surroundings.stats),
             output: self.mark(),
             place: surroundings.place,
-            check: surroundings.check,
+            checks: surroundings.checks.clone(),
             suspicions: self.known.suspicions.iter().map(|(seq, suspicion)| (*seq, *suspicion)).collect(),
         }
     }

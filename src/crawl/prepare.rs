@@ -170,13 +170,13 @@ fn take_up(
     directory.remove_summary()?;
     let OutputMark { bytes, rows: n_rows, crc, .. } = resumed.output;
     let rows = rows.into_writer(bytes, n_rows, crc)?;
-    let Resumed { header, done, output, place, check, suspicions, .. } = resumed;
+    let Resumed { header, done, output, place, checks, suspicions, .. } = resumed;
     let snapshot = Snapshot {
         done: done.clone(),
         counters: counters_of(&stats),
         output,
         place,
-        check,
+        checks: checks.into_values().collect(),
         suspicions: suspicions.iter().map(|(seq, suspicion)| (*seq, *suspicion)).collect(),
     };
     let journal = JournalStore::create(files, &header, &snapshot)?;
@@ -209,15 +209,18 @@ fn reading_on(plan: &RunPlan, resumed: &Resumed) -> Result<(Reader, FeedPlan), B
         n_expanded: place.n_expanded,
         seq: place.seq,
     });
-    let check =
-        resumed.check.map(|check| StreamCheck { source: check.source, bytes: check.bytes, crc: check.crc });
+    let checks: Vec<StreamCheck> = resumed
+        .checks
+        .values()
+        .map(|&state::StreamCheck { source, bytes, crc, ended }| StreamCheck { source, bytes, crc, ended })
+        .collect();
     let done = resumed.done.clone();
-    let from = ResumeFrom { place, check, is_done: Box::new(move |seq| done.contains(seq)) };
+    let from = ResumeFrom { place, checks: checks.clone(), is_done: Box::new(move |seq| done.contains(seq)) };
     let reader = Reader::resume(&plan.input, from).map_err(|mut errors| errors.remove(0))?;
     let feed = FeedPlan {
         place,
         n_known: resumed.done.greatest().map_or(0, |seq| seq.saturating_add(1)),
-        check,
+        checks,
         suspicions: resumed.suspicions.clone(),
         ..feed_plan(plan)
     };
@@ -259,7 +262,7 @@ fn feed_plan(plan: &RunPlan) -> FeedPlan {
         stop_after: plan.limits.stop_after.map(u64::from),
         place: Place::START,
         n_known: 0,
-        check: None,
+        checks: Vec::new(),
         suspicions: BTreeMap::new(),
     }
 }
@@ -331,7 +334,10 @@ pub(super) fn input_place(place: Place) -> InputPlace {
     InputPlace { source, source_seq, offset, n_expanded, seq }
 }
 
-/// What a stream is known by, as the journal keeps it.
-pub(super) fn stream_check(check: StreamCheck) -> state::StreamCheck {
-    state::StreamCheck { source: check.source, bytes: check.bytes, crc: check.crc }
+/// What streams are known by, as the journal keeps it.
+pub(super) fn stream_checks(checks: &[StreamCheck]) -> Vec<state::StreamCheck> {
+    checks
+        .iter()
+        .map(|&StreamCheck { source, bytes, crc, ended }| state::StreamCheck { source, bytes, crc, ended })
+        .collect()
 }

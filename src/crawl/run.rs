@@ -29,7 +29,7 @@ use crate::crawl::last_words::{
 };
 use crate::crawl::logging;
 use crate::crawl::outcome::{Causes, Fault, RunEnd};
-use crate::crawl::prepare::{Preparation, Prepared, input_place, prepare, stream_check};
+use crate::crawl::prepare::{Preparation, Prepared, input_place, prepare, stream_checks};
 use crate::crawl::shown::Shown;
 use crate::crawl::signals::{self, Signal, Signals};
 use crate::crawl::sink::Sink;
@@ -265,7 +265,7 @@ impl Crawl {
             engine.stop();
         }
         let failed = rows.n_failed > 0;
-        let written = self.sink.append(rows, self.feed.check().map(stream_check));
+        let written = self.sink.append(rows, &stream_checks(&self.feed.checks()));
         self.on_written(written);
         if failed && self.fail_fast { self.course.handle_failure() } else { Turn::GoOn }
     }
@@ -345,7 +345,7 @@ fn surroundings<'a>(sink: &Sink, books: &'a Books, feed: &FeedState) -> Surround
     Surroundings {
         stats: books.stats(),
         place: first_missing.and_then(|seq| feed.place_of(seq)).map(input_place),
-        check: feed.check().map(stream_check),
+        checks: stream_checks(&feed.checks()),
     }
 }
 

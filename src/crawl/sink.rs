@@ -70,14 +70,14 @@ impl Sink {
         Ok(Self::Directory(DirectorySink { keeper: Rc::new(RefCell::new(keeper)), disk }))
     }
 
-    /// Takes whole rows; to be called while the sink is ready. `check` is what a stream is known by that they come from.
-    pub(super) fn append(&mut self, rows: NewRows, check: Option<StreamCheck>) -> Result<(), SinkError> {
+    /// Takes whole rows; to be called while the sink is ready. `checks` is what streams are known by that they come from.
+    pub(super) fn append(&mut self, rows: NewRows, checks: &[StreamCheck]) -> Result<(), SinkError> {
         match self {
             Self::Directory(directory) => {
                 if rows.notes.is_empty() {
                     Ok(())
                 } else {
-                    directory.keeper.borrow_mut().keep(&rows, check)
+                    directory.keeper.borrow_mut().keep(&rows, checks)
                 }
             }
             Self::Stdout(stdout) => {

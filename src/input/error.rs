@@ -56,7 +56,7 @@ pub enum InputError {
         #[source]
         source: io::Error,
     },
-    /// A stream does not begin as it did when the run began. Nothing was handed over: this, unlike every other error
+    /// A stream is not what it was, as far as earlier runs have read it. Nothing was handed over: this, unlike every other error
     /// of a reader that was opened, means that nothing was fetched.
     #[error("go on with {origin}: it is not what this run began with; {change}")]
     Changed {
@@ -158,6 +158,11 @@ mod tests {
                 change: Change::Shorter { bytes: 7, expected: 123 },
             },
             "go on with standard input: it is not what this run began with; it ends after 7 bytes and had 123",
+        );
+        check(
+            &InputError::Changed { origin: Origin::Stdin, change: Change::Longer { expected: 123 } },
+            "go on with standard input: it is not what this run began with; \
+             it goes on after the 123 bytes that it had",
         );
     }
 }

@@ -1,10 +1,12 @@
-//! What a stream is told by again: a running CRC-32 of its bytes, and the proof that a stream begins as it did.
+//! What a stream is told by again: a running CRC-32 of its bytes, and the proof that a stream is as it was.
 //!
 //! Does not read. Does not know what the bytes mean, but that a last line may lack its line feed.
 
 use std::fmt;
 
 use crc32fast::Hasher;
+
+use crate::input::StreamCheck;
 
 /// The bytes of a stream so far.
 pub(super) struct Fingerprint {
@@ -13,19 +15,19 @@ pub(super) struct Fingerprint {
     last: Option<u8>,
 }
 
-/// That a stream begins with the bytes that are expected: add what is read, until the verdict is spoken.
+/// That a stream begins with the bytes that are expected, and ends with them if that is expected too: add what is
+/// read, until the verdict is spoken.
 pub(super) struct Proof {
-    n_bytes: u64,
-    crc: u32,
+    expected: StreamCheck,
     seen: Fingerprint,
 }
 
 /// What is known after some more bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// Too few bytes have come.
+    /// Too few bytes have come, or not yet the end.
     Open,
-    /// The stream begins as it did.
+    /// The stream is as it was.
     Proven,
     /// It does not.
     Refuted(Change),
@@ -44,6 +46,11 @@ pub enum Change {
         /// How many bytes it has.
         bytes: u64,
         /// How many it had at least.
+        expected: u64,
+    },
+    /// It goes on, where it had ended.
+    Longer {
+        /// How many bytes it had.
         expected: u64,
     },
 }
@@ -76,29 +83,35 @@ impl Fingerprint {
 }
 
 impl Proof {
-    /// That the first bytes, so many and at least one, have this CRC.
-    pub(super) fn new(n_bytes: u64, crc: u32) -> Self {
-        Self { n_bytes, crc, seen: Fingerprint::new() }
+    /// That a stream has what this covers.
+    pub(super) fn new(expected: StreamCheck) -> Self {
+        Self { expected, seen: Fingerprint::new() }
     }
 
     /// Adds what one read gave; nothing is the end of the stream.
     pub(super) fn handle_read(&mut self, bytes: &[u8]) -> Verdict {
-        if bytes.is_empty() {
+        let StreamCheck { bytes: expected, crc, ended, .. } = self.expected;
+        let is_end = bytes.is_empty();
+        let missing = usize::try_from(expected - self.seen.n_bytes).unwrap_or(usize::MAX);
+        let (covered, beyond) = bytes.split_at(bytes.len().min(missing));
+        self.seen.add(covered);
+        if is_end {
             self.seen.end();
-        } else {
-            let rest = usize::try_from(self.n_bytes - self.seen.n_bytes).unwrap_or(usize::MAX);
-            self.seen.add(&bytes[..bytes.len().min(rest)]);
         }
-        if self.seen.n_bytes == self.n_bytes {
-            if self.seen.crc() == self.crc {
-                Verdict::Proven
+        if self.seen.n_bytes != expected {
+            return if is_end {
+                Verdict::Refuted(Change::Shorter { bytes: self.seen.n_bytes, expected })
             } else {
-                Verdict::Refuted(Change::Content { bytes: self.n_bytes })
-            }
-        } else if bytes.is_empty() {
-            Verdict::Refuted(Change::Shorter { bytes: self.seen.n_bytes, expected: self.n_bytes })
-        } else {
-            Verdict::Open
+                Verdict::Open
+            };
+        }
+        if self.seen.crc() != crc {
+            return Verdict::Refuted(Change::Content { bytes: expected });
+        }
+        match ended {
+            true if !beyond.is_empty() => Verdict::Refuted(Change::Longer { expected }),
+            true if !is_end => Verdict::Open,
+            true | false => Verdict::Proven,
         }
     }
 }
@@ -108,6 +121,7 @@ impl fmt::Display for Change {
         match self {
             Self::Content { bytes } => write!(f, "its first {bytes} bytes differ"),
             Self::Shorter { bytes, expected } => write!(f, "it ends after {bytes} bytes and had {expected}"),
+            Self::Longer { expected } => write!(f, "it goes on after the {expected} bytes that it had"),
         }
     }
 }
@@ -116,7 +130,8 @@ impl fmt::Display for Change {
 mod tests {
     use super::*;
 
-    /// What a stream that began with `before` says of itself when it has `now`, read in such pieces.
+    /// What a stream that began with `before`, and may have ended there, says of itself when it has `now`, read in
+    /// pieces of any size.
     fn check(before: &[u8], ended: bool, now: &[u8], expected: Verdict) {
         let mut fingerprint = Fingerprint::new();
         fingerprint.add(before);
@@ -125,7 +140,8 @@ mod tests {
             fingerprint.end();
         }
         for read_size in 1..=now.len().max(1) {
-            let mut proof = Proof::new(fingerprint.n_bytes(), fingerprint.crc());
+            let (bytes, crc) = (fingerprint.n_bytes(), fingerprint.crc());
+            let mut proof = Proof::new(StreamCheck { source: 0, bytes, crc, ended });
             let verdict = now
                 .chunks(read_size)
                 .chain([&b""[..]])
@@ -151,5 +167,15 @@ mod tests {
         check(b"a\nb", true, b"a\nb\n", Verdict::Proven);
         check(b"a\nb\n", true, b"a\nb", Verdict::Proven);
         check(b"a\nb", true, b"a\nbc", Verdict::Refuted(Change::Content { bytes: 4 }));
+    }
+
+    #[test]
+    fn a_stream_that_has_ended_must_end_there_again() {
+        check(b"a\nb\n", true, b"a\nb\nc\n", Verdict::Refuted(Change::Longer { expected: 4 }));
+        check(b"a\nb", true, b"a\nb\n\n", Verdict::Refuted(Change::Longer { expected: 4 }));
+        check(b"a\nb\n", true, b"a\nc\nd\n", Verdict::Refuted(Change::Content { bytes: 4 }));
+        check(b"a\nb\n", true, b"a\n", Verdict::Refuted(Change::Shorter { bytes: 2, expected: 4 }));
+        check(b"", true, b"", Verdict::Proven);
+        check(b"", true, b"a", Verdict::Refuted(Change::Longer { expected: 0 }));
     }
 }

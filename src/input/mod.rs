@@ -5,10 +5,11 @@
 //! - `line` and `template` are pure: bytes to a line, a template to its expansions.
 //! - `buffer`, `signature` and `stream` get from a file to the bytes of one line.
 //! - `reader` goes through all sources and numbers what gives a row; `thread` runs it beside an event loop.
-//! - `place` and `fingerprint` let a later run read on where one stopped; `identity` tells whether it may.
+//! - `place`, `checks` and `fingerprint` let a later run read on where one stopped; `identity` tells whether it may.
 
 mod argument;
 mod buffer;
+mod checks;
 mod collect;
 mod error;
 mod fingerprint;

@@ -60,6 +60,10 @@ impl Pending {
         matches!(self, Self::Text { kind: TextKind::Plain(_), .. })
     }
 
+    pub(super) fn is_stdin(&self) -> bool {
+        matches!(self, Self::Text { origin: Origin::Stdin, .. })
+    }
+
     pub(super) fn is_stream(&self) -> bool {
         matches!(self, Self::Text { kind: TextKind::Stream, .. })
     }

@@ -25,7 +25,7 @@ impl Place {
     pub const START: Self = Self { source: 0, source_seq: 0, offset: 0, n_expanded: 0, seq: 0 };
 }
 
-/// What the beginning of a stream is told by again, since nobody can look at it in advance.
+/// What a stream, or its beginning, is told by again, since nobody can look at it in advance.
 ///
 /// A last line without a line feed counts as if it had one: a stream that goes on in the middle of that line is
 /// another one, and a stream that differs in this feed alone has the same lines.
@@ -33,19 +33,21 @@ impl Place {
 pub struct StreamCheck {
     /// The index of the stream in the plan.
     pub source: u32,
-    /// How many bytes it covers, from the start of the stream, after decompression. Never 0.
+    /// How many bytes it covers, from the start of the stream, after decompression. 0 only if it ended without any.
     pub bytes: u64,
     /// The CRC-32 of these bytes.
     pub crc: u32,
+    /// Whether the stream ended there. What comes after it is numbered from its end on, so it must end there again.
+    pub ended: bool,
 }
 
 /// Where to read on, and what not to read again.
 pub struct ResumeFrom {
     /// The `start` of a chunk before which every line is done.
     pub place: Place,
-    /// The `check` of the last chunk that was taken. Ignored if its source ends before `place`: then nothing of it
-    /// is needed.
-    pub check: Option<StreamCheck>,
+    /// The `checks` of the last chunk that was taken. A stream before the source of `place` is not read again and has
+    /// nothing to prove: its lines are all done, and the place tells how many they were.
+    pub checks: Vec<StreamCheck>,
     /// Whether the line with this `seq` has its row; asked for lines from `place` on.
     pub is_done: Box<dyn Fn(u64) -> bool + Send>,
 }

@@ -4,7 +4,7 @@
 //!
 //! Invariants:
 //! - Whoever has lines does not wait: a source is opened or read only while the chunk is empty. One exception: lines
-//!   of a resumed run are held back until its stream has proved to be the one that it began with.
+//!   of a resumed run are held back until its streams have proved to be those that it began with.
 //! - Memory does not grow with the input: one chunk, one line buffer, one template. What is held back was in flight
 //!   when the earlier run stopped.
 //! - A resumed run hands over the lines of a run from the start, with the same numbers, less those that are done.
@@ -14,6 +14,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::mem;
 
+use crate::input::checks::Checks;
 use crate::input::collect::{Collector, Done, Expanding};
 use crate::input::pending::{Pending, TextKind};
 use crate::input::progress::ARGUMENT_WEIGHT;
@@ -27,16 +28,16 @@ use crate::model::Line;
 /// Between the lines of one chunk, or of two, only lines are missing that give no row or are done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Chunk {
-    /// Up to `CHUNK_LINES`. There are none in the last chunk of a resumed run whose last lines are done; it is there
-    /// to tell `next_seq`.
+    /// Up to `CHUNK_LINES`. There may be none in the last chunk: it is there to tell `next_seq` where the last lines
+    /// of a resumed run are done, or that a stream has ended.
     pub lines: Vec<Line>,
     /// Where the first of the lines begins; without lines, the end of the input.
     pub start: Place,
     /// How many rows all lines up to here give, those included that are done: the `seq` of the next line.
     pub next_seq: u64,
-    /// What the last stream so far is told by again, up to the last of the lines; `None` where no stream was read.
-    /// Stays the same while files and arguments are read that come after the stream.
-    pub check: Option<StreamCheck>,
+    /// What every stream so far is told by again, by source: the one that is being read, up to the last of the lines,
+    /// and those before it as they ended. Those of earlier runs stay.
+    pub checks: Vec<StreamCheck>,
     /// Where the last of the lines stands.
     pub progress: InputProgress,
 }
@@ -57,13 +58,11 @@ pub struct Reader {
     stdin: Option<Box<dyn Read + Send>>,
     line_braces: LineBraces,
     collector: Collector,
-    check: Option<StreamCheck>,
-    /// What a stream must begin with before anything is handed over.
-    expected: Option<StreamCheck>,
-    /// Full chunks that wait for that.
+    checks: Checks,
+    /// Full chunks that wait for streams to prove what they are.
     held: VecDeque<Chunk>,
-    /// The `next_seq` of the chunk that was handed over last.
-    told_seq: u64,
+    /// The `next_seq` and the `checks` of the chunk that was handed over last.
+    told: (u64, Vec<StreamCheck>),
     /// What the sources before the current one make up, and the current one if it is an argument.
     done: u64,
     total: Option<u64>,
@@ -130,10 +129,9 @@ impl Reader {
             stdin: Some(Box::new(stdin)),
             line_braces: if plan.templates_in_files { LineBraces::Template } else { LineBraces::Plain },
             collector: Collector::new(plan.default_scheme.clone()),
-            check: None,
-            expected: None,
+            checks: Checks::default(),
             held: VecDeque::new(),
-            told_seq: 0,
+            told: (0, Vec::new()),
             done: 0,
             total,
         })
@@ -142,7 +140,7 @@ impl Reader {
     /// As `open`, but reads on where an earlier run of the same input stopped.
     ///
     /// That it is the same input is for the caller to see (`InputIdentity`), but for streams, which are told by
-    /// their check: while one is read again up to where it was left, nothing is handed over.
+    /// their checks: until all are read again up to where they were left, nothing is handed over.
     ///
     /// # Errors
     ///
@@ -175,14 +173,14 @@ impl Reader {
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, InputError> {
         loop {
             self.take_at_hand();
-            if self.expected.is_some() {
+            if !self.checks.are_proven() {
                 if self.collector.is_full() {
                     let full = self.cut();
                     self.held.extend(full);
                     continue;
                 }
             } else if let Some(chunk) = self.held.pop_front().or_else(|| self.cut()) {
-                self.told_seq = chunk.next_seq;
+                self.told = (chunk.next_seq, chunk.checks.clone());
                 return Ok(Some(chunk));
             }
             let result = match &mut self.stage {
@@ -220,6 +218,10 @@ impl Reader {
             let Some(source) = self.sources.pop_front() else { break };
             self.done = self.done.saturating_add(source.weight().unwrap_or(0));
             self.next_source += 1;
+            if source.is_stdin() {
+                // Named once more, it has ended already, as in the run from the start.
+                self.stdin = None;
+            }
         }
         let (next_seq, offset) = match self.sources.front() {
             Some(source) if source.is_plain_file() => {
@@ -231,11 +233,11 @@ impl Reader {
         };
         self.entry = Some(Place { offset, ..place });
         self.collector.resume(next_seq, Done { before: place.seq, is_done: from.is_done });
-        self.expected = from.check.filter(|check| {
+        self.told.1.clone_from(&from.checks);
+        self.checks = Checks::resume(from.checks, |check| {
             let ahead =
                 check.source.checked_sub(self.next_source).and_then(|ahead| usize::try_from(ahead).ok());
-            let source = ahead.and_then(|ahead| self.sources.get(ahead));
-            check.bytes > 0 && source.is_some_and(Pending::is_stream)
+            ahead.and_then(|ahead| self.sources.get(ahead)).is_some_and(Pending::is_stream)
         });
     }
 
@@ -248,7 +250,7 @@ impl Reader {
     }
 
     fn begin_text(&mut self, origin: Origin, kind: TextKind) -> Result<(), InputError> {
-        let expected = self.expected.filter(|expected| expected.source == self.next_source);
+        let expected = self.checks.expected_of(self.next_source);
         let offset = self.enter();
         let stream = match &origin {
             Origin::File(path) => {
@@ -348,16 +350,18 @@ impl Reader {
             lines,
             start,
             next_seq: self.collector.next_seq(),
-            check: self.check,
+            checks: self.checks.known().to_vec(),
             progress: self.progress(),
         })
     }
 
-    /// The chunk without lines at the end of the input, where lines came after the last chunk that are all done.
+    /// The chunk without lines at the end of the input, where something is known that the last chunk did not tell:
+    /// lines came that are all done, or a stream has ended.
     fn last_chunk(&mut self) -> Option<Chunk> {
         let next_seq = self.collector.next_seq();
-        let told_seq = mem::replace(&mut self.told_seq, next_seq);
-        (next_seq != told_seq).then(|| Chunk {
+        let now = (next_seq, self.checks.known().to_vec());
+        let told = mem::replace(&mut self.told, now.clone());
+        (now != told).then(|| Chunk {
             lines: Vec::new(),
             start: Place {
                 source: self.next_source,
@@ -367,27 +371,24 @@ impl Reader {
                 seq: next_seq,
             },
             next_seq,
-            check: self.check,
+            checks: self.checks.known().to_vec(),
             progress: self.progress(),
         })
     }
 
     fn note_check(&mut self) {
         if let Stage::Text { source, .. } = &mut self.stage
-            && let Some((bytes, crc)) = source.check()
-            // Of an empty stream there is nothing to tell; what is known of the one before is worth more.
-            && bytes > 0
+            && let Some(check) = source.check(self.next_source - 1)
         {
-            self.check = Some(StreamCheck { source: self.next_source - 1, bytes, crc });
+            self.checks.note(check);
         }
     }
 
     fn note_proof(&mut self) {
-        if let (Some(expected), Stage::Text { source, .. }) = (self.expected, &self.stage)
-            && expected.source + 1 == self.next_source
+        if let Stage::Text { source, .. } = &self.stage
             && source.is_proven()
         {
-            self.expected = None;
+            self.checks.note_proven(self.next_source - 1);
         }
     }
 
@@ -395,10 +396,10 @@ impl Reader {
     fn give_up(&mut self) {
         self.stage = Stage::Between;
         self.sources.clear();
-        self.expected = None;
+        self.checks.give_up();
         self.held.clear();
         self.collector.take();
-        self.told_seq = self.collector.next_seq();
+        self.told = (self.collector.next_seq(), self.checks.known().to_vec());
     }
 }
 

@@ -57,16 +57,16 @@ impl TextSource {
         }
     }
 
-    /// A stream, which must begin with what is expected.
+    /// A stream, which must begin with what is expected, and end there if that is expected too.
     pub(super) fn of_stream(origin: Origin, stream: Stream, expected: Option<StreamCheck>) -> Self {
         Self {
             fingerprint: Some(Fingerprint::new()),
-            proof: expected.map(|expected| Proof::new(expected.bytes, expected.crc)),
+            proof: expected.map(Proof::new),
             ..Self::of_file(origin, stream, 0)
         }
     }
 
-    /// Whether it is known that the stream begins with what is expected, if anything is.
+    /// Whether it is known that the stream is what is expected, if anything is.
     pub(super) fn is_proven(&self) -> bool {
         self.proof.is_none()
     }
@@ -76,15 +76,17 @@ impl TextSource {
         self.n_text_bytes - u64::try_from(self.buffer.line_distance()).expect("a length fits 64 bits")
     }
 
-    /// What a stream is told by again up to the line that was taken last; the second part is the CRC-32 of so many
-    /// bytes. `None` for a regular file.
-    pub(super) fn check(&mut self) -> Option<(u64, u32)> {
+    /// What the stream, which is this source of the plan, is told by again up to the line that was taken last.
+    /// `None` for a regular file, and where there is nothing to tell.
+    pub(super) fn check(&mut self, source: u32) -> Option<StreamCheck> {
+        let ended = self.has_ended();
         let fingerprint = self.fingerprint.as_mut()?;
         fingerprint.add(self.buffer.take_settled());
-        if self.buffer.has_ended() {
+        if ended {
             fingerprint.end();
         }
-        Some((fingerprint.n_bytes(), fingerprint.crc()))
+        let bytes = fingerprint.n_bytes();
+        (bytes > 0 || ended).then(|| StreamCheck { source, bytes, crc: fingerprint.crc(), ended })
     }
 
     /// Whether every line was handed over.

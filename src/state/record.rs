@@ -204,7 +204,7 @@ mod tests {
             counters: Counters { outcomes: vec![1, 2], kinds: vec![(3, 4)], bytes: 5, ..Counters::default() },
             output: OutputMark { file: "rows.jsonl".to_owned(), bytes: 1_000, rows: 52, crc: 7 },
             place: Some(InputPlace { source: 1, source_seq: 2, offset: 3, n_expanded: 4, seq: 5 }),
-            check: Some(StreamCheck { source: 0, bytes: 1, crc: 2 }),
+            checks: vec![StreamCheck { source: 0, bytes: 1, crc: 2, ended: true }],
             suspicions: vec![(55, Suspicion { crashes: 1, kills: 2 })],
         };
         let mut bytes = Vec::new();

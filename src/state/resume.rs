@@ -40,8 +40,8 @@ pub struct Resumed {
     pub output: OutputMark,
     /// Where reading the input may begin; `None` for its beginning.
     pub place: Option<InputPlace>,
-    /// What was read of a stream that can not be asked for its identity.
-    pub check: Option<StreamCheck>,
+    /// What was read of streams that can not be asked for their identity, by source.
+    pub checks: BTreeMap<u32, StreamCheck>,
     /// What speaks against lines that have no row.
     pub suspicions: BTreeMap<u64, Suspicion>,
     /// How many lines the input had, where the run had come to its end.
@@ -149,7 +149,7 @@ struct Fold<R> {
 
 impl<R: Read> Fold<R> {
     fn new(header: Header, snapshot: Snapshot, checked: CheckedRows<R>) -> Result<Self, ResumeError> {
-        let Snapshot { done, counters, output, place, check, suspicions } = snapshot;
+        let Snapshot { done, counters, output, place, checks, suspicions } = snapshot;
         // One row a line: a snapshot that says otherwise was not made by us.
         if done.n_done() != output.rows {
             return Err(ResumeError::Damaged);
@@ -161,7 +161,7 @@ impl<R: Read> Fold<R> {
             notes: Vec::new(),
             output,
             place,
-            check,
+            checks: checks.into_iter().map(|check| (check.source, check)).collect(),
             suspicions: suspicions.into_iter().collect(),
             finished: None,
             n_records: 2,
@@ -192,7 +192,7 @@ impl<R: Read> Fold<R> {
     }
 
     fn add_rows(&mut self, record: Rows) -> Result<Option<JournalEnd>, ResumeError> {
-        let Rows { output, check, rows } = record;
+        let Rows { output, checks, rows } = record;
         if !self.follows(&output, rows.len()) || !self.are_new(&rows) {
             return Ok(Some(JournalEnd::Contradiction));
         }
@@ -205,7 +205,7 @@ impl<R: Read> Fold<R> {
             self.resumed.notes.push(note);
         }
         self.resumed.output = output;
-        self.resumed.check = check.or(self.resumed.check);
+        self.resumed.checks.extend(checks.into_iter().map(|check| (check.source, check)));
         Ok(None)
     }
 

@@ -39,20 +39,20 @@ pub struct RowsBuilder {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Rows {
     pub(super) output: OutputMark,
-    pub(super) check: Option<StreamCheck>,
+    pub(super) checks: Vec<StreamCheck>,
     pub(super) rows: Vec<(u64, RowNote)>,
 }
 
 #[derive(Serialize)]
 struct TailRef<'a> {
     output: &'a OutputMark,
-    check: Option<&'a StreamCheck>,
+    checks: &'a [StreamCheck],
 }
 
 #[derive(Deserialize)]
 struct Tail {
     output: OutputMark,
-    check: Option<StreamCheck>,
+    checks: Vec<StreamCheck>,
 }
 
 impl RowsBuilder {
@@ -81,15 +81,16 @@ impl RowsBuilder {
         self.n_rows
     }
 
-    /// The record of the rows that were added, to be appended once the output ends as told. Keeps the rows.
+    /// The record of the rows that were added, to be appended once the output ends as told, with what streams are known
+    /// by and no record has said. Keeps the rows.
     ///
     /// # Panics
     /// When the rows take more than a record may hold, some fifty million of them; a batch is a few thousand.
-    pub fn finish(&mut self, output: &OutputMark, check: Option<&StreamCheck>) -> &[u8] {
+    pub fn finish(&mut self, output: &OutputMark, checks: &[StreamCheck]) -> &[u8] {
         self.buffer.truncate(self.rows_end);
         self.buffer[COUNT].copy_from_slice(&self.n_rows.to_le_bytes());
         let buffer = std::mem::take(&mut self.buffer);
-        let written = postcard::to_extend(&TailRef { output, check }, buffer);
+        let written = postcard::to_extend(&TailRef { output, checks }, buffer);
         self.buffer = written.expect("a vector takes any bytes, and the type is plain");
         frame::seal(&mut self.buffer, 0).expect("a batch of rows fits a record");
         &self.buffer
@@ -141,8 +142,8 @@ pub(super) fn decode_rows(payload: &[u8]) -> Option<Rows> {
         previous = previous.wrapping_add(delta);
         rows.push((previous, note));
     }
-    let (Tail { output, check }, rest) = postcard::take_from_bytes(rest).ok()?;
-    rest.is_empty().then_some(Rows { output, check, rows })
+    let (Tail { output, checks }, rest) = postcard::take_from_bytes(rest).ok()?;
+    rest.is_empty().then_some(Rows { output, checks, rows })
 }
 
 fn decode_row(input: &mut &[u8]) -> Option<(u64, RowNote)> {
@@ -238,26 +239,26 @@ mod tests {
             // 389 and 1,000 have no common factor: each number once, out of order.
             builder.push(100_000_000 + place * 389 % 1_000, &USUAL);
         }
-        let per_row = builder.finish(&mark(), None).len() / 1_000;
+        let per_row = builder.finish(&mark(), &[]).len() / 1_000;
         assert_eq!(per_row, 14);
     }
 
     #[test]
     fn a_builder_may_finish_twice_and_begin_anew() {
-        let check = StreamCheck { source: 1, bytes: 2, crc: 3 };
+        let check = StreamCheck { source: 1, bytes: 2, crc: 3, ended: true };
         let mut builder = RowsBuilder::new();
         builder.push(5, &USUAL);
-        let once = builder.finish(&mark(), Some(&check)).to_vec();
-        assert_eq!(builder.finish(&mark(), Some(&check)), once);
+        let once = builder.finish(&mark(), &[check]).to_vec();
+        assert_eq!(builder.finish(&mark(), &[check]), once);
         builder.push(4, &RowNote::default());
-        let rows = decode_rows(payload(builder.finish(&mark(), None))).unwrap();
+        let rows = decode_rows(payload(builder.finish(&mark(), &[]))).unwrap();
         assert_eq!(
             rows,
-            Rows { output: mark(), check: None, rows: vec![(5, USUAL), (4, RowNote::default())] }
+            Rows { output: mark(), checks: Vec::new(), rows: vec![(5, USUAL), (4, RowNote::default())] }
         );
         builder.clear();
         builder.push(5, &USUAL);
-        assert_eq!(builder.finish(&mark(), Some(&check)), once);
+        assert_eq!(builder.finish(&mark(), &[check]), once);
         assert_eq!(builder.n_rows(), 1);
     }
 
@@ -274,7 +275,7 @@ mod tests {
         };
         let mut builder = RowsBuilder::new();
         builder.push(u64::MAX / 2 + 1, &most);
-        let rows = decode_rows(payload(builder.finish(&mark(), None))).unwrap();
+        let rows = decode_rows(payload(builder.finish(&mark(), &[]))).unwrap();
         assert_eq!(rows.rows, [(u64::MAX / 2 + 1, most)]);
     }
 
@@ -301,8 +302,8 @@ mod tests {
             for (seq, note) in &rows {
                 builder.push(*seq, note);
             }
-            let decoded = decode_rows(payload(builder.finish(&mark(), None))).unwrap();
-            prop_assert_eq!(decoded, Rows { output: mark(), check: None, rows });
+            let decoded = decode_rows(payload(builder.finish(&mark(), &[]))).unwrap();
+            prop_assert_eq!(decoded, Rows { output: mark(), checks: Vec::new(), rows });
         }
 
         #[test]

@@ -24,8 +24,8 @@ pub struct Snapshot {
     pub output: OutputMark,
     /// Where reading the input may begin; `None` for its beginning.
     pub place: Option<InputPlace>,
-    /// What was read of a stream that can not be asked for its identity.
-    pub check: Option<StreamCheck>,
+    /// What was read of streams that can not be asked for their identity, by source.
+    pub checks: Vec<StreamCheck>,
     /// The lines that workers died with and that have no row yet, by seq.
     pub suspicions: Vec<(u64, Suspicion)>,
 }
@@ -107,6 +107,8 @@ pub struct StreamCheck {
     pub bytes: u64,
     /// The CRC-32 (IEEE) of what was read.
     pub crc: u32,
+    /// Whether that was all of it.
+    pub ended: bool,
 }
 
 /// What speaks against a line.

@@ -73,7 +73,7 @@ impl Books {
         output.bytes += u64::try_from(rows.len()).unwrap();
         output.rows += u64::from(builder.n_rows());
         output.crc = self.hasher.clone().finalize();
-        (rows, builder.finish(output, None).to_vec())
+        (rows, builder.finish(output, &[]).to_vec())
     }
 }
 
@@ -242,7 +242,7 @@ fn a_record_that_contradicts_the_others_does_not_count() {
     let record = |output: OutputMark, seqs: &[u64]| {
         let mut builder = RowsBuilder::new();
         seqs.iter().for_each(|&seq| builder.push(seq, &note_of(seq)));
-        builder.finish(&output, None).to_vec()
+        builder.finish(&output, &[]).to_vec()
     };
     check(&record(OutputMark { rows: 21, ..output.clone() }, &[3]));
     check(&record(OutputMark { rows: 22, ..output.clone() }, &[50, 50]));
@@ -255,18 +255,23 @@ fn a_record_that_contradicts_the_others_does_not_count() {
 }
 
 #[test]
-fn the_last_check_of_a_stream_is_found() {
+fn the_last_check_of_each_stream_is_found() {
     let mut journal = preamble(&header()).unwrap();
     let mut books = Books::new();
-    let of_snapshot = StreamCheck { source: 0, bytes: 1, crc: 2 };
-    books.snapshot.check = Some(of_snapshot);
+    let of_snapshot = StreamCheck { source: 0, bytes: 1, crc: 2, ended: false };
+    books.snapshot.checks = vec![of_snapshot];
     put_snapshot(&mut journal, &books.snapshot).unwrap();
-    let check_of = |journal: &[u8]| resume_bytes(journal, b"").unwrap().check;
-    assert_eq!(check_of(&journal), Some(of_snapshot));
-    let later = StreamCheck { source: 0, bytes: 3, crc: 4 };
-    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, Some(&later)));
-    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, None));
-    assert_eq!(check_of(&journal), Some(later));
+    let checks_of = |journal: &[u8]| -> Vec<StreamCheck> {
+        resume_bytes(journal, b"").unwrap().checks.into_values().collect()
+    };
+    assert_eq!(checks_of(&journal), [of_snapshot]);
+    let later = StreamCheck { source: 0, bytes: 3, crc: 4, ended: true };
+    let next = StreamCheck { source: 2, bytes: 5, crc: 6, ended: false };
+    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, &[later, next]));
+    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, &[]));
+    let last = StreamCheck { bytes: 7, ..next };
+    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, &[last]));
+    assert_eq!(checks_of(&journal), [later, last]);
 }
 
 #[test]
@@ -325,7 +330,7 @@ fn of_a_long_output_only_what_came_after_the_snapshot_is_read() {
     let mut builder = RowsBuilder::new();
     builder.push(0, &note_of(0));
     let output = OutputMark { bytes: start + 4, rows: 1, crc: hasher.finalize(), ..snapshot.output };
-    journal.extend_from_slice(builder.finish(&output, None));
+    journal.extend_from_slice(builder.finish(&output, &[]));
     let check = |tail: &[u8], expected: u64| {
         let rows = Long { start, tail: Cursor::new(tail.to_vec()) };
         let length = start + u64::try_from(tail.len()).unwrap();

@@ -1,5 +1,6 @@
 //! Inputs of every kind, gone on with: the line where a run stopped is found again.
 
+use std::fs;
 use std::io::Write;
 
 use flate2::Compression;
@@ -140,6 +141,37 @@ fn a_stream_may_be_longer_behind_what_was_read() {
     let longer = list(&origin) + &origin.url("/small/50\n");
     run.words("--resume").stdin(longer).run().expect_code(0);
     place.expect_whole(N_URLS + 1);
+}
+
+#[test]
+fn a_stream_that_ended_before_other_inputs_may_not_be_longer() {
+    let origin = TestOrigin::start();
+    let place = RunPlace::empty();
+    // The last page comes on its own: when its row is there, those before it are marked.
+    let after = ["/small/3\n", "/small/4\n", "/slow?ms=300\n"].map(|path| origin.url(path)).concat();
+    let after = place.write("after", after);
+    let stream = [origin.url("/slow?ms=60000\n"), origin.url("/small/2\n")].concat();
+    let run = place.crawl_without_list("-w 1 --resume").arg("-").arg(after);
+    let mut running = run.clone().stdin(&*stream).start();
+    running.until("all but the first is done", |_| {
+        fs::read(place.file("rows.jsonl"))
+            .is_ok_and(|rows| rows.iter().filter(|byte| **byte == b'\n').count() == 4)
+    });
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    let (rows, n_requests) = (place.contents().remove("rows.jsonl"), origin.stats().requests());
+
+    let longer = stream.clone() + &origin.url("/small/5\n") + &origin.url("/small/6\n");
+    for _ in 0..2 {
+        let finished = run.clone().stdin(&*longer).run().expect_code(2);
+        assert!(finished.stderr.contains("it goes on after"), "{}", finished.stderr);
+        assert_eq!(origin.stats().requests(), n_requests);
+        assert!(place.contents().remove("rows.jsonl") == rows, "the rows are others");
+    }
+    run.words("--max-time 900ms").stdin(stream).run().expect_code(0);
+    let rows = place.rows();
+    rows.expect_each_once(5);
+    assert_eq!(rows.get(2)["url"], origin.url("/small/3"));
 }
 
 #[test]

@@ -40,13 +40,13 @@ fn url_of(line: &Line) -> &str {
 #[derive(Clone, Debug)]
 struct Kept {
     place: Place,
-    check: Option<StreamCheck>,
+    checks: Vec<StreamCheck>,
     done: BTreeSet<u64>,
 }
 
 impl Kept {
     fn nothing() -> Self {
-        Self { place: Place::START, check: None, done: BTreeSet::new() }
+        Self { place: Place::START, checks: Vec::new(), done: BTreeSet::new() }
     }
 
     /// After these chunks, of which these lines alone are still to be done.
@@ -65,13 +65,15 @@ impl Kept {
         let has_undone = |chunk: &&Chunk| chunk.lines.iter().any(|line| !self.done.contains(&seq_of(line)));
         let first = chunks.iter().find(has_undone).or(chunks.last());
         self.place = first.map_or(self.place, |chunk| chunk.start);
-        self.check = chunks.last().and_then(|chunk| chunk.check).or(self.check);
+        if let Some(last) = chunks.last() {
+            self.checks.clone_from(&last.checks);
+        }
     }
 
     fn reader(&self, plan: &InputPlan, stdin: impl Read + Send + 'static) -> Reader {
         let done = self.done.clone();
         let is_done = Box::new(move |seq| done.contains(&seq));
-        let from = ResumeFrom { place: self.place, check: self.check, is_done };
+        let from = ResumeFrom { place: self.place, checks: self.checks.clone(), is_done };
         Reader::resume_with_stdin(plan, from, stdin).unwrap()
     }
 
@@ -135,14 +137,14 @@ fn sources_before_the_place_are_not_opened() {
     let pipe = directory.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let place = Place { source: 1, source_seq: 7, offset: 0, n_expanded: 0, seq: 7 };
-    let check = Some(StreamCheck { source: 0, bytes: 9, crc: 9 });
-    let kept = Kept { place, check, done: BTreeSet::new() };
+    let checks = vec![StreamCheck { source: 0, bytes: 9, crc: 9, ended: true }];
+    let kept = Kept { place, checks: checks.clone(), done: BTreeSet::new() };
     let plan = plan([Source::File(pipe.clone()), Source::Url("http://a".to_owned())]);
     // There is no writer: to open the pipe would be to wait for ever.
     assert_eq!(kept.rest(&plan, ""), (vec!["http://a".to_owned()], 8));
 
     fs::remove_file(pipe).unwrap();
-    let from = ResumeFrom { place, check, is_done: Box::new(|_| false) };
+    let from = ResumeFrom { place, checks, is_done: Box::new(|_| false) };
     assert!(matches!(Reader::resume(&plan, from).unwrap_err()[..], [InputError::Open { .. }]));
 }
 
@@ -154,7 +156,7 @@ fn a_huge_template_goes_on_at_once() {
     ]);
     let n_expanded = 999_999_999_998;
     let place = Place { source: 1, source_seq: 1, offset: 0, n_expanded, seq: 1 + n_expanded };
-    let kept = Kept { place, check: None, done: BTreeSet::from([999_999_999_999]) };
+    let kept = Kept { place, checks: Vec::new(), done: BTreeSet::from([999_999_999_999]) };
     let chunks = take(&mut kept.reader(&plan, io::empty()), 2);
     let [chunk] = &chunks[..] else { panic!("{chunks:?}") };
     assert_eq!(chunk.lines.iter().map(url_of).collect::<Vec<_>>(), ["http://h/1000000/1000000"]);
@@ -198,7 +200,7 @@ fn what_is_held_back_comes_in_order() {
     let stdin: String = (2..12).map(|seq| format!("http://{seq}\n")).collect();
     let chunks = chunks_of(&plan, &stdin, 1);
     let kept = Kept::after(&chunks[..10], &[1, 3, 4, 9]);
-    assert_eq!(kept.check.map(|check| check.bytes), Some(8 * 9));
+    assert_eq!(kept.checks.iter().map(|check| check.bytes).collect::<Vec<_>>(), [8 * 9]);
     for limit in 1..4 {
         let mut reader = kept.reader(&plan, Trickle::new(stdin.as_bytes(), 5));
         reader.collector.limit(limit);
@@ -206,6 +208,8 @@ fn what_is_held_back_comes_in_order() {
         assert!(chunks.iter().all(|chunk| chunk.lines.len() <= limit));
         let seqs: Vec<u64> = chunks.iter().flat_map(|chunk| &chunk.lines).map(seq_of).collect();
         assert_eq!(seqs, [1, 3, 4, 9, 10, 11]);
+        // A run that is gone on with once more must know no less of the stream than this one did.
+        assert!(chunks.iter().all(|chunk| chunk.checks[0].bytes >= 8 * 9));
     }
 }
 
@@ -215,13 +219,123 @@ fn a_file_has_no_check_and_a_stream_keeps_its_own() {
     let before = file(directory.path(), "before", "http://a\n");
     let after = file(directory.path(), "after", "http://c\n");
     let plan = plan([before, Source::Stdin, Source::Url("http://b".to_owned()), after]);
-    let checks: Vec<_> = chunks_of(&plan, "http://b\n# x\n", 1).iter().map(|chunk| chunk.check).collect();
-    let check = |bytes: &[u8]| {
-        let length = u64::try_from(bytes.len()).unwrap();
-        Some(StreamCheck { source: 1, bytes: length, crc: crc32fast::hash(bytes) })
+    let checks: Vec<_> =
+        chunks_of(&plan, "http://b\n# x\n", 1).into_iter().map(|chunk| chunk.checks).collect();
+    let begun = vec![check_of(1, b"http://b\n")];
+    let whole = vec![StreamCheck { ended: true, ..check_of(1, b"http://b\n# x\n") }];
+    assert_eq!(checks, [Vec::new(), begun, whole.clone(), whole]);
+}
+
+#[test]
+fn the_end_of_the_last_stream_is_told_too() {
+    let plan = plan([Source::Stdin]);
+    let chunks = chunks_of(&plan, "http://a\n", 1);
+    let [with_lines, last] = &chunks[..] else { panic!("{chunks:?}") };
+    let begun = check_of(0, b"http://a\n");
+    assert_eq!(with_lines.checks, [begun]);
+    assert_eq!(last.checks, [StreamCheck { ended: true, ..begun }]);
+    assert_eq!((last.lines.len(), last.next_seq, last.start.seq), (0, 1, 1));
+    // Where there is no more to tell, there is no such chunk.
+    let kept = Kept::after(&chunks, &[0]);
+    assert_eq!(take(&mut kept.reader(&plan, Trickle::new(b"http://a", 3)), usize::MAX).len(), 1);
+}
+
+/// Reads a stream, and a file after it, of which all but this line was done, when the stream is now longer.
+fn check_longer(before: &str, left: u64, now: &str, expected: u64) {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = plan([Source::Stdin, file(directory.path(), "urls", "http://c\nhttp://d\n")]);
+    let kept = Kept::after(&chunks_of(&plan, before, 1), &[left]);
+    for read_size in [1, 4, 1000] {
+        let mut reader = kept.reader(&plan, Trickle::new(now.as_bytes(), read_size));
+        match reader.next_chunk() {
+            Err(InputError::Changed { origin: Origin::Stdin, change }) => {
+                assert_eq!(change, Change::Longer { expected });
+            }
+            result => panic!("{result:?}"),
+        }
+        assert!(matches!(reader.next_chunk(), Ok(None)));
+    }
+}
+
+#[test]
+fn a_stream_before_other_inputs_must_end_where_it_did() {
+    check_longer("http://a\nhttp://b\n", 0, "http://a\nhttp://b\nhttp://new\n", 18);
+    check_longer("http://a\nhttp://b", 1, "http://a\nhttp://b\n\n", 18);
+    let directory = tempfile::tempdir().unwrap();
+    let after = file(directory.path(), "urls", "http://c\nhttp://d\n");
+    let plan = plan([Source::Stdin, after]);
+    let kept = Kept::after(&chunks_of(&plan, "http://a\nhttp://b\n", 1), &[0, 3]);
+    let expected = vec!["http://a".to_owned(), "http://d".to_owned()];
+    assert_eq!(kept.rest(&plan, "http://a\nhttp://b"), (expected, 4));
+    // Where the stream is not read again, its lines are all done, and nothing is numbered by it.
+    let kept = Kept::after(&chunks_of(&plan, "http://a\nhttp://b\n", 1), &[3]);
+    assert_eq!(kept.place.source, 1);
+    assert_eq!(kept.rest(&plan, "http://a\nhttp://b\nhttp://new\n"), (vec!["http://d".to_owned()], 4));
+}
+
+#[test]
+fn an_empty_stream_must_be_empty_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = file(directory.path(), "first", "http://a\n");
+    let plan = plan([first, Source::Stdin, Source::Url("http://b".to_owned())]);
+    let kept = Kept::after(&chunks_of(&plan, "", 1), &[0]);
+    assert_eq!(kept.rest(&plan, ""), (vec!["http://a".to_owned()], 2));
+    match kept.reader(&plan, Trickle::new(b"http://new\n", 3)).next_chunk() {
+        Err(InputError::Changed { change, .. }) => assert_eq!(change, Change::Longer { expected: 0 }),
+        result => panic!("{result:?}"),
+    }
+}
+
+#[test]
+fn every_stream_has_its_check() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let plan = plan([Source::File(pipe.clone()), Source::Stdin]);
+    let write = |text: &'static str| {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::write(pipe, text))
     };
-    let whole = check(b"http://b\n# x\n");
-    assert_eq!(checks, [None, check(b"http://b\n"), whole, whole]);
+    let writer = write("http://a\nhttp://b\n");
+    let chunks = chunks_of(&plan, "http://c\nhttp://d\n", 1);
+    writer.join().unwrap().unwrap();
+    let kept = Kept::after(&chunks[..3], &[0]);
+    let of_pipe = StreamCheck { ended: true, ..check_of(0, b"http://a\nhttp://b\n") };
+    assert_eq!(kept.checks, [of_pipe, check_of(1, b"http://c\n")]);
+
+    let check = |of_pipe: &'static str, stdin: &'static str, expected: Result<&[&str], Change>| {
+        let writer = write(of_pipe);
+        let mut reader = kept.reader(&plan, Trickle::new(stdin.as_bytes(), 1000));
+        let result = reader.next_chunk();
+        match (result, expected) {
+            (Ok(Some(chunk)), Ok(urls)) => {
+                assert_eq!(chunk.lines.iter().map(url_of).collect::<Vec<_>>(), urls);
+            }
+            (Err(InputError::Changed { change, .. }), Err(expected)) => assert_eq!(change, expected),
+            (result, _) => panic!("{result:?}"),
+        }
+        writer.join().unwrap().unwrap();
+    };
+    let (of_pipe, stdin) = ("http://a\nhttp://b\n", "http://c\nhttp://e\n");
+    check(of_pipe, stdin, Ok(&["http://a", "http://e"]));
+    check("http://a\nhttp://b\nhttp://c\n", stdin, Err(Change::Longer { expected: 18 }));
+    check("http://a\nhttp://x\n", stdin, Err(Change::Content { bytes: 18 }));
+    check(of_pipe, "http://x\n", Err(Change::Content { bytes: 9 }));
+}
+
+#[test]
+fn standard_input_that_was_passed_by_is_not_read_for_its_second_name() {
+    let plan = plan([Source::Stdin, Source::Url("http://b".to_owned()), Source::Stdin]);
+    let chunks = chunks_of(&plan, "http://a\n", 1);
+    let kept = Kept::after(&chunks, &[1]);
+    assert_eq!(kept.place.source, 1);
+    assert_eq!(kept.rest(&plan, "http://a\n"), (vec!["http://b".to_owned()], 2));
+}
+
+/// What a stream that begins with these bytes is told by.
+fn check_of(source: u32, bytes: &[u8]) -> StreamCheck {
+    let length = u64::try_from(bytes.len()).unwrap();
+    StreamCheck { source, bytes: length, crc: crc32fast::hash(bytes), ended: false }
 }
 
 /// A source before its files are written.
@@ -334,5 +448,53 @@ proptest! {
         let rest: Vec<Line> = rest.into_iter().flat_map(|chunk| chunk.lines).collect();
         let expected = all.into_iter().filter(|(seq, _)| !kept.done.contains(seq)).map(|(_, line)| line);
         prop_assert!(rest.iter().eq(&expected.collect::<Vec<_>>()), "other lines are left");
+    }
+
+    #[test]
+    fn a_stream_that_grows_is_refused_or_shifts_nothing(
+        (before, after) in (0_usize..4, 0_usize..4),
+        (n_lines, n_new) in (0_usize..4, 1_usize..3),
+        stops in proptest::collection::vec(stop(), 1..3),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let list = |name: &str, n_lines: usize| -> String {
+            (0..n_lines).map(|nth| format!("http://{name}/{nth}\n")).collect()
+        };
+        let plan = plan([
+            file(directory.path(), "before", list("before", before)),
+            Source::Stdin,
+            file(directory.path(), "after", list("after", after)),
+        ]);
+        let short = list("stdin", n_lines);
+        let long = short.clone() + &list("new", n_new);
+        let mut kept = Kept::nothing();
+        let mut done = BTreeMap::new();
+        for stop in stops {
+            let mut reader = kept.reader(&plan, Trickle::new(short.as_bytes(), stop.read_size));
+            reader.collector.limit(stop.chunk_lines);
+            let chunks = take(&mut reader, stop.n_chunks);
+            kept.take(&chunks, |seq| !stop.undone.contains(&seq));
+            let lines = chunks.into_iter().flat_map(|chunk| chunk.lines);
+            done.extend(lines.map(|line| (seq_of(&line), line)).filter(|(seq, _)| kept.done.contains(seq)));
+        }
+        let whole = |stdin: &str| -> BTreeMap<u64, Line> {
+            let lines = chunks_of(&plan, stdin, 1000).into_iter().flat_map(|chunk| chunk.lines);
+            lines.map(|line| (seq_of(&line), line)).collect()
+        };
+        let mut reader = kept.reader(&plan, Trickle::new(long.as_bytes(), 7));
+        let mut rest = BTreeMap::new();
+        loop {
+            match reader.next_chunk() {
+                Ok(Some(chunk)) => rest.extend(chunk.lines.into_iter().map(|line| (seq_of(&line), line))),
+                Ok(None) => break,
+                Err(error) => {
+                    prop_assert!(rest.is_empty(), "{error} after {} lines", rest.len());
+                    return Ok(());
+                }
+            }
+        }
+        prop_assert!(rest.keys().all(|seq| !done.contains_key(seq)));
+        rest.extend(done);
+        prop_assert!(rest == whole(&short) || rest == whole(&long), "rows of two lists: {rest:?}");
     }
 }
