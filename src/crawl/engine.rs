@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures_util::stream::LocalBoxStream;
 
+use crate::crawl::capacity::Capacity;
 use crate::crawl::handler::{Handler, lost_row};
 use crate::crawl::multi::MultiEngine;
 use crate::crawl::wire::{Answer, FetchTask, Reply, Setup};
@@ -51,23 +52,25 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    /// Starts as planned, to make rows of what `feed` gives. `concurrency` is that of one worker.
+    /// Starts as planned, to make rows of what `feed` gives. `capacity` is that of one worker.
     ///
     /// `on_suspicion` hears what speaks against a line, by its number, before that line is tried again.
     ///
     /// In the mode `multi` to be called within the work-stealing runtime, in the others within a local one.
     pub(super) async fn start(
         plan: &RunPlan,
-        concurrency: NonZeroU32,
+        capacity: Capacity,
         sent: Option<String>,
         feed: LocalBoxStream<'static, FetchTask>,
         on_event: impl FnMut(PoolEvent) + Send + 'static,
         on_suspicion: impl FnMut(u64, Suspicion) + Send + 'static,
     ) -> Result<Self, String> {
+        let concurrency = capacity.concurrency;
         if plan.mode == Mode::Multi {
             let n_loops = concurrency.saturating_mul(plan.n_workers);
+            let capacity = Capacity { concurrency: n_loops, ..capacity };
             let handler =
-                Handler::new(&Setup::of(plan, n_loops, sent)).map_err(|error| with_causes(&error))?;
+                Handler::new(&Setup::of(plan, capacity, sent)).map_err(|error| with_causes(&error))?;
             let n_loops = if plan.per_host.is_some() { widened(n_loops) } else { n_loops };
             return Ok(Self::Multi(MultiEngine::start(Arc::new(handler), n_loops, feed)));
         }
@@ -79,7 +82,7 @@ impl Engine {
             Some(_) if plan.mode != Mode::Serial => widened(concurrency),
             _ => concurrency,
         };
-        let mut builder = Pool::<FetchTask>::builder(Setup::of(plan, concurrency, sent))
+        let mut builder = Pool::<FetchTask>::builder(Setup::of(plan, capacity, sent))
             .workers(usize::try_from(plan.n_workers.get()).unwrap_or(usize::MAX))
             .concurrency(usize::try_from(window.get()).unwrap_or(usize::MAX))
             .placement(placement)

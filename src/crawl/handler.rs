@@ -7,12 +7,13 @@
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
+use crate::crawl::capacity::Capacity;
 use crate::crawl::gate::Gate;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::wire::{Answer, FetchTask, Reply, Setup};
@@ -30,6 +31,10 @@ const USUAL_ROW: usize = 768;
 /// How long to wait for a descriptor when no fetch of our own ends before.
 const DESCRIPTOR_WAIT: Duration = Duration::from_millis(50);
 
+/// After how many waits for a descriptor that is told: by then all that the fetches of a usual crawl hold has been
+/// freed once.
+const WAITS_UNTOLD: u32 = 100;
+
 /// Makes rows for the life of a worker.
 pub(super) struct Handler {
     client: Client,
@@ -37,7 +42,7 @@ pub(super) struct Handler {
     /// Where requests are marked that must not be sent twice.
     sent: Option<SentMarks>,
     fetch_ended: Notify,
-    max_time: Duration,
+    exhaustion_told: Once,
 }
 
 /// Why no rows can be made as told.
@@ -55,12 +60,13 @@ impl Handler {
     /// A handler as told.
     pub(super) fn new(setup: &Setup) -> Result<Self, HandlerError> {
         let sent = setup.sent.as_ref().map(|path| SentMarks::open(Path::new(path))).transpose()?;
+        let Capacity { concurrency, idle_time } = setup.capacity;
         Ok(Self {
             sent,
-            client: Client::build(&setup.fetch, setup.concurrency)?,
-            gate: setup.per_host.map(|per_host| Arc::new(Gate::new(per_host, setup.concurrency))),
+            client: Client::build(&setup.fetch, concurrency, idle_time)?,
+            gate: setup.per_host.map(|per_host| Arc::new(Gate::new(per_host, concurrency))),
             fetch_ended: Notify::new(),
-            max_time: setup.fetch.max_time,
+            exhaustion_told: Once::new(),
         })
     }
 
@@ -115,22 +121,26 @@ impl Handler {
             return Some(Err(RowError { kind: FailureKind::Internal, message }));
         }
         let mut fetched = self.client.fetch(target).await;
-        if is_exhausted(&fetched) {
-            // After the longest that one attempt may take there is no hope that a descriptor gets free.
-            let patient = self.fetch_when_descriptors_are_free(&task.url);
-            fetched = tokio::time::timeout(self.max_time, patient).await.unwrap_or(fetched);
+        if waits_for_descriptor(task, &fetched) {
+            fetched = self.fetch_when_descriptors_are_free(task).await;
         }
         self.fetch_ended.notify_one();
         Some(Ok(fetched))
     }
 
-    /// That no descriptor was left says nothing of the URL: it waits until one may be free.
-    async fn fetch_when_descriptors_are_free(&self, url: &str) -> Fetched {
+    /// That no descriptor was left says nothing of the URL: it waits until one is free, however long that takes.
+    /// Our own are freed by fetches that end and by connections that were idle for too long.
+    async fn fetch_when_descriptors_are_free(&self, task: &FetchTask) -> Fetched {
+        let mut n_waits = 0_u32;
         loop {
+            if n_waits == WAITS_UNTOLD {
+                self.exhaustion_told.call_once(|| tracing::warn!("no descriptor is free: URLs wait for one"));
+            }
+            n_waits = n_waits.saturating_add(1);
             let _ = tokio::time::timeout(DESCRIPTOR_WAIT, self.fetch_ended.notified()).await;
-            let target = parse_target(url).expect("it was parsed before");
+            let target = parse_target(&task.url).expect("it was parsed before");
             let fetched = self.client.fetch(target).await;
-            if !is_exhausted(&fetched) {
+            if !waits_for_descriptor(task, &fetched) {
                 return fetched;
             }
         }
@@ -143,8 +153,10 @@ pub(super) fn lost_row(task: &FetchTask, kind: FailureKind, message: String, att
     reply(&Row { attempts, ..row }, attempts)
 }
 
-fn is_exhausted(fetched: &Fetched) -> bool {
-    fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion)
+/// Whether a fetch failed for want of a descriptor, and may be made again: after a redirect the first request was sent.
+fn waits_for_descriptor(task: &FetchTask, fetched: &Fetched) -> bool {
+    let is_exhausted = fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion);
+    is_exhausted && !(task.once && fetched.redirects > 0)
 }
 
 fn unasked(seq: Seq, url: String, slot: SlotId, error: RowError) -> Row {

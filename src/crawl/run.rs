@@ -8,7 +8,6 @@
 //! - the loop asks for no more rows than the output takes, and the engine for no more lines than the workers need.
 
 use std::io::{self, Write};
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout_at};
 
 use crate::crawl::books::Books;
-use crate::crawl::capacity::{affordable_concurrency, check_limit};
+use crate::crawl::capacity::{Capacity, check_limit};
 use crate::crawl::course::{Course, Reason, Turn};
 use crate::crawl::engine::{Engine, EngineEnd, EngineReport, Finished};
 use crate::crawl::feed::{FeedState, feed};
@@ -73,12 +72,13 @@ pub fn run(plan: RunPlan) -> RunEnd {
 }
 
 fn run_prepared(plan: &RunPlan, prepared: Prepared, limit: u64, started: Instant) -> RunEnd {
-    let concurrency = affordable_concurrency(plan, limit);
+    let capacity = Capacity::affordable(plan, limit);
+    let concurrency = capacity.concurrency;
     if concurrency < plan.concurrency {
         let asked = plan.concurrency;
         tracing::warn!("concurrency lowered from {asked} to {concurrency}: the descriptor limit is {limit}");
     }
-    let main = main_loop(plan, concurrency, prepared, started);
+    let main = main_loop(plan, capacity, prepared, started);
     let finished = if plan.mode == Mode::Multi {
         let threads = usize::try_from(plan.n_workers.get()).unwrap_or(usize::MAX);
         Builder::new_multi_thread().worker_threads(threads).enable_all().build().map(|runtime| {
@@ -96,7 +96,7 @@ fn run_prepared(plan: &RunPlan, prepared: Prepared, limit: u64, started: Instant
     finished.unwrap_or_else(|error| RunEnd::Failed(format!("could not start an event loop: {error}")))
 }
 
-async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, started: Instant) -> RunEnd {
+async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, started: Instant) -> RunEnd {
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return RunEnd::Failed(format!("could not listen for signals: {error}")),
@@ -119,7 +119,7 @@ async fn main_loop(plan: &RunPlan, concurrency: NonZeroU32, prepared: Prepared, 
         // As above.
         let _ = suspicions_tx.send((seq, Suspicion { crashes, kills }));
     };
-    let engine = match Engine::start(plan, concurrency, sent, tasks.boxed_local(), tell, suspect).await {
+    let engine = match Engine::start(plan, capacity, sent, tasks.boxed_local(), tell, suspect).await {
         Ok(engine) => engine,
         Err(error) => return RunEnd::Failed(format!("could not {error}")),
     };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::{LogFormat, LogPlan, RunPlan};
 use crate::fetch::FetchOptions;
@@ -21,8 +22,7 @@ use crate::state::RowNote;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Setup {
     pub(super) fetch: FetchOptions,
-    /// Fetches in flight in one worker.
-    pub(super) concurrency: NonZeroU32,
+    pub(super) capacity: Capacity,
     /// Simultaneous requests to one host.
     pub(super) per_host: Option<NonZeroU32>,
     /// The file of marks for requests that must not be sent twice.
@@ -32,10 +32,10 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    pub(super) fn of(plan: &RunPlan, concurrency: NonZeroU32, sent: Option<String>) -> Self {
+    pub(super) fn of(plan: &RunPlan, capacity: Capacity, sent: Option<String>) -> Self {
         Self {
             fetch: plan.fetch.clone(),
-            concurrency,
+            capacity,
             per_host: plan.per_host,
             sent,
             log_filter: plan.log.filter.clone(),

@@ -21,10 +21,6 @@ use super::target::strip_credentials;
 use super::tls::{self, TlsError};
 use super::{FetchOptions, Fetched, Fetcher, ResolveRule, attempt, null};
 
-/// How long a kept connection waits for its next request. Most servers close theirs between 5 and 75 s, and a
-/// crawl that comes back to a host at all does so within seconds.
-const IDLE_TIME: Duration = Duration::from_secs(15);
-
 /// Fields of a response head in HTTP/1, where the HTTP library's own limit of 100 was too low.
 const MAX_FIELDS: usize = 1000;
 
@@ -71,14 +67,21 @@ pub enum BuildError {
 impl Client {
     /// Makes the client that the options ask for.
     ///
-    /// `connections_per_host` are kept open when idle: as many as requests may go to one host at once.
+    /// `connections_per_host` are kept open when idle, as many as requests may go to one host at once, each for
+    /// `idle_time`.
     ///
     /// # Errors
     ///
     /// What the options hold can not be used; no later one will do better.
-    pub fn build(options: &FetchOptions, connections_per_host: NonZeroU32) -> Result<Self, BuildError> {
+    pub fn build(
+        options: &FetchOptions,
+        connections_per_host: NonZeroU32,
+        idle_time: Duration,
+    ) -> Result<Self, BuildError> {
         match options.fetcher {
-            Fetcher::Http => Ok(Self::Http(Box::new(HttpClient::build(options, connections_per_host)?))),
+            Fetcher::Http => {
+                Ok(Self::Http(Box::new(HttpClient::build(options, connections_per_host, idle_time)?)))
+            }
             Fetcher::Null => Ok(Self::Null),
         }
     }
@@ -124,7 +127,11 @@ pub(super) struct Pool {
 }
 
 impl HttpClient {
-    fn build(options: &FetchOptions, connections_per_host: NonZeroU32) -> Result<Self, BuildError> {
+    fn build(
+        options: &FetchOptions,
+        connections_per_host: NonZeroU32,
+        idle_time: Duration,
+    ) -> Result<Self, BuildError> {
         let method = Method::from_bytes(options.method.as_bytes())
             .map_err(|_| BuildError::Method { method: options.method.clone() })?;
         let proxies = Proxies::of(&options.proxy)?;
@@ -133,6 +140,7 @@ impl HttpClient {
             tls: tls::client_config(options)?,
             proxies: &proxies,
             n_kept: usize::try_from(connections_per_host.get()).unwrap_or(usize::MAX),
+            idle_time,
             may_be_sent_twice: attempt::may_be_sent_twice(&method, options.body.as_ref()),
         };
         let (rules, hands) = resolve::deal(&options.resolve);
@@ -187,6 +195,7 @@ struct Recipe<'a> {
     tls: rustls::ClientConfig,
     proxies: &'a Proxies,
     n_kept: usize,
+    idle_time: Duration,
     may_be_sent_twice: bool,
 }
 
@@ -210,7 +219,7 @@ impl Recipe<'_> {
             .referer(false)
             .connect_timeout(self.options.connect_timeout)
             .connector_layer(ProbeLayer)
-            .pool_idle_timeout(IDLE_TIME)
+            .pool_idle_timeout(self.idle_time)
             .tcp_nodelay(true)
             .http2_max_header_list_size(MAX_HEAD_BYTES);
         if self.options.http1_only {
@@ -243,14 +252,14 @@ fn authorization_of(request: reqwest::RequestBuilder) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fetch::tests::options;
+    use crate::fetch::tests::{LONG, options};
 
     /// The `Authorization` of a request to a URL with credentials, where the hop before carried `before`.
     #[track_caller]
     fn check(user: Option<(&str, &str)>, before: Option<&'static str>, expected: &str) {
         let mut options = options();
         options.user = user.map(|(name, password)| (name.to_owned(), password.to_owned()));
-        let client = HttpClient::build(&options, NonZeroU32::MIN).unwrap();
+        let client = HttpClient::build(&options, NonZeroU32::MIN, LONG).unwrap();
         let before = before.map(|value| (header::AUTHORIZATION, HeaderValue::from_static(value)));
         let mut headers = HeaderMap::from_iter(before);
         let mut url = Url::parse("http://user:pass@h.example/").unwrap();

@@ -13,7 +13,7 @@ use super::*;
 use crate::model::{FailureKind, HttpVersion, Outcome, Truncated};
 
 /// Long enough that no test meets it by accident.
-const LONG: Duration = Duration::from_secs(20);
+pub(super) const LONG: Duration = Duration::from_secs(20);
 
 /// What most tests change a field or two of.
 pub(super) fn options() -> FetchOptions {
@@ -42,7 +42,7 @@ pub(super) fn options() -> FetchOptions {
 fn client_with(change: impl FnOnce(&mut FetchOptions)) -> Client {
     let mut options = options();
     change(&mut options);
-    Client::build(&options, NonZeroU32::MIN).unwrap()
+    Client::build(&options, NonZeroU32::MIN, LONG).unwrap()
 }
 
 fn client() -> Client {
@@ -562,7 +562,7 @@ fn options_that_make_no_client_are_named() {
     let refused = |change: fn(&mut FetchOptions)| {
         let mut options = options();
         change(&mut options);
-        Client::build(&options, NonZeroU32::MIN).err().unwrap().to_string()
+        Client::build(&options, NonZeroU32::MIN, LONG).err().unwrap().to_string()
     };
     assert_eq!(refused(|options| options.method = "GE T".into()), "bad request method 'GE T'");
     assert_eq!(refused(|options| options.proxy = ProxyChoice::Url("::".into())), "bad proxy '::'");

@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, Stream};
 
-use super::tests::options;
+use super::tests::{LONG, options};
 use super::*;
 use crate::model::FailureKind;
 
@@ -95,7 +95,7 @@ async fn fetch(host: &str, change: impl FnOnce(&mut FetchOptions)) -> (Fetched, 
         addresses: vec![Ipv4Addr::LOCALHOST.into()],
     }];
     change(&mut options);
-    let client = Client::build(&options, NonZeroU32::MIN).unwrap();
+    let client = Client::build(&options, NonZeroU32::MIN, LONG).unwrap();
     let fetched = client.fetch(parse_target(&format!("https://{host}:{}/", address.port())).unwrap()).await;
     (fetched, server.join().unwrap())
 }
@@ -148,7 +148,7 @@ async fn a_body_without_length_needs_a_proper_end() {
         let (address, server) = serve(b"HTTP/1.1 200 OK\r\n\r\nall of it?", end);
         let mut options = options();
         trusting(&mut options);
-        let client = Client::build(&options, NonZeroU32::MIN).unwrap();
+        let client = Client::build(&options, NonZeroU32::MIN, LONG).unwrap();
         let fetched = client.fetch(parse_target(&format!("https://{address}/")).unwrap()).await;
         assert_eq!(fetched.failure.map(|failure| failure.kind), expected);
         assert_eq!(fetched.body, "all of it?");

@@ -16,6 +16,22 @@ fn few_descriptors_cost_speed_and_no_row() {
     }
 }
 
+/// Connections that idle while other hosts are asked hold descriptors too.
+#[test]
+fn few_descriptors_and_many_hosts_neither_fail_a_row_nor_stop_the_crawl() {
+    let origin = TestOrigin::with_hosts(16);
+    let urls: Vec<_> = (0..1000)
+        .map(|nth| origin.url_on(nth, if nth % 200 == 7 { "/slow?ms=2000" } else { "/small/1" }))
+        .collect();
+    for mode in &MODES[..4] {
+        // A request that waits for a descriptor has no time-out; the run has.
+        let limits = "-c 500 --per-host 0 --max-time 3s --max-run-time 12s";
+        let invocation = crawl().words(limits).words(mode).args(&urls);
+        let finished = invocation.after_shell("ulimit -n 64").run().expect_code(0);
+        finished.rows().expect_each_once(1000).expect_all("ok");
+    }
+}
+
 #[test]
 fn too_few_descriptors_are_said_and_no_panic() {
     for limit in ["ulimit -n 10", "ulimit -n 31"] {
