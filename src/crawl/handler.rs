@@ -15,9 +15,10 @@ use tokio::sync::Notify;
 
 use crate::crawl::capacity::Capacity;
 use crate::crawl::gate::Gate;
+use crate::crawl::pauses::Pauses;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::wire::{Answer, FetchTask, Reply, Setup};
-use crate::fetch::{BuildError, Client, Failure, Fetched, content_type, parse_target};
+use crate::fetch::{BuildError, Client, Failure, Fetched, Url, content_type, parse_target};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, Outcome, Row, RowError};
 use crate::output::render_jsonl;
@@ -35,6 +36,9 @@ const DESCRIPTOR_WAIT: Duration = Duration::from_millis(50);
 /// freed once.
 const WAITS_UNTOLD: u32 = 100;
 
+/// How often a fetch that is out of time is made again for a pause. More pauses than this are how the machine is.
+const MOST_PAUSES: u32 = 3;
+
 /// Makes rows for the life of a worker.
 pub(super) struct Handler {
     client: Client,
@@ -43,6 +47,7 @@ pub(super) struct Handler {
     sent: Option<SentMarks>,
     fetch_ended: Notify,
     exhaustion_told: Once,
+    pauses: Arc<Pauses>,
 }
 
 /// Why no rows can be made as told.
@@ -67,6 +72,7 @@ impl Handler {
             gate: setup.per_host.map(|per_host| Arc::new(Gate::new(per_host, concurrency))),
             fetch_ended: Notify::new(),
             exhaustion_told: Once::new(),
+            pauses: Pauses::none(),
         })
     }
 
@@ -120,12 +126,28 @@ impl Handler {
             let message = format!("could not note that the request is sent, so it was not: {error}");
             return Some(Err(RowError { kind: FailureKind::Internal, message }));
         }
-        let mut fetched = self.client.fetch(target).await;
+        let mut fetched = self.fetch_through_pauses(task, target).await;
         if waits_for_descriptor(task, &fetched) {
             fetched = self.fetch_when_descriptors_are_free(task).await;
         }
         self.fetch_ended.notify_one();
         Some(Ok(fetched))
+    }
+
+    /// That time ran out while this process stood still says nothing of the URL: it is asked again at once.
+    async fn fetch_through_pauses(&self, task: &FetchTask, target: Url) -> Fetched {
+        let mut watched = self.pauses.watch();
+        let mut fetched = self.client.fetch(target).await;
+        for _ in 0..MOST_PAUSES {
+            if task.once || !is_out_of_time(&fetched) || !watched.take_pause() {
+                break;
+            }
+            let requests = fetched.requests;
+            let target = parse_target(&task.url).expect("it was parsed before");
+            fetched = self.client.fetch(target).await;
+            fetched.requests += requests;
+        }
+        fetched
     }
 
     /// That no descriptor was left says nothing of the URL: it waits until one is free, however long that takes.
@@ -139,7 +161,7 @@ impl Handler {
             n_waits = n_waits.saturating_add(1);
             let _ = tokio::time::timeout(DESCRIPTOR_WAIT, self.fetch_ended.notified()).await;
             let target = parse_target(&task.url).expect("it was parsed before");
-            let fetched = self.client.fetch(target).await;
+            let fetched = self.fetch_through_pauses(task, target).await;
             if !waits_for_descriptor(task, &fetched) {
                 return fetched;
             }
@@ -157,6 +179,12 @@ pub(super) fn lost_row(task: &FetchTask, kind: FailureKind, message: String, att
 fn waits_for_descriptor(task: &FetchTask, fetched: &Fetched) -> bool {
     let is_exhausted = fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion);
     is_exhausted && !(task.once && fetched.redirects > 0)
+}
+
+fn is_out_of_time(fetched: &Fetched) -> bool {
+    use FailureKind::{ConnectTimeout, ReadTimeout, Timeout, TooSlow};
+    let kind = fetched.failure.as_ref().map(|failure| failure.kind);
+    matches!(kind, Some(ConnectTimeout | ReadTimeout | Timeout | TooSlow))
 }
 
 fn unasked(seq: Seq, url: String, slot: SlotId, error: RowError) -> Row {

@@ -20,6 +20,7 @@ mod limits;
 mod logging;
 mod multi;
 mod outcome;
+mod pauses;
 mod plan;
 mod prepare;
 mod run;

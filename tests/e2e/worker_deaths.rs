@@ -133,6 +133,22 @@ fn a_run_that_is_stopped_as_a_whole_goes_on_where_it_was() {
 }
 
 #[test]
+fn time_in_which_a_run_is_stopped_counts_against_no_page() {
+    let words = ["-w 2", "--mode multi -w 2", "--mode single"];
+    for (mode, limit) in words.into_iter().zip(["--max-time 2s", "--max-time 2s", "--read-timeout 2s"]) {
+        let origin = TestOrigin::start();
+        let urls = origin.url("/slow?ms=400&{1..60}");
+        let invocation = crawl().words("-c 15 --per-host 0 --log off").words(mode).words(limit).arg(urls);
+        let mut running = invocation.with_default_signals().start();
+        running.until("the pages are asked for", |_| origin.stats().requests() >= 15);
+        killpg(running.pid(), Signal::SIGSTOP).unwrap();
+        let_pass(Duration::from_secs(3));
+        killpg(running.pid(), Signal::SIGCONT).unwrap();
+        running.wait().expect_code(0).rows().expect_each_once(60).expect_all("ok");
+    }
+}
+
+#[test]
 fn a_worker_that_is_stopped_goes_on_where_it_was() {
     let origin = TestOrigin::with_hosts(3);
     let (scratch, invocation) = slow_crawl(&origin, 300);
