@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,8 +39,8 @@ pub(super) enum JobEnd {
     Synced,
     /// So does a journal that begins with a snapshot, and is not in its place yet.
     Rewritten(Rewritten<File>),
-    /// There was no room for such a journal.
-    NoRoom,
+    /// There was no room for such a journal, or no descriptor.
+    PutOff,
 }
 
 /// What a snapshot takes from elsewhere.
@@ -166,8 +167,21 @@ impl Keeper {
         if !rows_due && !rewrite_due {
             return Ok(None);
         }
-        let rewrite = if rewrite_due { self.begin_rewrite(surroundings)? } else { None };
+        match self.begin_job(rewrite_due, now, surroundings) {
+            // Connections may hold all of them for a while. What was written is safe from all but a power cut.
+            Err(error) if is_out_of_descriptors(&error.source) => Ok(None),
+            begun => begun.map(Some),
+        }
+    }
+
+    fn begin_job(
+        &mut self,
+        rewrite_due: bool,
+        now: Instant,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<DiskJob, SinkError> {
         let rows = self.rows.try_clone_output()?;
+        let rewrite = if rewrite_due { self.begin_rewrite(surroundings)? } else { None };
         let (rows_path, journal_path) = (self.rows.path().to_owned(), self.journal_path.clone());
         let sent = self.known.sent.clone();
         let sync_rows = move || {
@@ -175,22 +189,29 @@ impl Keeper {
             marks.and_then(|()| rows.sync_data()).map_err(|source| SinkError { path: rows_path, source })
         };
         let journal_error = move |error: JournalError| SinkError { path: journal_path, source: error.source };
-        self.synced = Synced { at: now, rows: self.rows.rows() };
-        let Some(rewrite) = rewrite else {
-            let journal = self.journal.sync_handle().map_err(|error| self.journal_error(error))?;
-            return Ok(Some(Box::new(move || {
+        let job: DiskJob = match rewrite {
+            Some(rewrite) => Box::new(move || {
                 sync_rows()?;
-                journal.sync().map(|()| JobEnd::Synced).map_err(journal_error)
-            })));
-        };
-        Ok(Some(Box::new(move || {
-            sync_rows()?;
-            match rewrite.write() {
-                Ok(rewritten) => Ok(JobEnd::Rewritten(rewritten)),
-                Err(error) if is_disk_full(&error.source) => Ok(JobEnd::NoRoom),
-                Err(error) => Err(journal_error(error)),
+                match rewrite.write() {
+                    Ok(rewritten) => Ok(JobEnd::Rewritten(rewritten)),
+                    Err(error) if is_passing(&error.source) => Ok(JobEnd::PutOff),
+                    Err(error) => Err(journal_error(error)),
+                }
+            }),
+            None => {
+                let journal = self.journal.sync_handle().map_err(|error| self.journal_error(error))?;
+                Box::new(move || {
+                    sync_rows()?;
+                    match journal.sync() {
+                        Ok(()) => Ok(JobEnd::Synced),
+                        Err(error) if is_out_of_descriptors(&error.source) => Ok(JobEnd::PutOff),
+                        Err(error) => Err(journal_error(error)),
+                    }
+                })
             }
-        })))
+        };
+        self.synced = Synced { at: now, rows: self.rows.rows() };
+        Ok(job)
     }
 
     /// Nothing where there is no room: the old journal goes on, and a snapshot is tried again when it has grown.
@@ -199,7 +220,7 @@ impl Keeper {
         let snapshot = self.snapshot(surroundings);
         match self.journal.begin_rewrite(snapshot) {
             Ok(rewrite) => Ok(Some(rewrite)),
-            Err(error) if is_disk_full(&error.source) => Ok(None),
+            Err(error) if is_passing(&error.source) => Ok(None),
             Err(error) => Err(self.journal_error(error)),
         }
     }
@@ -208,7 +229,7 @@ impl Keeper {
     pub(super) fn end_job(&mut self, end: JobEnd) -> Result<(), SinkError> {
         let rewritten = match end {
             JobEnd::Synced => return Ok(()),
-            JobEnd::NoRoom => {
+            JobEnd::PutOff => {
                 self.journal.abandon_rewrite();
                 // The journal that goes on was not synced with the rows, and is due.
                 self.synced.rows = 0;
@@ -269,6 +290,15 @@ impl Keeper {
     fn journal_error(&self, error: JournalError) -> SinkError {
         SinkError { path: self.journal_path.clone(), source: error.source }
     }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE))
+}
+
+/// Whether what could not be done may be done later, while the old journal goes on.
+fn is_passing(error: &io::Error) -> bool {
+    is_disk_full(error) || is_out_of_descriptors(error)
 }
 
 /// The books as the journal keeps them.

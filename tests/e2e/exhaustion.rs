@@ -88,5 +88,5 @@ fn a_full_device_behind_standard_output_is_an_error_and_no_panic() {
     let invocation = crawl().words("--fetcher null http://h/{1..1000}");
     let finished = invocation.after_shell("exec >/dev/full").run();
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
-    assert!(finished.stderr.contains("could not write rows"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("could not write to /dev/stdout"), "{}", finished.stderr);
 }
