@@ -156,13 +156,14 @@ pub(super) fn feed(
     state.n_known.set(plan.n_known);
     state.places.borrow_mut().push_back(plan.place);
     state.checks.borrow_mut().clone_from(&plan.checks);
-    let source = Source {
+    // Boxed, because the stream moves it for each line.
+    let source = Box::new(Source {
         chunks,
         lines: Vec::new().into_iter(),
         chunk_ends: plan.place.seq,
         plan,
         state: state.clone(),
-    };
+    });
     let tasks = stream::unfold(source, |mut source| async move { Some((source.next().await?, source)) });
     (state, tasks)
 }

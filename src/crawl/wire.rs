@@ -56,8 +56,8 @@ pub(super) struct FetchTask {
     pub(super) url: String,
     /// The line as given, where that is not the URL.
     pub(super) given: Option<String>,
-    /// What its row says, where that is known without asking.
-    pub(super) verdict: Option<Verdict>,
+    /// What its row says, where that is known without asking. Boxed, as it is rare and a task is moved often.
+    pub(super) verdict: Option<Box<Verdict>>,
     /// Whether its request must not be sent twice.
     pub(super) once: bool,
     /// Workers that died of it in earlier runs.
@@ -98,7 +98,7 @@ impl FetchTask {
                 Self { seq, url, given, verdict: None, once, crashes, kills, sent }
             }
             Line::Rejected(line) => {
-                let verdict = Some(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string()));
+                let verdict = Some(Box::new(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string())));
                 let (seq, url, given) = (line.seq.0, line.url, None);
                 Self { seq, url, given, verdict, once: false, crashes, kills, sent: None }
             }
@@ -114,7 +114,7 @@ impl FetchTask {
     pub(super) fn of_unknown_fate(self) -> Self {
         let message = "the run died while this request was out; \
                        whether the server acted on it is not known, so it is not sent again";
-        let verdict = Some(Verdict::new(FailureKind::WorkerCrashed, message.to_owned()));
+        let verdict = Some(Box::new(Verdict::new(FailureKind::WorkerCrashed, message.to_owned())));
         Self { verdict, once: false, sent: None, ..self }
     }
 

@@ -63,11 +63,15 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
     fn feed(&mut self, context: &mut Context<'_>, ahead: usize) {
         loop {
             let room = self.capacity.saturating_sub(self.n_out + self.ready.len() + ahead);
+            let room = room.min(HANDED_AT_A_TIME);
             let mut tasks = Vec::new();
-            while tasks.len() < room.min(HANDED_AT_A_TIME) {
+            while tasks.len() < room {
                 let Some(source) = &mut self.source else { break };
                 match source.as_mut().poll_next(context) {
                     Poll::Ready(Some(task)) => {
+                        if tasks.is_empty() {
+                            tasks.reserve_exact(room);
+                        }
                         tasks.push((self.next_index, task));
                         self.next_index += 1;
                     }
@@ -106,7 +110,12 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
             let mut batch = Vec::new();
             while batch.len() < limit {
                 match self.poll_outcome(context, 0) {
-                    Poll::Ready(Some(outcome)) => batch.push((outcome.done, outcome.task)),
+                    Poll::Ready(Some(outcome)) => {
+                        if batch.is_empty() {
+                            batch.reserve_exact(limit.min(1 + self.ready.len()));
+                        }
+                        batch.push((outcome.done, outcome.task));
+                    }
                     Poll::Ready(None) => break,
                     Poll::Pending if batch.is_empty() => return Poll::Pending,
                     Poll::Pending => break,
