@@ -22,6 +22,7 @@ pub mod origin;
 pub mod output;
 pub mod pool;
 pub mod report;
+pub mod robots;
 pub mod rusage;
 pub mod state;
 pub mod text;

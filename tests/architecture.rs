@@ -31,6 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ipc", &[]),
     ("pool", &["backoff", "ids", "ipc", "rusage", "version"]),
     ("fetch", &["backoff", "model"]),
+    ("robots", &["model"]),
     ("output", &["ids", "model"]),
     ("state", &[]),
     ("report", &["ids", "model", "text"]),

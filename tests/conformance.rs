@@ -14,16 +14,22 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use myriapod::frontier::host_hash;
+use myriapod::robots::{Rules, Verdict};
 use serde_json::Value;
 use url::Url;
 
-/// The cases of one file; none where there is no folder of cases.
-fn cases(path: &str) -> Option<Value> {
+/// The place of a file or folder; none where there is no folder of cases.
+fn place(path: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("CONFORMANCE_DATA").map(PathBuf::from) else {
         eprintln!("skipped: CONFORMANCE_DATA names no folder with {path}");
         return None;
     };
-    let text = std::fs::read_to_string(folder.join(path)).expect("the folder holds the cases");
+    Some(folder.join(path))
+}
+
+/// The cases of one file; none where there is no folder of cases.
+fn cases(path: &str) -> Option<Value> {
+    let text = std::fs::read_to_string(place(path)?).expect("the folder holds the cases");
     Some(serde_json::from_str(&text).expect("the cases are JSON"))
 }
 
@@ -76,4 +82,102 @@ fn a_host_has_one_key_however_it_is_written() {
         }
     }
     assert!(n_checked > 100, "{n_checked} cases");
+}
+
+/// Where RFC 9309 section 2.2.2 asks for another verdict than Google's parser gives: test, path, and the reason.
+const ROBOTS_DEVIATIONS: &[(&str, &str, &str)] = &[
+    (
+        "ID_Encoding",
+        "/foo/bar/\u{30c4}",
+        "a path is compared in its encoded form, which Google leaves to the caller",
+    ),
+    ("ID_Encoding", "/foo/bar/baz", "an encoded letter in a rule is that letter"),
+];
+
+/// What follows the host, as it is written.
+fn path_and_query(url: &str) -> &str {
+    let behind_scheme = url.split_once("://").map_or("", |(_, rest)| rest);
+    behind_scheme.find('/').map_or("/", |start| &behind_scheme[start..])
+}
+
+/// The verdicts of Google's parser, but for those that deviate on purpose.
+#[test]
+fn robots_txt_is_read_as_google_reads_it() {
+    let Some(cases) = cases("google-robotstxt/cases.json") else { return };
+    let mut deviations = BTreeSet::new();
+    let mut others = Vec::new();
+    for case in cases.as_array().unwrap() {
+        let text = |name: &str| case[name].as_str().unwrap();
+        let path = path_and_query(text("url"));
+        let rules = Rules::parse(text("robots").as_bytes(), text("ua"));
+        if (rules.verdict(path) == Verdict::Allowed) == case["allowed"].as_bool().unwrap() {
+            continue;
+        }
+        let is_this = |(test, known, _): &&(&str, &str, &str)| (*test, *known) == (text("src"), path);
+        match ROBOTS_DEVIATIONS.iter().find(is_this) {
+            Some(deviation) => {
+                deviations.insert(deviation);
+            }
+            None => others.push(case),
+        }
+    }
+    assert_eq!(others, Vec::<&Value>::new());
+    assert_eq!(deviations, ROBOTS_DEVIATIONS.iter().collect(), "each deviation is one still");
+}
+
+/// Files of the crawler-commons library, which come without verdicts: what follows from RFC 9309 and from the
+/// remarks in them.
+const COMMONS_VERDICTS: &[(&str, &str, &str, bool)] = &[
+    ("crawl-delay-group-merging", "mybot", "/private/x", false),
+    ("crawl-delay-group-merging", "mybot", "/login/", true),
+    ("crawl-delay-group-merging", "yourbot", "/login/", false),
+    ("crawl-delay-group-merging", "other", "/private/", true),
+    ("extensions-group-merging", "mybot", "/private/", false),
+    ("extensions-group-merging", "other", "/llms.txt", true),
+    ("extensions-group-merging", "other", "/x", false),
+    ("format-errors-robots", "bot1", "/whitespace-before-colon/", false),
+    ("format-errors-robots", "bot1", "/no-colon/", false),
+    ("format-errors-robots", "bot2", "/no-colon-useragent/", false),
+    ("format-errors-robots", "bot3", "/whitespace-before-colon", true),
+    ("malformed-path", "bot", "/wiki/Wikipedia_talk:Mediation_Committee/", false),
+    ("malformed-path", "bot", "/wiki/", true),
+    ("many-user-agents", "wget", "/", false),
+    ("many-user-agents", "other", "/", true),
+    ("many-user-agents", "other", "/bot-trap/", false),
+    ("merge-rules", "wget", "/foo/bar/bar.txt", true),
+    ("merge-rules", "wget", "/tmp/bar/bar.txt", false),
+    ("precedence-of-rules", "wget", "/foo/bar", true),
+    ("precedence-of-rules", "testy", "/foo/bar", true),
+    ("precedence-of-rules", "testy", "/foo/blue", false),
+    ("rfc9309-example-longest-match-robots", "foobot", "/example/page/", true),
+    ("rfc9309-example-longest-match-robots", "foobot", "/example/page/disallowed.gif", false),
+    ("rfc9309-example-rule-group-merging", "examplebot", "/baz", false),
+    ("rfc9309-example-rule-group-merging", "bazbot", "/foo", true),
+    ("rfc9309-example-simple-robots", "foobot", "/example/page.html", true),
+    ("rfc9309-example-simple-robots", "foobot", "/publications/", false),
+    ("rfc9309-example-simple-robots", "barbot", "/example/page.html", false),
+    ("rfc9309-example-simple-robots", "quxbot", "/example/page.html", true),
+    ("rfc9309-example-simple-robots", "other", "/a.gif", false),
+    ("rfc9309-example-simple-robots", "other", "/publications/a.gif", true),
+    ("robots-with-utf8-bom", "bot", "/profile", false),
+    ("robots-with-utf16le-bom", "bot", "/profile", false),
+    ("robots-with-utf16be-bom", "bot", "/x/output/print", false),
+    ("twitter.com-robots", "other", "/a/with_friends", false),
+    ("wildcards", "other", "/wishlist/x", false),
+    ("wildcards", "other", "/wishlist/universal-x", true),
+];
+
+#[test]
+fn the_files_of_crawler_commons_say_what_they_say() {
+    let Some(folder) = place("crawler-commons/robots") else { return };
+    for (name, agent, path, is_allowed) in COMMONS_VERDICTS {
+        let bytes = std::fs::read(folder.join(format!("{name}.txt"))).expect("the folder holds the file");
+        let rules = Rules::parse(&bytes, agent);
+        assert_eq!(rules.verdict(path) == Verdict::Allowed, *is_allowed, "{path} for {agent} in {name}");
+    }
+    let delay = |agent| {
+        let bytes = std::fs::read(folder.join("crawl-delay-group-merging.txt")).unwrap();
+        Rules::parse(&bytes, agent).crawl_delay().map(|delay| delay.as_secs())
+    };
+    assert_eq!((delay("mybot"), delay("yourbot"), delay("other")), (Some(10), None, Some(30)));
 }
