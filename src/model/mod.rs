@@ -2,10 +2,12 @@
 //!
 //! Does not know how anything is fetched, sent between processes or written.
 
+mod host;
 mod outcome;
 mod row;
 mod target;
 
+pub use host::HostKey;
 pub use outcome::{Blame, FailureKind, Outcome, Truncated};
 pub use row::{HttpVersion, Row, RowError};
 pub use target::{Line, RejectReason, Rejected, Target};
