@@ -27,7 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("version", &[]),
     ("model", &["ids"]),
     ("input", &["ids", "model"]),
-    ("frontier", &["ids", "model"]),
+    ("frontier", &["backoff", "ids", "model"]),
     ("ipc", &[]),
     ("pool", &["backoff", "ids", "ipc", "rusage", "version"]),
     ("fetch", &["backoff", "model"]),
