@@ -30,6 +30,7 @@ mod shown;
 mod signals;
 mod sink;
 mod space;
+mod spill_file;
 mod task;
 mod torture;
 mod wire;
@@ -41,4 +42,5 @@ pub use plan::{LogFormat, LogPlan, Mode, OutputPlan, ProgressStyle, RunPlan, Wor
 pub use run::run;
 pub use shape::{shape_difference, shape_hash};
 pub use signals::Signal;
+pub use spill_file::SpillFile;
 pub use task::serve_if_worker;

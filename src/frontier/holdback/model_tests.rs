@@ -6,7 +6,7 @@ use std::ops::Range;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::tests::{Numbered, Place, share};
+use super::tests::{Numbered, Place, share, start};
 use super::*;
 
 const N_HOSTS: u64 = 5;
@@ -92,7 +92,7 @@ impl Run {
             input: course.input.iter().enumerate().map(numbered).collect(),
             out: Vec::new(),
             finished: BTreeSet::new(),
-            now: Instant::now(),
+            now: start(),
             course,
         }
     }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::tests::{Numbered, Place, random, share};
+use super::tests::{Numbered, Place, random, share, start};
 use super::*;
 
 const N_HOSTS: u32 = 1000;
@@ -16,7 +16,7 @@ const ANSWER_TIME: Duration = Duration::from_millis(50);
 
 /// How long the crawl of these hosts' items takes, one item a mention; and the most memory that was taken.
 fn crawl(list: &[u32], plan: HoldbackPlan) -> (Duration, usize) {
-    let start = Instant::now();
+    let start = start();
     let mut held = Holdback::new(plan, Place::default());
     let mut chunks = list.chunks(CHUNK);
     let mut is_free_at = vec![start; usize::try_from(N_HOSTS).unwrap()];

@@ -87,6 +87,11 @@ impl Spill for Place {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a base for simulated time")]
+pub(super) fn start() -> Instant {
+    Instant::now()
+}
+
 pub(super) fn share(n_items: u32) -> NonZeroU32 {
     NonZeroU32::new(n_items).unwrap()
 }
@@ -128,7 +133,7 @@ fn check(held: &mut Holdback<Numbered, Place>, now: Instant, numbers: &[u32], th
 
 #[test]
 fn hosts_take_turns_up_to_their_share() {
-    let now = Instant::now();
+    let now = start();
     let mut held = roomy(2);
     push(&mut held, 1, [10, 11, 12]);
     push(&mut held, 2, [20, 21]);
@@ -149,7 +154,7 @@ fn hosts_take_turns_up_to_their_share() {
 
 #[test]
 fn a_host_that_comes_back_goes_behind_those_that_wait() {
-    let now = Instant::now();
+    let now = start();
     let mut held = roomy(1);
     push(&mut held, 1, [10, 11]);
     check(&mut held, now, &[10], "NeedInput");
@@ -161,7 +166,7 @@ fn a_host_that_comes_back_goes_behind_those_that_wait() {
 
 #[test]
 fn a_held_host_waits_until_the_latest_time_that_was_told() {
-    let now = Instant::now();
+    let now = start();
     let after = |seconds| now + Duration::from_secs(seconds);
     let mut held = roomy(2);
     push(&mut held, 1, [10, 11]);
@@ -177,7 +182,7 @@ fn a_held_host_waits_until_the_latest_time_that_was_told() {
 
 #[test]
 fn an_item_that_is_put_back_is_the_first_again() {
-    let now = Instant::now();
+    let now = start();
     let mut held = roomy(2);
     push(&mut held, 1, [10, 11, 12]);
     check(&mut held, now, &[10, 11], "NeedInput");
@@ -192,7 +197,7 @@ fn an_item_that_is_put_back_is_the_first_again() {
 
 #[test]
 fn a_share_can_be_narrowed_and_widened() {
-    let now = Instant::now();
+    let now = start();
     let mut held = roomy(2);
     push(&mut held, 1, 10..16);
     check(&mut held, now, &[10, 11], "NeedInput");
@@ -208,7 +213,7 @@ fn a_share_can_be_narrowed_and_widened() {
 
 #[test]
 fn a_host_that_was_given_up_waits_for_nothing() {
-    let now = Instant::now();
+    let now = start();
     let mut held = roomy(1);
     push(&mut held, 1, [10, 11, 12]);
     push(&mut held, 2, [20]);
@@ -227,7 +232,7 @@ fn a_host_that_was_given_up_waits_for_nothing() {
 
 #[test]
 fn the_longest_queues_leave_memory_and_come_back_in_order() {
-    let now = Instant::now();
+    let now = start();
     let place = Place::default();
     let mut held = tight(1500, &place);
     push(&mut held, 2, [1000]);
@@ -248,7 +253,7 @@ fn the_longest_queues_leave_memory_and_come_back_in_order() {
 
 #[test]
 fn an_item_that_is_longer_than_what_is_read_at_a_time_comes_back() {
-    let now = Instant::now();
+    let now = start();
     let place = Place::default();
     let mut held = tight(100, &place);
     for number in 0..3 {
@@ -264,7 +269,7 @@ fn an_item_that_is_longer_than_what_is_read_at_a_time_comes_back() {
 
 #[test]
 fn no_input_is_asked_for_while_nothing_can_leave_memory() {
-    let now = Instant::now();
+    let now = start();
     let place = Place::default();
     place.state().n_failing = 256;
     let mut held = tight(1500, &place);
@@ -285,7 +290,7 @@ fn no_input_is_asked_for_while_nothing_can_leave_memory() {
 
 #[test]
 fn short_queues_stay_in_memory() {
-    let now = Instant::now();
+    let now = start();
     let place = Place::default();
     let mut held =
         Holdback::new(HoldbackPlan { share: share(1), memory_bytes: 1500, block_bytes: 1600 }, place.clone());
@@ -300,7 +305,7 @@ fn short_queues_stay_in_memory() {
 
 #[test]
 fn what_can_not_be_read_is_tried_again_and_told_in_the_end() {
-    let now = Instant::now();
+    let now = start();
     let after = |seconds| now + Duration::from_secs(seconds);
     let place = Place::default();
     let mut held = tight(100, &place);
@@ -319,7 +324,7 @@ fn what_can_not_be_read_is_tried_again_and_told_in_the_end() {
 
 #[test]
 fn damage_is_told_apart() {
-    let now = Instant::now();
+    let now = start();
     for damage in [0_u8, 9, 255] {
         let place = Place::default();
         let mut held = tight(100, &place);
