@@ -33,7 +33,8 @@ const TABLE_BYTES: usize = 64;
 /// What holds for a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HoldbackPlan {
-    /// Items that a host has out at a time, unless `set_share` says otherwise.
+    /// Items that a host has out at a time, unless `set_share` says otherwise. More than a host makes use of takes
+    /// places from hosts that were not read yet, and so makes a sorted list slower.
     pub share: NonZeroU32,
     /// Bytes of items and hosts that may be in memory.
     pub memory_bytes: usize,

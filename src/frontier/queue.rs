@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 
 use crate::frontier::spill::{HeldItem, Part, Spill, SpillError, Store};
 
-/// Room for items that an empty run may keep.
-const KEPT_ROOM: usize = 64;
+/// Room for items that a short run may keep: what the first item brings.
+const KEPT_ROOM: usize = 4;
 
 /// What waits for one host.
 #[derive(Debug)]
@@ -39,7 +39,9 @@ impl<T: HeldItem> HostQueue<T> {
 
     /// The memory that it takes.
     pub(super) fn n_bytes(&self) -> usize {
-        self.head.n_bytes + self.tail.n_bytes + self.blocks.len() * size_of::<Part>()
+        self.head.n_bytes_with_room()
+            + self.tail.n_bytes_with_room()
+            + self.blocks.capacity() * size_of::<Part>()
     }
 
     /// The longer of the runs in memory, in bytes.
@@ -109,13 +111,19 @@ impl<T: HeldItem> Run<T> {
 
     fn drop_range(&mut self, start: usize, end: usize) {
         self.n_bytes -= self.items.drain(start..end).map(|item| item.n_bytes()).sum::<usize>();
-        self.items.shrink_to(2 * self.items.len());
+        self.trim();
     }
 
-    /// Gives the room back that a long run has taken.
+    /// With the room that is there for more items.
+    fn n_bytes_with_room(&self) -> usize {
+        self.n_bytes + (self.items.capacity() - self.items.len()) * size_of::<T>()
+    }
+
+    /// Gives the room back that a longer run has taken.
     fn trim(&mut self) {
-        if self.items.is_empty() && self.items.capacity() > KEPT_ROOM {
-            self.items = VecDeque::new();
+        let (n_items, room) = (self.items.len(), self.items.capacity());
+        if room > KEPT_ROOM && room / 4 >= n_items {
+            self.items.shrink_to(2 * n_items);
         }
     }
 }
