@@ -98,8 +98,7 @@ impl Attempt<'_> {
             self.limits.heard_at(at);
             self.status = Some(response.status());
             self.version = http_version(response.version());
-            if is_too_large(response.headers()) {
-                let failure = Failure::new(FailureKind::HeadersTooLarge, "the response head is too large");
+            if let Some(failure) = refusal(&response) {
                 return self.fail(url, failure, Answer::head(&mut response, at));
             }
             match self.verdict(&url, &response) {
@@ -333,6 +332,16 @@ async fn read_body(
 /// Whether the server does nothing twice if it gets a request twice (RFC 9110 section 9.2.2).
 pub(super) fn may_be_sent_twice(method: &Method, body: Option<&Bytes>) -> bool {
     body.is_none() && (*method == Method::GET || *method == Method::HEAD)
+}
+
+/// Why a response is none that anybody asked for.
+fn refusal(response: &reqwest::Response) -> Option<Failure> {
+    if is_too_large(response.headers()) {
+        return Some(Failure::new(FailureKind::HeadersTooLarge, "the response head is too large"));
+    }
+    // No request of ours offers another protocol (RFC 9110 section 15.2.2), so what follows is not HTTP.
+    (response.status() == StatusCode::SWITCHING_PROTOCOLS)
+        .then(|| Failure::new(FailureKind::Protocol, "the server switched to another protocol unasked"))
 }
 
 /// Whether a head is larger than allowed. HTTP/2 counts 32 bytes more for each field (RFC 9113 section 10.5.1).

@@ -267,6 +267,10 @@ async fn what_is_not_a_response_says_why() {
     for (steps, expected) in [
         (vec![say("SSH-2.0-OpenSSH_9.2\r\n")], FailureKind::Protocol),
         (vec![say("HTTP/1.1 99999 What\r\n\r\n")], FailureKind::Protocol),
+        (
+            vec![say("HTTP/1.1 101 Else\r\nUpgrade: else\r\nConnection: Upgrade\r\n\r\n")],
+            FailureKind::Protocol,
+        ),
         (vec![say("HTTP/1.1 200 OK\r\nContent-Length: a\r\n\r\n")], FailureKind::Protocol),
         (
             vec![say("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")],
@@ -370,6 +374,7 @@ async fn a_redirect_body_is_not_waited_for() {
 async fn redirects_end_where_they_must() {
     let cases = [
         (redirect(302, "http://"), Some(FailureKind::BadRedirect), "/", 302),
+        (redirect(302, ""), Some(FailureKind::BadRedirect), "/", 302),
         (redirect(302, "/next"), Some(FailureKind::TooManyRedirects), "/next", 302),
         ("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n".into(), None, "/", 302),
         (redirect(300, "/next"), None, "/", 300),
