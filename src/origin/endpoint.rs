@@ -1,6 +1,6 @@
 //! The catalogue of endpoints, and the way from a request to the one that answers it.
 //!
-//! Does not know what an endpoint sends; `page` and `misbehaviour` hold one table each.
+//! Does not know what an endpoint sends; `page` and `misbehaviour` hold the tables.
 //!
 //! Invariant: an entry's position in the catalogue is its number everywhere.
 
@@ -28,6 +28,8 @@ pub(super) struct Endpoint {
 pub(super) enum Route {
     /// This one.
     Exact(&'static str),
+    /// This one, and the same by a second name.
+    Either(&'static str, &'static str),
     /// All that begin so; the rest is the argument.
     Prefix(&'static str),
 }
@@ -70,13 +72,14 @@ pub(super) fn dispatch(
 }
 
 fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    page::ENDPOINTS.iter().chain(misbehaviour::ENDPOINTS)
+    page::ENDPOINTS.iter().chain(misbehaviour::endpoints())
 }
 
 impl Route {
     fn argument<'p>(&self, path: &'p str) -> Option<&'p str> {
         match self {
             Self::Exact(exact) => (path == *exact).then_some(""),
+            Self::Either(first, second) => (path == *first || path == *second).then_some(""),
             Self::Prefix(prefix) => path.strip_prefix(prefix),
         }
     }
@@ -118,6 +121,7 @@ mod tests {
         check("/redirect-to?url=x", Some("/redirect-to?url=U&status=S"));
         check("/private/a/b", Some("/private/..."));
         check("/bad/close", Some("/bad/close"));
+        check("/bad/empty", Some("/bad/close"));
         check("/bad/unheard-of", None);
     }
 

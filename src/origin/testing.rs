@@ -29,6 +29,20 @@ pub(super) async fn ask(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     response
 }
 
+/// All that comes in answer to a request for `path`, on a connection of its own.
+pub(super) async fn get_raw(address: SocketAddr, path: &str) -> Vec<u8> {
+    ask(address, format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes()).await
+}
+
+/// The first bytes of what comes, on a connection that is then left.
+pub(super) async fn beginning(address: SocketAddr, path: &str, length: usize) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await.unwrap();
+    bytes
+}
+
 /// A connection that is kept.
 pub(super) struct Client {
     pub(super) stream: TcpStream,

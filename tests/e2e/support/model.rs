@@ -248,7 +248,7 @@ fn misbehaviour(path: &str) -> Option<Reply> {
     };
     let (kind, head) = match path {
         "/bad/close" | "/bad/reset" => ("disconnected", None),
-        "/bad/cut" => ("disconnected", Some(html("<p>Not all of i".len()))),
+        "/bad/cut" => ("disconnected", Some(html("<p>No".len()))),
         "/bad/chunk-cut" => ("disconnected", Some(html("<p>One. Two, but not all of ".len()))),
         "/bad/garbage" => ("protocol", None),
         "/bad/big-head" => ("headers_too_large", None),
