@@ -12,6 +12,8 @@ mod demo;
 mod directory;
 mod early_ends;
 mod exhaustion;
+mod hostile;
+mod hostile_list;
 mod input;
 mod limits;
 mod logging;
