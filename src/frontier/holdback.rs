@@ -384,4 +384,4 @@ mod model_tests;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

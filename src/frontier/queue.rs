@@ -137,3 +137,63 @@ fn count<'a, T: HeldItem + 'a>(items: impl Iterator<Item = &'a T>, most: usize) 
     };
     items.take_while(fits).count().max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::frontier::holdback::tests::{Numbered, Place};
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        PushBack(u32),
+        PushFront(u32),
+        /// With at most so many items read.
+        Pop(usize),
+        Spill,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (1..12_u32).prop_map(Step::PushBack),
+            1 => (1..12_u32).prop_map(Step::PushFront),
+            4 => prop_oneof![Just(1), Just(usize::MAX)].prop_map(Step::Pop),
+            2 => Just(Step::Spill),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_kept_wherever_items_are(steps in vec(step(), 0..200), block_bytes in 1..2000_usize) {
+            let place = Place::default();
+            let mut store = Store::new(place.clone(), block_bytes);
+            let (mut queue, mut model) = (HostQueue::new(), VecDeque::new());
+            for (number, step) in (0_u32..).zip(steps) {
+                match step {
+                    Step::PushBack(half) => {
+                        let item = Numbered { number, n_bytes: 2 * half };
+                        queue.push_back(item);
+                        model.push_back(item);
+                    }
+                    Step::PushFront(half) => {
+                        let item = Numbered { number, n_bytes: 2 * half };
+                        queue.push_front(item);
+                        model.push_front(item);
+                    }
+                    Step::Pop(n_items) if !queue.is_empty() => {
+                        prop_assert_eq!(Some(queue.pop(n_items, &mut store).unwrap()), model.pop_front());
+                    }
+                    Step::Spill if queue.longest_run() > 0 => prop_assert!(queue.spill(&mut store)),
+                    Step::Pop(_) | Step::Spill => {}
+                }
+                prop_assert_eq!(queue.is_empty(), model.is_empty());
+            }
+            for expected in model {
+                prop_assert_eq!(queue.pop(usize::MAX, &mut store).unwrap(), expected);
+            }
+            prop_assert!(queue.is_empty() && place.state().blocks.is_empty());
+        }
+    }
+}

@@ -10,9 +10,9 @@ use crate::frontier::spill::Block;
 
 /// An item with a number, which pretends to take so much memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Numbered {
-    pub(super) number: u32,
-    pub(super) n_bytes: u32,
+pub(in crate::frontier) struct Numbered {
+    pub(in crate::frontier) number: u32,
+    pub(in crate::frontier) n_bytes: u32,
 }
 
 impl HeldItem for Numbered {
@@ -34,19 +34,19 @@ impl HeldItem for Numbered {
 
 /// A place in memory that fails when it is told to, and notices a block that is freed twice.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Place(Rc<RefCell<PlaceState>>);
+pub(in crate::frontier) struct Place(Rc<RefCell<PlaceState>>);
 
 #[derive(Default, Debug)]
-pub(super) struct PlaceState {
-    pub(super) blocks: BTreeMap<u64, Vec<u8>>,
-    pub(super) n_written: u64,
+pub(in crate::frontier) struct PlaceState {
+    pub(in crate::frontier) blocks: BTreeMap<u64, Vec<u8>>,
+    pub(in crate::frontier) n_written: u64,
     /// So many of 256 calls fail, at random.
-    pub(super) n_failing: u64,
-    pub(super) seed: u64,
+    pub(in crate::frontier) n_failing: u64,
+    pub(in crate::frontier) seed: u64,
 }
 
 impl Place {
-    pub(super) fn state(&self) -> std::cell::RefMut<'_, PlaceState> {
+    pub(in crate::frontier) fn state(&self) -> std::cell::RefMut<'_, PlaceState> {
         self.0.borrow_mut()
     }
 }
@@ -59,7 +59,7 @@ impl PlaceState {
 }
 
 /// The next of a row of numbers that is as good as random, and the same for the same seed.
-pub(super) fn random(seed: &mut u64) -> u64 {
+pub(in crate::frontier) fn random(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *seed >> 33
 }
@@ -88,11 +88,11 @@ impl Spill for Place {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a base for simulated time")]
-pub(super) fn start() -> Instant {
+pub(in crate::frontier) fn start() -> Instant {
     Instant::now()
 }
 
-pub(super) fn share(n_items: u32) -> NonZeroU32 {
+pub(in crate::frontier) fn share(n_items: u32) -> NonZeroU32 {
     NonZeroU32::new(n_items).unwrap()
 }
 
