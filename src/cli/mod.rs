@@ -13,6 +13,7 @@
 //! - what `--print-config` prints gives the same plan when it is read back.
 
 mod config_file;
+mod courtesy;
 mod demo;
 mod exit;
 mod files;

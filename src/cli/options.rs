@@ -21,6 +21,7 @@ const HELP_WIDTH: usize = 110;
 const INPUT: &str = "Input";
 const OUTPUT: &str = "Output";
 const WORK: &str = "Work";
+const COURTESY: &str = "Courtesy";
 const END: &str = "When to stop";
 const REQUESTS: &str = "Requests";
 const LIMITS: &str = "Limits of one request";
@@ -51,7 +52,8 @@ pub(super) fn worker_command() -> Command {
             "Example: zcat urls.gz | myriapod-worker -c 64 > rows.jsonl\n\n\
              The rows are those of 'myriapod crawl', and so are the environment names (MYRIAPOD_CONCURRENCY=64).",
         )
-        .args([default_scheme(), concurrency(), per_host().help("Simultaneous requests to one host; 0 for no limit")])
+        .args([default_scheme(), concurrency()])
+        .args(courtesy_options())
         .args(request_options())
         .args(log_options())
         .args([help_flag(), version_flag()].map(|option| option.help_heading(SETTINGS)))
@@ -66,18 +68,14 @@ fn crawl() -> Command {
         .args(input_options())
         .args(output_options())
         .args(work_options())
+        .args(courtesy_options())
+        .args(pace_options())
         .args(end_options())
         .args(request_options())
         .args(display_options())
         .args(log_options())
         .args(settings_options())
         .arg(help_flag().help_heading(SETTINGS))
-}
-
-fn per_host() -> Arg {
-    value("per-host", "N", "Simultaneous requests to one host, over all workers; 0 for no limit")
-        .default_value("4")
-        .help_heading(WORK)
 }
 
 fn origin() -> Command {
@@ -174,7 +172,6 @@ fn work_options() -> Vec<Arg> {
             value("workers", "N", "Worker processes, or threads [default: one per CPU that may be used]")
                 .short('w'),
             concurrency(),
-            per_host(),
             value("mode", "MODE", "How work is spread: processes, threads, multi, single or serial")
                 .default_value("processes"),
             rare(flag("pin", "Keep each worker on one CPU")),
@@ -187,6 +184,52 @@ fn work_options() -> Vec<Arg> {
                 "Kill a worker process whose event loop is silent for so long",
             ))
             .default_value("30s"),
+        ],
+    )
+}
+
+/// What hosts may expect; each figure holds over all workers.
+fn courtesy_options() -> Vec<Arg> {
+    under(
+        COURTESY,
+        [
+            value("per-host", "N", "Simultaneous requests to one host; 0 for no limit").default_value("4"),
+            value("host-delay", "TIME", "Least time between the starts of two requests to one host")
+                .default_value("0"),
+            value(
+                "retry",
+                "N",
+                "Further attempts after what may pass: time-outs, lost connections, 429, 503 ...",
+            )
+            .default_value("2"),
+            rare(value(
+                "retry-delay",
+                "TIME",
+                "Base of the back-off between attempts, which grows with each",
+            ))
+            .default_value("1s"),
+            rare(value(
+                "max-retry-after",
+                "TIME",
+                "Longest Retry-After obeyed; past it the host is given up",
+            ))
+            .default_value("2m"),
+            flag("no-robots", "Do not ask for robots.txt, nor obey it"),
+            rare(value(
+                "robots-agent",
+                "NAME",
+                "Name to look for in robots.txt [default: first token of the user agent]",
+            )),
+        ],
+    )
+}
+
+fn pace_options() -> Vec<Arg> {
+    under(
+        COURTESY,
+        [
+            value("rate", "N", "Requests per second over all workers"),
+            value("limit-rate", "BYTES", "Bytes per second over all workers"),
         ],
     )
 }

@@ -5,9 +5,10 @@
 //! A function gives `None` only after it has noted at least one mistake.
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::{NonZeroU8, NonZeroU32};
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 
+use super::courtesy::{courtesy, pace};
 use super::files::{PathKind, Surroundings, kind_of};
 use super::limits::{run_limits, worker_limits};
 use super::request::{fetch_options, log_plan};
@@ -67,7 +68,8 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
     reader.shaping_value("format", values::row_format);
     let n_workers = reader.value("workers", values::positive(MOST_WORKERS));
     let concurrency = reader.value("concurrency", values::positive(MOST_IN_FLIGHT));
-    let per_host = reader.value("per-host", values::count(0, MOST_IN_FLIGHT));
+    let courtesy = courtesy(reader, MOST_IN_FLIGHT);
+    let pace = pace(reader);
     let mode = reader.value("mode", values::mode);
     let workers = worker_limits(reader);
     let limits = run_limits(reader);
@@ -86,7 +88,8 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
         n_workers: n_workers?,
         workers,
         concurrency: concurrency?,
-        per_host: NonZeroU32::new(per_host?),
+        courtesy: courtesy?,
+        pace,
         pin: reader.is_on("pin"),
         fetch: fetch?,
         progress: progress?,
@@ -100,14 +103,14 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
 pub(super) fn worker_plan(reader: &mut Reader<'_>) -> Option<WorkerPlan> {
     let default_scheme = reader.value("default-scheme", values::scheme);
     let concurrency = reader.value("concurrency", values::positive(MOST_IN_FLIGHT));
-    let per_host = reader.value("per-host", values::count(0, MOST_IN_FLIGHT));
+    let courtesy = courtesy(reader, MOST_IN_FLIGHT);
     // Its standard input is the list, always.
     let fetch = fetch_options(reader, true);
     let log = log_plan(reader);
     Some(WorkerPlan {
         fetch: fetch?,
         concurrency: concurrency?,
-        per_host: NonZeroU32::new(per_host?),
+        courtesy: courtesy?,
         default_scheme,
         log: log?,
     })

@@ -21,7 +21,7 @@ use super::files::Surroundings;
 use super::parse::{Parsed, parse, parse_worker};
 use super::plan::{MasterPlan, OriginPlan};
 use crate::crawl::{
-    self, Mode, OutputPlan, ProgressStyle, ProxyChoice, RunEnd, RunLimits, RunPlan, WorkerPlan,
+    self, Mode, OutputPlan, Pace, ProgressStyle, ProxyChoice, RunEnd, RunLimits, RunPlan, WorkerPlan,
 };
 use crate::descriptors;
 use crate::input::{InputPlan, Source};
@@ -131,7 +131,8 @@ fn filter_plan(plan: WorkerPlan) -> RunPlan {
         n_workers: NonZeroU32::MIN,
         workers: None,
         concurrency: plan.concurrency,
-        per_host: plan.per_host,
+        courtesy: plan.courtesy,
+        pace: Pace::default(),
         pin: false,
         fetch: plan.fetch,
         progress: ProgressStyle::Quiet,

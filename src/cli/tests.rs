@@ -77,7 +77,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(plan.output, OutputPlan::Stdout);
     assert_eq!(plan.mode, Mode::Processes);
     assert_eq!((plan.n_workers.get(), plan.concurrency.get()), (3, 256));
-    assert_eq!(plan.per_host.map(NonZeroU32::get), Some(4));
+    assert_eq!(plan.courtesy.per_host.map(NonZeroU32::get), Some(4));
     assert_eq!(plan.progress, ProgressStyle::Bar);
     assert_eq!(plan.log.filter, "warn");
     assert_eq!(plan.fetch.method, "GET");
@@ -207,7 +207,7 @@ fn the_nearest_place_holds() {
     ];
     let plan = plan_with(&["--max-redirs", "4", "-H", "X-C: line"], &variables);
     assert_eq!(plan.n_workers.get(), 2);
-    assert_eq!(plan.per_host.map(NonZeroU32::get), Some(3));
+    assert_eq!(plan.courtesy.per_host.map(NonZeroU32::get), Some(3));
     assert_eq!(plan.fetch.max_redirects, 4);
     assert!(!plan.fetch.insecure);
     assert_eq!(plan.fetch.max_time, Duration::from_secs(120));

@@ -22,6 +22,10 @@ pub(super) enum ValueError {
     ZeroTime,
     #[error("longer than a year")]
     TimeTooLong,
+    #[error("not a number of requests per second, such as 100 or 0.5")]
+    NotARate,
+    #[error("not a name for robots.txt: letters, digits, '-' and '_' only")]
+    NotARobotsAgent,
     #[error("not a size such as 64KiB, 8MiB or 1MB (a bare number is bytes)")]
     NotASize,
     #[error("must be more than zero")]

@@ -28,6 +28,10 @@ const LEAST_SILENCE: (Duration, &str) = (Duration::from_millis(100), "100ms");
 /// The two schemes that are fetched.
 const SCHEMES: [(&str, &str); 2] = [("http", "http"), ("https", "https")];
 
+/// The rates that can be kept: one request in a day, and far more than a machine makes.
+const SLOWEST_RATE: f64 = 1.0 / 86_400.0;
+const FASTEST_RATE: f64 = 1e9;
+
 /// A whole number from `low` to `high`.
 pub(super) fn count(low: u32, high: u32) -> impl Fn(&str) -> Result<u32, ValueError> {
     move |text| {
@@ -75,6 +79,29 @@ pub(super) fn timeout(text: &str) -> Result<Duration, ValueError> {
         time if time > LONGEST_TIME => Err(ValueError::TimeTooLong),
         time => Ok(time),
     }
+}
+
+/// A pause, which may be none: with units, or a bare number of seconds.
+pub(super) fn delay(text: &str) -> Result<Duration, ValueError> {
+    match timeout(text) {
+        Err(ValueError::ZeroTime) => Ok(Duration::ZERO),
+        time => time,
+    }
+}
+
+/// A number of requests per second, whole or not.
+pub(super) fn rate(text: &str) -> Result<f64, ValueError> {
+    let rate: f64 = text.parse().map_err(|_| ValueError::NotARate)?;
+    if (SLOWEST_RATE..=FASTEST_RATE).contains(&rate) { Ok(rate) } else { Err(ValueError::NotARate) }
+}
+
+/// A name that groups of robots.txt are matched with (RFC 9309 section 2.2.1, and digits, which many have).
+pub(super) fn robots_agent(text: &str) -> Result<String, ValueError> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !text.is_empty() && text.bytes().all(is_token) {
+        return Ok(text.to_owned());
+    }
+    Err(ValueError::NotARobotsAgent)
 }
 
 /// A number of bytes, more than zero: with units, or bare.

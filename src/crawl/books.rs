@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::crawl::engine::Finished;
-use crate::crawl::wire::{BadNote, Reply, facts_of};
+use crate::crawl::wire::{BadNote, Later, Reply, facts_of};
 use crate::model::Outcome;
 use crate::report::{RowFacts, Stats};
 use crate::state::RowNote;
@@ -28,6 +28,8 @@ pub(super) struct NewRows {
     pub(super) notes: Vec<(u64, RowNote)>,
     /// How many of them have failed.
     pub(super) n_failed: usize,
+    /// Lines that are to be given out again.
+    pub(super) later: Vec<Later>,
     /// The pool answered that it is no more.
     pub(super) pool_gone: bool,
 }
@@ -48,6 +50,7 @@ impl Books {
             match finished {
                 Finished::Row(reply) => self.take_reply(&reply, &mut rows)?,
                 Finished::NotDone => {}
+                Finished::Later(later) => rows.later.push(*later),
                 Finished::PoolGone => rows.pool_gone = true,
             }
         }

@@ -10,9 +10,8 @@ use futures_util::stream::LocalBoxStream;
 use crate::crawl::capacity::Capacity;
 use crate::crawl::handler::{Handler, lost_row};
 use crate::crawl::multi::MultiEngine;
-use crate::crawl::wire::{Answer, FetchTask, Reply, Setup};
+use crate::crawl::wire::{Answer, FetchTask, Later, Reply, Setup};
 use crate::crawl::{Mode, RunPlan};
-use crate::frontier::host_hash;
 use crate::ids::SlotId;
 use crate::model::FailureKind;
 use crate::pool::{
@@ -32,6 +31,8 @@ pub(super) enum Finished {
     Row(Reply),
     /// No row: the run ends before this task had its turn.
     NotDone,
+    /// No row yet: it is to be given out again.
+    Later(Box<Later>),
     /// The pool is no more; its cause is told when it is closed.
     PoolGone,
 }
@@ -41,6 +42,7 @@ impl From<Answer> for Finished {
         match answer {
             Answer::Row(reply) => Self::Row(reply),
             Answer::NotDone => Self::NotDone,
+            Answer::Later(later) => Self::Later(later),
         }
     }
 }
@@ -71,14 +73,14 @@ impl Engine {
             let capacity = Capacity { concurrency: n_loops, ..capacity };
             let handler =
                 Handler::new(&Setup::of(plan, capacity, sent)).map_err(|error| with_causes(&error))?;
-            let n_loops = if plan.per_host.is_some() { widened(n_loops) } else { n_loops };
+            let n_loops = if plan.courtesy.per_host.is_some() { widened(n_loops) } else { n_loops };
             return Ok(Self::Multi(MultiEngine::start(Arc::new(handler), n_loops, feed)));
         }
-        let placement = match plan.per_host {
-            Some(_) => Placement::ByKey(|task: &FetchTask| host_hash(&task.url)),
+        let placement = match plan.courtesy.per_host {
+            Some(_) => Placement::ByKey(FetchTask::host),
             None => Placement::LeastLoaded,
         };
-        let window = match plan.per_host {
+        let window = match plan.courtesy.per_host {
             Some(_) if plan.mode != Mode::Serial => widened(concurrency),
             _ => concurrency,
         };

@@ -69,7 +69,7 @@ impl Handler {
         Ok(Self {
             sent,
             client: Client::build(&setup.fetch, concurrency, idle_time)?,
-            gate: setup.per_host.map(|per_host| Arc::new(Gate::new(per_host, concurrency))),
+            gate: setup.courtesy.per_host.map(|per_host| Arc::new(Gate::new(per_host, concurrency))),
             fetch_ended: Notify::new(),
             exhaustion_told: Once::new(),
             pauses: Pauses::none(),

@@ -9,6 +9,7 @@
 mod books;
 mod capacity;
 mod course;
+mod courtesy;
 mod disk_thread;
 mod engine;
 mod feed;
@@ -36,6 +37,7 @@ mod torture;
 mod wire;
 
 pub use crate::fetch::{FetchOptions, Fetcher, ProxyChoice, ResolveRule};
+pub use courtesy::{Courtesy, Pace};
 pub use limits::{NotAPercent, Percent, RunLimits, WorkerLimits};
 pub use outcome::RunEnd;
 pub use plan::{LogFormat, LogPlan, Mode, OutputPlan, ProgressStyle, RunPlan, WorkerPlan};

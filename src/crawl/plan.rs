@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use crate::crawl::{RunLimits, WorkerLimits};
+use crate::crawl::{Courtesy, Pace, RunLimits, WorkerLimits};
 use crate::fetch::FetchOptions;
 use crate::input::InputPlan;
 
@@ -32,8 +32,10 @@ pub struct RunPlan {
     pub workers: Option<WorkerLimits>,
     /// Fetches in flight in each worker.
     pub concurrency: NonZeroU32,
-    /// Simultaneous requests to one host, over all workers; `None` is no limit.
-    pub per_host: Option<NonZeroU32>,
+    /// How gently hosts are asked.
+    pub courtesy: Courtesy,
+    /// How fast the whole run may be.
+    pub pace: Pace,
     /// One CPU for each worker.
     pub pin: bool,
     /// What holds for every request; sent to the workers.
@@ -55,8 +57,8 @@ pub struct WorkerPlan {
     pub fetch: FetchOptions,
     /// Fetches in flight.
     pub concurrency: NonZeroU32,
-    /// Simultaneous requests to one host; `None` is no limit.
-    pub per_host: Option<NonZeroU32>,
+    /// How gently hosts are asked.
+    pub courtesy: Courtesy,
     /// The scheme of lines without one, such as `https`.
     pub default_scheme: Option<String>,
     /// What is logged, and how.

@@ -2,17 +2,17 @@
 //!
 //! Does not know how a row is made or counted; domain types are turned into these, and back, by move.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
-use crate::crawl::{LogFormat, LogPlan, RunPlan};
-use crate::fetch::FetchOptions;
+use crate::crawl::{Courtesy, LogFormat, LogPlan, RunPlan};
+use crate::fetch::{Chain, FetchOptions};
+use crate::frontier::host_hash;
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, Line, Outcome, Row, RowError};
 use crate::report::RowFacts;
@@ -23,8 +23,7 @@ use crate::state::RowNote;
 pub(super) struct Setup {
     pub(super) fetch: FetchOptions,
     pub(super) capacity: Capacity,
-    /// Simultaneous requests to one host.
-    pub(super) per_host: Option<NonZeroU32>,
+    pub(super) courtesy: Courtesy,
     /// The file of marks for requests that must not be sent twice.
     pub(super) sent: Option<String>,
     log_filter: String,
@@ -36,7 +35,7 @@ impl Setup {
         Self {
             fetch: plan.fetch.clone(),
             capacity,
-            per_host: plan.per_host,
+            courtesy: plan.courtesy.clone(),
             sent,
             log_filter: plan.log.filter.clone(),
             log_json: plan.log.format == LogFormat::Json,
@@ -64,9 +63,39 @@ pub(super) struct FetchTask {
     pub(super) crashes: u32,
     /// Workers that were killed over it in earlier runs.
     pub(super) kills: u32,
+    /// How far it has come, where it was given back on its way.
+    pub(super) trail: Option<Box<Trail>>,
+    /// What is known of its host, where its worker may not know it.
+    pub(super) news: Option<Box<HostNews>>,
     /// What tells the master whether the request was sent; the worker has its own.
     #[serde(skip)]
     sent: Option<Arc<SentMarks>>,
+}
+
+/// How far a line has come that a worker gave back.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub(super) struct Trail {
+    /// Attempts that have ended.
+    pub(super) attempts: u32,
+    /// Requests that these attempts made.
+    pub(super) requests: u32,
+    /// When the first of them began.
+    pub(super) started: Option<SystemTime>,
+    /// The attempt under way, where a redirect has led it to another host.
+    pub(super) chain: Option<Chain>,
+}
+
+/// What a worker has learnt of a host, and its successor should know. Times are from now.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct HostNews {
+    /// The host, as its hash.
+    pub(super) host: u64,
+    /// For how long it wants to be left alone.
+    pub(super) not_before: Option<Duration>,
+    /// The gap between requests that it asks for.
+    pub(super) delay: Option<Duration>,
+    /// Whether it is no longer asked.
+    pub(super) given_up: bool,
 }
 
 /// What a row says of a URL that is not asked.
@@ -91,16 +120,16 @@ impl Verdict {
 impl FetchTask {
     /// A line of the input. With marks its request must not be sent twice.
     pub(super) fn of(line: Line, sent: Option<Arc<SentMarks>>) -> Self {
-        let (crashes, kills) = (0, 0);
+        let (crashes, kills, trail, news) = (0, 0, None, None);
         match line {
             Line::Target(target) => {
                 let (seq, url, given, once) = (target.seq.0, target.url, target.given, sent.is_some());
-                Self { seq, url, given, verdict: None, once, crashes, kills, sent }
+                Self { seq, url, given, verdict: None, once, crashes, kills, trail, news, sent }
             }
             Line::Rejected(line) => {
                 let verdict = Some(Box::new(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string())));
                 let (seq, url, given) = (line.seq.0, line.url, None);
-                Self { seq, url, given, verdict, once: false, crashes, kills, sent: None }
+                Self { seq, url, given, verdict, once: false, crashes, kills, trail, news, sent: None }
             }
         }
     }
@@ -122,6 +151,12 @@ impl FetchTask {
         Seq(self.seq)
     }
 
+    /// The host that is asked next, as a hash.
+    pub(super) fn host(&self) -> u64 {
+        let chain = self.trail.as_ref().and_then(|trail| trail.chain.as_ref());
+        host_hash(chain.map_or(&self.url, |chain| &chain.url))
+    }
+
     /// What the row says was asked for.
     pub(super) fn given(&self) -> &str {
         self.given.as_ref().unwrap_or(&self.url)
@@ -135,6 +170,19 @@ pub(super) enum Answer {
     Row(Reply),
     /// Its turn had not come when the worker was told to leave: it was not asked.
     NotDone,
+    /// It is to be given out again: its host must wait long, or a redirect has led it to a host of another worker.
+    Later(Box<Later>),
+}
+
+/// A line that is to be given out again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Later {
+    /// The line, with how far it has come.
+    pub(super) task: FetchTask,
+    /// For how long it must not be given out.
+    pub(super) wait: Duration,
+    /// What the worker has learnt of its host.
+    pub(super) news: Option<Box<HostNews>>,
 }
 
 /// A finished row on its way back: its bytes, and what the books need to know.
@@ -150,6 +198,8 @@ pub(super) struct Reply {
     latency_micros: Option<u64>,
     requests: u32,
     slot: Option<u32>,
+    /// What the worker has learnt of the host.
+    pub(super) news: Option<Box<HostNews>>,
 }
 
 /// A note that speaks of an outcome or a kind that there is not.
@@ -170,6 +220,7 @@ impl Reply {
             latency_micros: row.time_total.map(micros),
             requests,
             slot: row.worker.map(|slot| slot.0),
+            news: None,
         }
     }
 

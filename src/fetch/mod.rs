@@ -9,6 +9,7 @@
 
 mod attempt;
 mod body;
+mod chain;
 mod classify;
 mod client;
 mod fetched;
@@ -30,6 +31,7 @@ mod tests;
 #[cfg(test)]
 mod tests_tls;
 
+pub use chain::Chain;
 pub use client::{BuildError, Client, HttpClient};
 pub use fetched::{Failure, Fetched, content_type};
 pub use headers::HeaderError;

@@ -97,8 +97,7 @@ fn each_misbehaviour_has_the_row_that_the_list_wants() {
 
 fn rows_of(origin: &TestOrigin, options: &str, cases: &[&Case<'_>]) -> Rows {
     let list: String = cases.iter().map(|case| origin.url(&format!("/bad/{}\n", case.name))).collect();
-    let rows =
-        crawl().words(options).env("MYRIAPOD_RETRY", "0").arg("-").stdin(list).run().expect_code(0).rows();
+    let rows = crawl().words(options).arg("-").stdin(list).run().expect_code(0).rows();
     rows.expect_each_once(cases.len().try_into().expect("a list fits"));
     rows
 }

@@ -1,0 +1,28 @@
+//! A chain of redirects that stops between two hops: what the next hop must know of those before.
+//!
+//! Plain data; it is its own wire form, because the next hop may be another process's.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// What the hops so far of one attempt have left for the next.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Chain {
+    /// Where the next hop goes, credentials and all.
+    pub url: String,
+    /// The hops that were followed to there.
+    pub redirects: u32,
+    /// The requests that were made.
+    pub requests: u32,
+    /// The status that the last hop answered.
+    pub status: u16,
+    /// Whether a redirect has made a GET of the request.
+    pub as_get: bool,
+    /// Whether a redirect has led to another origin, so that credentials are no longer sent.
+    pub left_origin: bool,
+    /// When the attempt began.
+    pub started: SystemTime,
+    /// What it has used of its time.
+    pub spent: Duration,
+}
