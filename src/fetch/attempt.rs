@@ -16,9 +16,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
-use super::body::{Collected, Pushed};
+use super::body::Pushed;
 use super::classify::{Classified, Remedy, classify};
 use super::client::{HttpClient, MAX_HEAD_BYTES};
+use super::coding::{self, Coding};
+use super::decode::{Body, DecodeError};
 use super::fetched::http_version;
 use super::limits::{self, Limit, Limits};
 use super::probe::{self, State};
@@ -78,10 +80,16 @@ struct Outgoing<'a> {
     body: Option<&'a Bytes>,
 }
 
-/// Why an exchange or the reading of a body stopped.
+/// Why an exchange stopped.
 enum Stop {
     Limit(Limit),
     Error(reqwest::Error),
+}
+
+/// Why the reading of a body stopped.
+enum BodyStop {
+    Exchange(Stop),
+    Decode(DecodeError),
 }
 
 impl Attempt<'_> {
@@ -184,7 +192,7 @@ impl Attempt<'_> {
 
     /// Reads the body of the final response.
     async fn finish(&mut self, url: Url, response: &mut reqwest::Response, at: Instant) -> Fetched {
-        let mut body = Collected::new(self.client.max_body);
+        let mut body = Body::new(self.client.max_body, &codings(response));
         let stopped = read_body(response, &mut body, &mut self.limits).await;
         let mut answer = Answer::head(response, at);
         answer.body = body.into_bytes();
@@ -194,13 +202,17 @@ impl Attempt<'_> {
                 answer.truncated = Some(Truncated::Length);
                 None
             }
-            Err(Stop::Limit(limit)) => {
+            Err(BodyStop::Exchange(Stop::Limit(limit))) => {
                 answer.truncated = Some(Truncated::Time);
                 Some(self.out_of_time(limit))
             }
-            Err(Stop::Error(error)) => {
+            Err(BodyStop::Exchange(Stop::Error(error))) => {
                 answer.truncated = Some(Truncated::Disconnect);
                 Some(self.classify(&error, &url).failure)
+            }
+            Err(BodyStop::Decode(error)) => {
+                answer.truncated = Some(Truncated::Disconnect);
+                Some(Failure::new(FailureKind::Decode, error.to_string()))
             }
         };
         self.end(url, failure, answer)
@@ -208,7 +220,7 @@ impl Attempt<'_> {
 
     /// Reads a redirect's body away, so that its connection can be used again; gives up on it early.
     async fn discard(&mut self, mut response: reqwest::Response, now: Instant) {
-        let mut body = Collected::new(REDIRECT_BODY);
+        let mut body = Body::new(REDIRECT_BODY, &[]);
         let time = REDIRECT_BODY_TIME.min(self.limits.total_left(now));
         // However this ends, the attempt goes on; dropping what is not read whole closes the connection.
         let _ = tokio::time::timeout(time, read_body(&mut response, &mut body, &mut self.limits)).await;
@@ -309,9 +321,9 @@ impl Answer {
 /// Reads a body to its end or to the limit of `body`.
 async fn read_body(
     response: &mut reqwest::Response,
-    body: &mut Collected,
+    body: &mut Body,
     limits: &mut Limits<'_>,
-) -> Result<Pushed, Stop> {
+) -> Result<Pushed, BodyStop> {
     loop {
         let chunk = {
             let mut chunk = pin!(response.chunk());
@@ -319,13 +331,25 @@ async fn read_body(
                 Poll::Ready(chunk) => Poll::Ready(chunk.map_err(Stop::Error)),
                 Poll::Pending => limits.poll_reached(context).map(|limit| Err(Stop::Limit(limit))),
             })
-            .await?
+            .await
+            .map_err(BodyStop::Exchange)?
         };
-        let Some(chunk) = chunk else { return Ok(Pushed::Whole) };
+        let Some(chunk) = chunk else {
+            return body.finish().map(|()| Pushed::Whole).map_err(BodyStop::Decode);
+        };
         limits.heard();
-        if body.push(chunk, response.content_length()) == Pushed::Cut {
+        if body.push(chunk, response.content_length()).map_err(BodyStop::Decode)? == Pushed::Cut {
             return Ok(Pushed::Cut);
         }
+    }
+}
+
+/// The codings to undo in the body of a final response. Part of a coded body (RFC 9110 section 15.3.7) is kept as it
+/// came: it can be decoded with the other parts alone.
+fn codings(response: &reqwest::Response) -> Vec<Coding> {
+    match response.status() {
+        StatusCode::PARTIAL_CONTENT => Vec::new(),
+        _ => coding::codings(response.headers()),
     }
 }
 

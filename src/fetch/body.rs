@@ -43,18 +43,34 @@ impl Collected {
         let pushed = if piece.len() > room { Pushed::Cut } else { Pushed::Whole };
         piece.truncate(room);
         match &mut self.pieces {
-            Pieces::Many(all) => all.extend_from_slice(&piece),
             Pieces::One(first) if first.is_empty() => *first = piece,
-            Pieces::One(first) => {
+            Pieces::One(_) | Pieces::Many(_) => {
                 let promised = promised.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-                let rest = promised.min(LARGEST_PROMISE).min(room - piece.len());
-                let mut all = BytesMut::with_capacity(first.len() + piece.len() + rest);
-                all.extend_from_slice(first);
-                all.extend_from_slice(&piece);
-                self.pieces = Pieces::Many(all);
+                self.append(&piece, promised.min(LARGEST_PROMISE).min(room - piece.len()));
             }
         }
         pushed
+    }
+
+    /// Takes a copy of these bytes, of which nobody promised how many more there are.
+    pub(super) fn extend(&mut self, bytes: &[u8]) -> Pushed {
+        let room = self.limit - self.len();
+        let (kept, beyond) = bytes.split_at(bytes.len().min(room));
+        self.append(kept, 0);
+        if beyond.is_empty() { Pushed::Whole } else { Pushed::Cut }
+    }
+
+    /// Copies bytes to the end; a buffer that is made for them has room for `rest` more.
+    fn append(&mut self, bytes: &[u8], rest: usize) {
+        match &mut self.pieces {
+            Pieces::Many(all) => all.extend_from_slice(bytes),
+            Pieces::One(first) => {
+                let mut all = BytesMut::with_capacity(first.len() + bytes.len() + rest);
+                all.extend_from_slice(first);
+                all.extend_from_slice(bytes);
+                self.pieces = Pieces::Many(all);
+            }
+        }
     }
 
     /// The body.
@@ -113,15 +129,19 @@ mod tests {
             limit in 0_u64..300,
             promised in any::<Option<u64>>(),
         ) {
-            let mut body = Collected::new(limit);
-            let mut is_cut = false;
-            for piece in &pieces {
-                is_cut |= body.push(Bytes::from(piece.clone()), promised) == Pushed::Cut;
-            }
             let all = pieces.concat();
             let kept = all.len().min(usize::try_from(limit).unwrap());
-            prop_assert_eq!(is_cut, all.len() > kept);
-            prop_assert_eq!(body.into_bytes(), &all[..kept]);
+            let push: &mut dyn FnMut(&mut Collected, &[u8]) -> Pushed =
+                &mut |body, piece| body.push(Bytes::copy_from_slice(piece), promised);
+            for take in [push, &mut |body, piece| body.extend(piece)] {
+                let mut body = Collected::new(limit);
+                let mut is_cut = false;
+                for piece in &pieces {
+                    is_cut |= take(&mut body, piece) == Pushed::Cut;
+                }
+                prop_assert_eq!(is_cut, all.len() > kept);
+                prop_assert_eq!(body.into_bytes(), &all[..kept]);
+            }
         }
     }
 }

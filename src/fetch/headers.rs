@@ -5,6 +5,7 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 
+use super::coding;
 use crate::fetch::FetchOptions;
 
 /// Why the options make no request head.
@@ -52,12 +53,15 @@ const BODY_TYPE: HeaderValue = HeaderValue::from_static("application/x-www-form-
 /// `authorization` is what the options' user and password make.
 /// An `Accept` that is removed without being replaced goes out as `*/*` all the same: the HTTP library puts it back,
 /// and it says what its absence says (RFC 9110 section 12.5.1).
+/// With a `Range` of the user's no coding is asked for: it would be a range of coded bytes, of which nothing can be
+/// made.
 pub(super) fn prepare(
     options: &FetchOptions,
     authorization: Option<HeaderValue>,
 ) -> Result<HeaderMap, HeaderError> {
     let mut headers = HeaderMap::with_capacity(8 + options.headers.len());
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted_codings(options)));
     if !options.user_agent.is_empty() {
         headers.insert(header::USER_AGENT, value(header::USER_AGENT.as_str(), &options.user_agent)?);
     }
@@ -85,6 +89,12 @@ pub(super) fn strip_for_other_origin(headers: &mut HeaderMap) {
 /// Takes away what describes a body that is no longer sent.
 pub(super) fn strip_body(headers: &mut HeaderMap) {
     OF_THE_BODY.iter().for_each(|name| drop(headers.remove(name)));
+}
+
+fn accepted_codings(options: &FetchOptions) -> &'static str {
+    let asks_for_part =
+        options.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header::RANGE.as_str()));
+    if asks_for_part { "identity" } else { coding::ACCEPTED }
 }
 
 /// The first field of a name replaces ours; the next of that name stand beside it.
@@ -117,10 +127,11 @@ mod tests {
     use super::*;
     use crate::fetch::tests::options;
 
-    /// The fields as `name: value` lines, sorted.
+    /// The fields as `name: value` lines, sorted; the codings have a test of their own.
     fn lines(headers: &HeaderMap) -> Vec<String> {
         let mut lines: Vec<_> = headers
             .iter()
+            .filter(|(name, _)| *name != header::ACCEPT_ENCODING)
             .map(|(name, value)| format!("{name}: {}", value.as_bytes().escape_ascii()))
             .collect();
         lines.sort();
@@ -178,6 +189,20 @@ mod tests {
             },
             &["accept: a/b"],
         );
+    }
+
+    #[test]
+    fn codings_are_asked_for_unless_the_user_says_otherwise() {
+        let check = |change: fn(&mut FetchOptions), expected: Option<&str>| {
+            let mut options = options();
+            change(&mut options);
+            let headers = prepare(&options, None).unwrap();
+            assert_eq!(headers.get(header::ACCEPT_ENCODING).map(|value| value.to_str().unwrap()), expected);
+        };
+        check(|_| (), Some("gzip, deflate, br, zstd"));
+        check(|options| options.headers = vec![field("accept-encoding", "br")], Some("br"));
+        check(|options| options.removed_headers = vec!["accept-encoding".into()], None);
+        check(|options| options.headers = vec![field("RANGE", "bytes=0-9")], Some("identity"));
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod body;
 mod chain;
 mod classify;
 mod client;
+mod coding;
+mod decode;
 mod fetched;
 mod headers;
 mod limits;
