@@ -62,6 +62,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const MAY_STAND_IN: &[(&str, &[&str])] = &[
     ("anyhow", &["cli/", "bin/"]),
     ("bincode", &["ipc/codec.rs"]),
+    ("brotli_decompressor", &["fetch/decode/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("clap_mangen", &["cli/"]),

@@ -317,6 +317,14 @@ fn limit_options() -> Vec<Arg> {
             rare(value("read-timeout", "TIME", "Silence: before the response, and between two reads"))
                 .default_value("20s"),
             value("max-time", "TIME", "One attempt, all of it").default_value("120s"),
+            rare(value(
+                "speed-limit",
+                "BYTES",
+                "Give up a body that comes more slowly, in bytes a second; 0 for never",
+            ))
+            .default_value("100"),
+            rare(value("speed-time", "TIME", "For how long it must be slower than that; 0 for never"))
+                .default_value("30s"),
             value("max-body", "SIZE", "Decoded bytes kept; the row of a longer body says so")
                 .default_value("8MiB"),
         ],

@@ -2,12 +2,14 @@
 //!
 //! Does not know which of the two asks.
 
+use std::num::NonZeroU64;
+
 use super::request_values::{self as request, HeaderRule};
 use super::settings::Reader;
 use super::settle::usual_method;
 use super::value_error::ValueError;
 use super::values;
-use crate::crawl::{FetchOptions, LogPlan, ProxyChoice, ResolveRule};
+use crate::crawl::{FetchOptions, LogPlan, ProxyChoice, ResolveRule, SpeedLimit};
 
 /// What a body is, where nothing is said: the content type of a form, as curl has it.
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
@@ -42,6 +44,7 @@ pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Op
     let connect_timeout = reader.value("connect-timeout", values::timeout);
     let read_timeout = reader.value("read-timeout", values::timeout);
     let max_time = reader.value("max-time", values::timeout);
+    let speed_limit = speed_limit(reader);
     let max_body = reader.shaping_value("max-body", values::size);
 
     if body.is_some() {
@@ -68,6 +71,7 @@ pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Op
         connect_timeout: connect_timeout?,
         read_timeout: read_timeout?,
         max_time: max_time?,
+        speed_limit: speed_limit?,
         max_body: max_body?,
     })
 }
@@ -123,6 +127,15 @@ fn method(reader: &mut Reader<'_>) -> Option<String> {
         reader.add_to_shape("method", &method);
     }
     Some(method)
+}
+
+/// The slowest that a body may come: none where either half is zero, nothing where one of them is refused.
+fn speed_limit(reader: &mut Reader<'_>) -> Option<Option<SpeedLimit>> {
+    let bytes_per_second = reader.value("speed-limit", values::size_or_zero);
+    let time = reader.value("speed-time", values::time_or_zero);
+    let (bytes_per_second, time) = (NonZeroU64::new(bytes_per_second?), time?);
+    let limit = bytes_per_second.map(|bytes_per_second| SpeedLimit { bytes_per_second, time });
+    Some(limit.filter(|_| !time.is_zero()))
 }
 
 fn resolve(reader: &mut Reader<'_>) -> Vec<ResolveRule> {

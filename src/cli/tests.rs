@@ -13,6 +13,7 @@ use super::{MasterPlan, Parsed, Surroundings, parse, parse_worker};
 use crate::crawl::{Mode, OutputPlan, ProgressStyle, ProxyChoice, RunLimits, RunPlan, WorkerLimits};
 use crate::input::Source;
 
+mod limits;
 mod shape;
 
 const INPUT: &str = "http://h/";
@@ -86,6 +87,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(plan.fetch.connect_timeout, Duration::from_secs(10));
     assert_eq!(plan.fetch.read_timeout, Duration::from_secs(20));
     assert_eq!(plan.fetch.max_time, Duration::from_secs(120));
+    assert_eq!(plan.fetch.speed_limit, limits::speed(100, Duration::from_secs(30)));
     assert_eq!(plan.fetch.max_body, 8 << 20);
     assert!(plan.fetch.user_agent.starts_with("myriapod/"));
     assert!(plan.fetch.headers.is_empty() && plan.fetch.body.is_none() && !plan.demo);
@@ -118,6 +120,8 @@ fn every_refused_value_names_its_option() {
         (&["--connect-timeout", "10x"], "--connect-timeout 10x: not a time"),
         (&["--read-timeout", "0"], "--read-timeout 0: must be longer than zero"),
         (&["--max-time", ""], "--max-time '': not a time"),
+        (&["--speed-limit", "-1"], "--speed-limit -1: not a size"),
+        (&["--speed-time", "soon"], "--speed-time soon: not a time"),
         (&["--max-body", "8XB"], "--max-body 8XB: not a size"),
         (&["--default-scheme", "ftp"], "--default-scheme ftp: not one of http, https"),
         (&["--fetcher", "curl"], "--fetcher curl: not one of http, null"),
@@ -355,29 +359,6 @@ fn what_is_printed_gives_the_same_plan_again() {
     assert!(text.contains("concurrency = 5  # command line\n"), "{text}");
     assert!(text.contains("pin = true  # MYRIAPOD_PIN\n"), "{text}");
     assert!(text.contains("# cookie is not set\n"), "{text}");
-}
-
-#[test]
-fn limits_of_a_run_are_taken_as_meant() {
-    let line = [
-        "--stop-after",
-        "7",
-        "--max-run-time",
-        "1h30m",
-        "--fail-fast",
-        "--fail-over",
-        "2.5%",
-        "--worker-memory",
-    ];
-    let line: Vec<&str> = line.into_iter().chain(["1GiB", "--recycle-after", "9", INPUT]).collect();
-    let plan = plan(&line);
-    assert_eq!(plan.limits.stop_after, NonZeroU64::new(7));
-    assert_eq!(plan.limits.max_run_time, Some(Duration::from_secs(5400)));
-    assert!(plan.limits.fail_fast);
-    assert_eq!(plan.limits.fail_over.map(|percent| percent.to_string()).as_deref(), Some("2.5%"));
-    let workers = plan.workers.unwrap();
-    assert_eq!((workers.memory, workers.recycle_after), (1 << 30, NonZeroU64::new(9)));
-    assert!(plan.shape.is_empty(), "{:?}", plan.shape);
 }
 
 #[test]

@@ -66,6 +66,14 @@ pub(super) fn hosts(text: &str) -> Result<NonZeroU8, ValueError> {
 
 /// A time-out: with units, or a bare number of seconds as curl takes it. Never zero.
 pub(super) fn timeout(text: &str) -> Result<Duration, ValueError> {
+    match time_or_zero(text)? {
+        Duration::ZERO => Err(ValueError::ZeroTime),
+        time => Ok(time),
+    }
+}
+
+/// A time: with units, or a bare number of seconds.
+pub(super) fn time_or_zero(text: &str) -> Result<Duration, ValueError> {
     let is_bare = text.starts_with(|first: char| first.is_ascii_digit())
         && text.chars().all(|character| character.is_ascii_digit() || character == '.');
     let time = if is_bare {
@@ -74,11 +82,7 @@ pub(super) fn timeout(text: &str) -> Result<Duration, ValueError> {
     } else {
         humantime::parse_duration(text).map_err(|_| ValueError::NotATime)?
     };
-    match time {
-        Duration::ZERO => Err(ValueError::ZeroTime),
-        time if time > LONGEST_TIME => Err(ValueError::TimeTooLong),
-        time => Ok(time),
-    }
+    if time > LONGEST_TIME { Err(ValueError::TimeTooLong) } else { Ok(time) }
 }
 
 /// A pause, which may be none: with units, or a bare number of seconds.
@@ -106,11 +110,15 @@ pub(super) fn robots_agent(text: &str) -> Result<String, ValueError> {
 
 /// A number of bytes, more than zero: with units, or bare.
 pub(super) fn size(text: &str) -> Result<u64, ValueError> {
-    match text.parse::<ByteSize>() {
-        Ok(ByteSize(0)) => Err(ValueError::ZeroSize),
-        Ok(ByteSize(bytes)) => Ok(bytes),
-        Err(_) => Err(ValueError::NotASize),
+    match size_or_zero(text)? {
+        0 => Err(ValueError::ZeroSize),
+        bytes => Ok(bytes),
     }
+}
+
+/// A number of bytes: with units, or bare.
+pub(super) fn size_or_zero(text: &str) -> Result<u64, ValueError> {
+    text.parse::<ByteSize>().map(|size| size.0).map_err(|_| ValueError::NotASize)
 }
 
 /// The memory of one worker.

@@ -36,7 +36,7 @@ mod task;
 mod torture;
 mod wire;
 
-pub use crate::fetch::{FetchOptions, Fetcher, ProxyChoice, ResolveRule};
+pub use crate::fetch::{FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
 pub use courtesy::{Courtesy, Pace};
 pub use limits::{NotAPercent, Percent, RunLimits, WorkerLimits};
 pub use outcome::RunEnd;

@@ -1,7 +1,7 @@
 //! One attempt at one URL: its hops, its one timer, and what is kept of them.
 //!
 //! Decides nothing by itself: `redirect` says where to go next, `limits` when it is over, `classify` what an
-//! error means. Does not try again, but for a stale connection and for
+//! error means, `decode` what becomes of a body. Does not try again, but for a stale connection and for
 //! a head that only a lenient client takes.
 
 #![expect(clippy::disallowed_methods, reason = "takes the times of an attempt")]
@@ -192,6 +192,9 @@ impl Attempt<'_> {
 
     /// Reads the body of the final response.
     async fn finish(&mut self, url: Url, response: &mut reqwest::Response, at: Instant) -> Fetched {
+        if let Some(limit) = self.client.speed_limit {
+            self.limits.watch_speed(at, limit);
+        }
         let mut body = Body::new(self.client.max_body, &codings(response));
         let stopped = read_body(response, &mut body, &mut self.limits).await;
         let mut answer = Answer::head(response, at);
@@ -244,7 +247,13 @@ impl Attempt<'_> {
                 let message = format!("heard nothing for {:?}", self.client.read_timeout);
                 Failure::new(FailureKind::ReadTimeout, message)
             }
+            Limit::Speed => Failure::new(FailureKind::TooSlow, self.too_slow()),
         }
+    }
+
+    fn too_slow(&self) -> String {
+        let limit = self.client.speed_limit.expect("the limit that was met is there");
+        format!("slower than {} bytes a second for {:?}", limit.bytes_per_second, limit.time)
     }
 
     fn fail(&self, url: Url, failure: Failure, answer: Answer) -> Fetched {
@@ -337,7 +346,7 @@ async fn read_body(
         let Some(chunk) = chunk else {
             return body.finish().map(|()| Pushed::Whole).map_err(BodyStop::Decode);
         };
-        limits.heard();
+        limits.received(chunk.len());
         if body.push(chunk, response.content_length()).map_err(BodyStop::Decode)? == Pushed::Cut {
             return Ok(Pushed::Cut);
         }

@@ -19,7 +19,7 @@ use super::proxy::Proxies;
 use super::resolve::{self, RuleIndex};
 use super::target::strip_credentials;
 use super::tls::{self, TlsError};
-use super::{FetchOptions, Fetched, Fetcher, ResolveRule, attempt, null};
+use super::{FetchOptions, Fetched, Fetcher, ResolveRule, SpeedLimit, attempt, null};
 
 /// Fields of a response head in HTTP/1, where the HTTP library's own limit of 100 was too low.
 const MAX_FIELDS: usize = 1000;
@@ -109,6 +109,7 @@ pub struct HttpClient {
     pub(super) max_redirects: u32,
     pub(super) max_time: Duration,
     pub(super) read_timeout: Duration,
+    pub(super) speed_limit: Option<SpeedLimit>,
     pub(super) max_body: u64,
 }
 
@@ -163,6 +164,7 @@ impl HttpClient {
             max_redirects: options.max_redirects,
             max_time: options.max_time,
             read_timeout: options.read_timeout,
+            speed_limit: options.speed_limit,
             max_body: options.max_body,
         })
     }

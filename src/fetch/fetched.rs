@@ -28,7 +28,8 @@ pub struct Fetched {
     pub redirects: u32,
     /// Requests made: the first, one for each hop, and those sent again at once, as for a stale connection.
     pub requests: u32,
-    /// The body as it came, at most `max_body` bytes of it; kept in part where the exchange broke off.
+    /// The body with its codings undone, at most `max_body` bytes of it; kept in part where the exchange or a coding
+    /// broke off, and as it came where its codings are not known, or it is part of a coded one (status 206).
     pub body: Bytes,
     /// Why the body is not whole; `None` where it is.
     pub truncated: Option<Truncated>,

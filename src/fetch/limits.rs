@@ -1,10 +1,14 @@
-//! The one timer of an attempt: when it has lasted too long, or heard nothing for too long.
+//! The one timer of an attempt: when it has lasted too long, heard nothing for too long, or too little.
 //!
 //! Does not know what is waited for.
 //!
 //! Invariant: the timer is set to the next limit or earlier, never later.
 //! A limit only ever moves away while an attempt makes progress, so the timer is not set anew for each byte that
 //! comes: when it fires early, it is set to the limit that holds by then. Most attempts end before it fires once.
+//!
+//! A body comes too slowly when the bytes that the speed limit wants for its time did not come within that time.
+//! It begins anew as soon as they are there, so what was fast and then crawls is given up the time after that, and
+//! nothing is that was faster in the mean of every such time.
 
 #![expect(clippy::disallowed_methods, reason = "holds the deadlines of an attempt against the clock")]
 
@@ -13,6 +17,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
+
+use super::options::SpeedLimit;
 
 /// As good as never; an `Instant` can not hold every duration that an option can.
 const FAR_AWAY: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
@@ -24,6 +30,8 @@ pub(super) enum Limit {
     Total,
     /// Nothing was heard for too long.
     Silence,
+    /// Too little came in the time of the speed limit.
+    Speed,
 }
 
 /// The deadlines of an attempt, and the timer that watches them.
@@ -32,7 +40,16 @@ pub(super) struct Limits<'a> {
     total: Instant,
     silence: Instant,
     silence_limit: Duration,
+    pace: Option<Pace>,
     is_heard: bool,
+}
+
+/// What must have come by when.
+struct Pace {
+    time: Duration,
+    wanted: u64,
+    deadline: Instant,
+    received: u64,
 }
 
 /// The timer for [`Limits::new`], not yet running.
@@ -49,7 +66,7 @@ impl<'a> Limits<'a> {
         silence_limit: Duration,
     ) -> Self {
         let silence = after(start, silence_limit);
-        Self { timer, total: after(start, max_time), silence, silence_limit, is_heard: false }
+        Self { timer, total: after(start, max_time), silence, silence_limit, pace: None, is_heard: false }
     }
 
     /// Something was heard at this instant, which may not be earlier than one told before.
@@ -58,9 +75,22 @@ impl<'a> Limits<'a> {
         self.is_heard = false;
     }
 
-    /// Something was heard just now; the clock is read only if there is something to wait for after it.
-    pub(super) fn heard(&mut self) {
+    /// Bytes of a body came just now; the clock is read only if there is something to wait for after them.
+    pub(super) fn received(&mut self, length: usize) {
         self.is_heard = true;
+        if let Some(pace) = &mut self.pace {
+            pace.received = pace.received.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// From this instant on what is received must not come more slowly than this.
+    pub(super) fn watch_speed(&mut self, now: Instant, limit: SpeedLimit) {
+        let deadline = after(now, limit.time);
+        let wanted = bytes_in(limit);
+        self.pace = Some(Pace { time: limit.time, wanted, deadline, received: 0 });
+        if deadline < self.timer.deadline().into_std() {
+            self.timer.as_mut().reset(deadline.into());
+        }
     }
 
     /// What is left of the whole at this instant.
@@ -71,7 +101,11 @@ impl<'a> Limits<'a> {
     /// Ready when a limit is reached.
     pub(super) fn poll_reached(&mut self, context: &mut Context<'_>) -> Poll<Limit> {
         if self.is_heard {
-            self.heard_at(Instant::now());
+            let now = Instant::now();
+            self.heard_at(now);
+            if let Some(pace) = &mut self.pace {
+                pace.begin_anew_if_met(now);
+            }
         }
         loop {
             ready!(self.timer.as_mut().poll(context));
@@ -82,7 +116,11 @@ impl<'a> Limits<'a> {
             if fired >= self.silence {
                 return Poll::Ready(Limit::Silence);
             }
-            self.timer.as_mut().reset(self.total.min(self.silence).into());
+            if self.pace.as_ref().is_some_and(|pace| fired >= pace.deadline) {
+                return Poll::Ready(Limit::Speed);
+            }
+            let next = self.next();
+            self.timer.as_mut().reset(next.into());
         }
     }
 
@@ -93,9 +131,31 @@ impl<'a> Limits<'a> {
                 return Poll::Ready(Limit::Total);
             }
             self.heard_at(self.timer.deadline().into_std());
-            self.timer.as_mut().reset(self.total.min(self.silence).into());
+            let next = self.next();
+            self.timer.as_mut().reset(next.into());
         }
     }
+
+    /// The limit that is reached first if nothing more is heard.
+    fn next(&self) -> Instant {
+        let next = self.total.min(self.silence);
+        self.pace.as_ref().map_or(next, |pace| next.min(pace.deadline))
+    }
+}
+
+impl Pace {
+    fn begin_anew_if_met(&mut self, now: Instant) {
+        if self.received >= self.wanted {
+            self.received = 0;
+            self.deadline = after(now, self.time);
+        }
+    }
+}
+
+/// What comes at just the limit's speed within its time, a byte at least.
+fn bytes_in(limit: SpeedLimit) -> u64 {
+    let bytes = u128::from(limit.bytes_per_second.get()).saturating_mul(limit.time.as_millis()) / 1000;
+    u64::try_from(bytes).unwrap_or(u64::MAX).max(1)
 }
 
 fn after(start: Instant, duration: Duration) -> Instant {
@@ -105,6 +165,7 @@ fn after(start: Instant, duration: Duration) -> Instant {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::num::NonZeroU64;
     use std::pin::pin;
 
     use super::*;
@@ -130,7 +191,7 @@ mod tests {
         let sleep = pin!(timer(start, SHORT * 6, SHORT));
         let mut limits = Limits::new(sleep, start, SHORT * 6, SHORT);
         let reached = poll_fn(|context| {
-            limits.heard();
+            limits.received(0);
             limits.poll_reached(context)
         });
         // Each firing polls this again, and each poll hears something: only the total is left.
@@ -150,5 +211,43 @@ mod tests {
         assert!(poll_fn(|context| Poll::Ready(limits.poll_total_reached(context))).await.is_pending());
         limits.heard_at(Instant::now());
         assert_eq!(poll_fn(|context| limits.poll_reached(context)).await, Limit::Silence);
+    }
+
+    fn speed(bytes_per_second: u64, time: Duration) -> SpeedLimit {
+        SpeedLimit { bytes_per_second: NonZeroU64::new(bytes_per_second).unwrap(), time }
+    }
+
+    /// The limit that is reached when so much is received each time the timer fires.
+    async fn reached_at(length: usize, limit: SpeedLimit, max_time: Duration) -> Limit {
+        let start = Instant::now();
+        let sleep = pin!(timer(start, max_time, LONG));
+        let mut limits = Limits::new(sleep, start, max_time, LONG);
+        limits.watch_speed(start, limit);
+        poll_fn(|context| {
+            limits.received(length);
+            limits.poll_reached(context)
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn what_comes_too_slowly_is_given_up_though_it_is_heard() {
+        assert_eq!(reached_at(0, speed(100, SHORT), LONG).await, Limit::Speed);
+        assert_eq!(reached_at(0, speed(u64::MAX, SHORT), LONG).await, Limit::Speed);
+        assert_eq!(reached_at(1, speed(1 << 20, SHORT), LONG).await, Limit::Speed);
+        assert_eq!(reached_at(1, speed(100, SHORT), SHORT * 6).await, Limit::Total);
+        assert_eq!(reached_at(0, speed(100, LONG), SHORT).await, Limit::Total);
+    }
+
+    #[test]
+    fn the_bytes_of_a_limit_are_its_speed_for_its_time() {
+        for (bytes_per_second, time, expected) in [
+            (100, Duration::from_secs(30), 3000),
+            (100, Duration::from_millis(250), 25),
+            (100, Duration::from_millis(1), 1),
+            (u64::MAX, Duration::MAX, u64::MAX),
+        ] {
+            assert_eq!(bytes_in(speed(bytes_per_second, time)), expected);
+        }
     }
 }

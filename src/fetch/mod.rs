@@ -4,6 +4,7 @@
 //!
 //! A [`Client`] is made once for a worker's life and answers [`Client::fetch`] any number of times at once.
 //! One call is one attempt: redirects are followed here, hop by hop, and one timer watches over all of them.
+//! Bodies come decoded, up to a limit of decoded bytes.
 //! Trying again after a failure is the caller's decision, with one exception: a kept connection that the
 //! server had closed is no failure of the URL, so that request is sent once more, on a new connection, if it may be.
 
@@ -31,6 +32,8 @@ mod scripted;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_bodies;
+#[cfg(test)]
 mod tests_tls;
 
 pub use chain::Chain;
@@ -38,7 +41,7 @@ pub use client::{BuildError, Client, HttpClient};
 pub use fetched::{Failure, Fetched, content_type};
 pub use headers::HeaderError;
 pub use http::{HeaderMap, StatusCode};
-pub use options::{FetchOptions, Fetcher, ProxyChoice, ResolveRule};
+pub use options::{FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
 pub use target::parse_target;
 pub use tls::TlsError;
 pub use url::Url;

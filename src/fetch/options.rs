@@ -5,6 +5,7 @@
 //! Does not know where the values came from.
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,6 +48,8 @@ pub struct FetchOptions {
     pub read_timeout: Duration,
     /// One attempt, all of it.
     pub max_time: Duration,
+    /// The slowest that a body may come; `None` where any speed will do.
+    pub speed_limit: Option<SpeedLimit>,
     /// Bytes of a decoded body that are kept.
     pub max_body: u64,
 }
@@ -65,6 +68,16 @@ pub enum Fetcher {
     Http,
     /// An empty 200 at once, to price everything but the network.
     Null,
+}
+
+/// How slowly a body may come, and for how long, before it is given up. Counted are the bytes of the body as they
+/// come, before they are decoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SpeedLimit {
+    /// In the mean of the time, fewer are too few.
+    pub bytes_per_second: NonZeroU64,
+    /// The time; never zero.
+    pub time: Duration,
 }
 
 /// Which way requests leave.

@@ -14,6 +14,8 @@ pub(super) enum Step {
     Hear,
     /// Writes these bytes.
     Say(Vec<u8>),
+    /// Writes these bytes over and over, until the client goes.
+    Flood(Vec<u8>),
     /// Waits until the client closes.
     Hold,
     /// Closes with a reset.
@@ -94,6 +96,11 @@ async fn play(mut stream: TcpStream, script: Vec<Step>, idx: usize, log: Arc<Mut
                 None => return,
             },
             Step::Say(bytes) => stream.write_all(&bytes).await,
+            Step::Flood(bytes) => loop {
+                if let Err(gone) = stream.write_all(&bytes).await {
+                    break Err(gone);
+                }
+            },
             Step::Hold => stream.read(&mut [0; 1024]).await.map(drop),
             Step::Reset => stream.set_zero_linger(),
         };

@@ -35,11 +35,12 @@ pub(super) fn options() -> FetchOptions {
         connect_timeout: LONG,
         read_timeout: LONG,
         max_time: LONG * 2,
+        speed_limit: None,
         max_body: 8 * 1024 * 1024,
     }
 }
 
-fn client_with(change: impl FnOnce(&mut FetchOptions)) -> Client {
+pub(super) fn client_with(change: impl FnOnce(&mut FetchOptions)) -> Client {
     let mut options = options();
     change(&mut options);
     Client::build(&options, NonZeroU32::MIN, LONG).unwrap()
@@ -49,16 +50,16 @@ fn client() -> Client {
     client_with(|_| ())
 }
 
-fn kind(fetched: &Fetched) -> Option<FailureKind> {
+pub(super) fn kind(fetched: &Fetched) -> Option<FailureKind> {
     fetched.failure.as_ref().map(|failure| failure.kind)
 }
 
-fn status(fetched: &Fetched) -> Option<u16> {
+pub(super) fn status(fetched: &Fetched) -> Option<u16> {
     fetched.status.map(|status| status.as_u16())
 }
 
 /// Plays `steps` to one fetch.
-async fn fetch_from(client: &Client, steps: Vec<Step>) -> Fetched {
+pub(super) async fn fetch_from(client: &Client, steps: Vec<Step>) -> Fetched {
     let server = Server::start(vec![steps]).await;
     client.fetch(server.url("/")).await
 }
@@ -80,7 +81,7 @@ fn has_line(request: &str, line: &str) -> bool {
     request.lines().any(|found| found.eq_ignore_ascii_case(line))
 }
 
-fn has_field(request: &str, name: &str) -> bool {
+pub(super) fn has_field(request: &str, name: &str) -> bool {
     request.lines().skip(1).any(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")))
 }
 

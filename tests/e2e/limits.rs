@@ -65,6 +65,7 @@ fn an_attempt_ends_at_its_limit() {
     check("--max-time 300ms", &origin.url("/bad/silent"), ("timeout", None));
     check("--max-time 300ms", &origin.url("/bad/drip"), ("timeout", Some("time")));
     check("--max-time 300ms --read-timeout 200ms", &origin.url("/bad/drip"), ("read_timeout", Some("time")));
+    check("--speed-time 300ms", &origin.url("/bad/drip"), ("too_slow", Some("time")));
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn what_shapes_rows_is_told_by_its_meaning() {
         ["-w", "7", "-c", "9", "--per-host", "1", "--mode", "threads", "--progress", "none", "--log", "off"];
     check_shapes(&[], &free, &[]);
     check_shapes(&[], &["--max-time", "1s", "--read-timeout", "1s", "--connect-timeout", "1s", "--pin"], &[]);
+    check_shapes(&[], &["--speed-limit", "0", "--speed-time", "1s"], &[]);
 }
 
 #[test]
