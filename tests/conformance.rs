@@ -13,6 +13,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use myriapod::fetch::{may_lead_to, parse_target};
 use myriapod::frontier::host_hash;
 use myriapod::robots::{Rules, Verdict};
 use serde_json::Value;
@@ -27,10 +28,14 @@ fn place(path: &str) -> Option<PathBuf> {
     Some(folder.join(path))
 }
 
-/// The cases of one file; none where there is no folder of cases.
+/// The text of one file; none where there is no folder of cases.
+fn text(path: &str) -> Option<String> {
+    Some(std::fs::read_to_string(place(path)?).expect("the folder holds the cases"))
+}
+
+/// The cases of one file of JSON; none where there is no folder of cases.
 fn cases(path: &str) -> Option<Value> {
-    let text = std::fs::read_to_string(place(path)?).expect("the folder holds the cases");
-    Some(serde_json::from_str(&text).expect("the cases are JSON"))
+    Some(serde_json::from_str(&text(path)?).expect("the cases are JSON"))
 }
 
 /// The strings of the Big List of Naughty Strings as a list of URLs: each line has its row, and nothing else happens.
@@ -180,4 +185,16 @@ fn the_files_of_crawler_commons_say_what_they_say() {
         Rules::parse(&bytes, agent).crawl_delay().map(|delay| delay.as_secs())
     };
     assert_eq!((delay("mybot"), delay("yourbot"), delay("other")), (Some(10), None, Some(30)));
+}
+
+/// Hosts that a page must not lead to, in all their spellings.
+#[test]
+fn no_page_leads_inside() {
+    let Some(list) = text("own/ssrf_hosts.txt") else { return };
+    let mut n_checked = 0;
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        assert!(parse_target(line).map_or(true, |url| !may_lead_to(&url)), "{line}");
+        n_checked += 1;
+    }
+    assert_eq!(n_checked, 65);
 }

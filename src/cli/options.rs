@@ -299,6 +299,15 @@ fn request_options() -> Vec<Arg> {
                 "Use this address, or several with commas, for the name \
                  and port (repeatable)",
             )),
+            rare(value(
+                "dns-servers",
+                "ADDR[:PORT]",
+                "Ask these name servers, with commas between them, instead of the system's",
+            )),
+            rare(flag(
+                "allow-private",
+                "Let redirects and names lead to private addresses too; those in the list may always be asked",
+            )),
             value("fetcher", "FETCHER", "Who answers: http, or null for an empty 200 at once")
                 .default_value("http")
                 .hide(true),

@@ -38,6 +38,8 @@ pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Op
     let proxy = reader.shaping_value("proxy", request::proxy).unwrap_or(ProxyChoice::Environment);
     let ca_certificates = reader.shaping_value("cacert", request::certificates);
     let resolve = resolve(reader);
+    let dns_servers = reader.value("dns-servers", request::name_servers).unwrap_or_default();
+    let allow_private = reader.is_shaping("allow-private");
     let insecure = reader.is_shaping("insecure");
     let http1_only = reader.is_shaping("http1");
     let max_redirects = reader.shaping_value("max-redirs", values::count(0, u32::MAX));
@@ -67,6 +69,8 @@ pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Op
         ca_certificates,
         http1_only,
         resolve,
+        dns_servers,
+        allow_private,
         max_redirects: max_redirects?,
         connect_timeout: connect_timeout?,
         read_timeout: read_timeout?,

@@ -2,7 +2,7 @@
 //!
 //! Follows curl where curl has the option. Does not know which of them were given together.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
@@ -19,6 +19,9 @@ const LONGEST_FILE: u64 = 8 << 20;
 
 /// The longest list of header fields, in bytes: a guess, four times what common servers accept.
 const LONGEST_HEADER_FILE: u64 = 64 << 10;
+
+/// The port of a name server that names none.
+const DNS_PORT: u16 = 53;
 
 /// The port of a proxy that names none (curl's choice).
 const PROXY_PORT: u16 = 1080;
@@ -138,6 +141,12 @@ pub(super) fn resolve_rule(text: &str) -> Result<ResolveRule, ValueError> {
         port: number.ok_or_else(|| ValueError::NotAPort { port: port.to_owned() })?,
         addresses: addresses.split(',').map(address).collect::<Result<_, _>>()?,
     })
+}
+
+/// `ADDR[:PORT][,ADDR[:PORT]]...`.
+pub(super) fn name_servers(text: &str) -> Result<Vec<SocketAddr>, ValueError> {
+    let server = |text: &str| text.parse().or_else(|_| Ok(SocketAddr::new(address(text)?, DNS_PORT)));
+    text.split(',').map(str::trim).map(server).collect()
 }
 
 fn address(text: &str) -> Result<IpAddr, ValueError> {
@@ -281,6 +290,16 @@ mod tests {
     }
 
     #[test]
+    fn name_servers_have_addresses_and_may_have_ports() {
+        let servers = name_servers("192.0.2.1, 192.0.2.2:5353,[2001:db8::1]:54,2001:db8::2,[::1]").unwrap();
+        let expected = ["192.0.2.1:53", "192.0.2.2:5353", "[2001:db8::1]:54", "[2001:db8::2]:53", "[::1]:53"];
+        assert_eq!(servers, expected.map(|text| text.parse::<SocketAddr>().unwrap()));
+        for bad in ["", "dns.example", "192.0.2.1,", "192.0.2.1:x", "192.0.2.1:99999", "192.0.2"] {
+            assert!(name_servers(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn a_certificate_file_holds_a_certificate() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ca.pem");
@@ -300,7 +319,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_breaks_a_parser(text in "\\PC{0,30}") {
-            let _ = (method(&text), header(&text), user(&text), cookie(&text), proxy(&text), resolve_rule(&text));
+            let _ = (method(&text), header(&text), user(&text), cookie(&text), proxy(&text));
+            let _ = (resolve_rule(&text), name_servers(&text));
         }
     }
 }

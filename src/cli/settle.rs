@@ -42,6 +42,10 @@ fn settle_input(settings: &mut Settings, mistakes: &mut Vec<String>) {
     if settings.is_on("demo") && !settings.get("input").values.is_empty() {
         settle_nearer(settings, "demo", "input", &ValueError::DemoWithInput, mistakes);
     }
+    if settings.is_on("demo") {
+        // Its pages lead from one loopback address to another.
+        settings.fill("allow-private", "true".to_owned());
+    }
 }
 
 fn settle_resume(settings: &mut Settings, mistakes: &mut Vec<String>) {

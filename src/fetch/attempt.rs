@@ -16,6 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
+use super::address::Allowance;
 use super::body::Pushed;
 use super::classify::{Classified, Remedy, classify};
 use super::client::{HttpClient, MAX_HEAD_BYTES};
@@ -25,6 +26,7 @@ use super::fetched::http_version;
 use super::limits::{self, Limit, Limits};
 use super::probe::{self, State};
 use super::redirect::{self, Hop, Origin, Resend, Verdict};
+use super::target::strip_credentials;
 use super::{Failure, Fetched, headers};
 use crate::model::{FailureKind, HttpVersion, Truncated};
 
@@ -42,6 +44,7 @@ pub(super) async fn fetch(client: &HttpClient, url: Url) -> Fetched {
     let limits = Limits::new(timer, start, client.max_time, client.read_timeout);
     let mut attempt = Attempt {
         client,
+        allowance: if client.allow_private { Allowance::Everything } else { Allowance::of_line(&url) },
         limits,
         started,
         start,
@@ -62,6 +65,7 @@ pub(super) async fn fetch(client: &HttpClient, url: Url) -> Fetched {
 /// An attempt under way.
 struct Attempt<'a> {
     client: &'a HttpClient,
+    allowance: Allowance,
     limits: Limits<'a>,
     started: SystemTime,
     start: Instant,
@@ -100,7 +104,12 @@ impl Attempt<'_> {
             }
             let mut response = match self.exchange(&url).await {
                 Ok(response) => response,
-                Err(failure) => return self.fail(url, failure, Answer::none()),
+                Err(failure) => {
+                    if failure.kind == FailureKind::ForbiddenAddress {
+                        self.take_back_hop();
+                    }
+                    return self.fail(url, failure, Answer::none());
+                }
             };
             let at = Instant::now();
             self.limits.heard_at(at);
@@ -135,7 +144,22 @@ impl Attempt<'_> {
             return Verdict::Final;
         }
         let location = response.headers().get(header::LOCATION);
-        redirect::verdict(response.status(), location, &self.outgoing.method, url)
+        match redirect::verdict(response.status(), location, &self.outgoing.method, url) {
+            Verdict::Follow(mut hop) => match self.allowance.check(&hop) {
+                Ok(()) => Verdict::Follow(hop),
+                Err(failure) => {
+                    strip_credentials(&mut hop.url);
+                    Verdict::Refused(failure, hop.url)
+                }
+            },
+            verdict => verdict,
+        }
+    }
+
+    /// The name of the last hop leads where it must not: no request was made, and the hop was refused.
+    fn take_back_hop(&mut self) {
+        self.requests -= 1;
+        self.redirects = self.redirects.saturating_sub(1);
     }
 
     /// The response head to the current hop's request, sent again once where that alone may help.

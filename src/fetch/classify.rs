@@ -8,6 +8,7 @@ use std::io;
 
 use rustls::{CertificateError, InvalidMessage};
 
+use super::resolver::LookUpError;
 use crate::fetch::Failure;
 use crate::model::FailureKind;
 
@@ -51,6 +52,8 @@ pub(super) fn classify(error: &reqwest::Error, route: Route) -> Classified {
     let causes = Causes::of(error);
     let (failure, remedy) = if let Some(message) = causes.exhaustion() {
         (Failure::local_exhaustion(message), Remedy::Nothing)
+    } else if let Some(error @ LookUpError::Forbidden { .. }) = causes.look_up {
+        (failure(FailureKind::ForbiddenAddress, error.to_string()), Remedy::Nothing)
     } else if error.is_builder() {
         (failure(FailureKind::InvalidUrl, format!("can not be sent: {}", causes.root)), Remedy::Nothing)
     } else if let Some(tls) = causes.tls {
@@ -70,6 +73,7 @@ struct Causes<'e> {
     io: Option<&'e io::Error>,
     tls: Option<&'e rustls::Error>,
     hyper: Option<&'e hyper::Error>,
+    look_up: Option<&'e LookUpError>,
     is_tunnel: bool,
     is_tcp: bool,
     root: &'e (dyn Error + 'static),
@@ -77,14 +81,22 @@ struct Causes<'e> {
 
 impl<'e> Causes<'e> {
     fn of(error: &'e (dyn Error + 'static)) -> Self {
-        let mut causes =
-            Self { io: None, tls: None, hyper: None, is_tunnel: false, is_tcp: false, root: error };
+        let mut causes = Self {
+            io: None,
+            tls: None,
+            hyper: None,
+            look_up: None,
+            is_tunnel: false,
+            is_tcp: false,
+            root: error,
+        };
         let mut next = Some(error);
         while let Some(cause) = next {
             causes.root = cause;
             causes.io = cause.downcast_ref().or(causes.io);
             causes.tls = cause.downcast_ref().or(causes.tls);
             causes.hyper = causes.hyper.or(cause.downcast_ref());
+            causes.look_up = cause.downcast_ref().or(causes.look_up);
             if !is_known_type(cause) {
                 let text = cause.to_string();
                 causes.is_tunnel |= is_tunnel_text(&text);
@@ -120,7 +132,10 @@ fn cause_of<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'st
 
 /// Whether a cause is told by its type, so that its text need not be made.
 fn is_known_type(error: &(dyn Error + 'static)) -> bool {
-    error.is::<io::Error>() || error.is::<reqwest::Error>() || error.is::<hyper::Error>()
+    error.is::<io::Error>()
+        || error.is::<reqwest::Error>()
+        || error.is::<hyper::Error>()
+        || error.is::<LookUpError>()
 }
 
 /// Errors of a proxy's handshake, whose types are private.
@@ -153,9 +168,7 @@ fn connect_failure(error: &reqwest::Error, causes: &Causes<'_>, route: Route) ->
 }
 
 fn dns_message(causes: &Causes<'_>) -> String {
-    let text = causes.root_text();
-    let reason = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-    format!("name look-up failed: {reason}")
+    format!("name look-up failed: {}", causes.root_text())
 }
 
 /// What went wrong on a connection that stood, and what may help.

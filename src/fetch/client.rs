@@ -4,8 +4,8 @@
 //!
 //! Everything that the HTTP library would decide by itself is off: redirects, retries, referer, its two timers.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use super::headers::{self, HeaderError};
 use super::probe::ProbeLayer;
 use super::proxy::Proxies;
 use super::resolve::{self, RuleIndex};
+use super::resolver::{Resolver, RuledResolver};
 use super::target::strip_credentials;
 use super::tls::{self, TlsError};
 use super::{FetchOptions, Fetched, Fetcher, ResolveRule, SpeedLimit, attempt, null};
@@ -106,6 +107,7 @@ pub struct HttpClient {
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Bytes>,
     pub(super) proxies: Proxies,
+    pub(super) allow_private: bool,
     pub(super) max_redirects: u32,
     pub(super) max_time: Duration,
     pub(super) read_timeout: Duration,
@@ -140,6 +142,7 @@ impl HttpClient {
             options,
             tls: tls::client_config(options)?,
             proxies: &proxies,
+            resolver: Arc::new(Resolver::new(options, proxies.names())),
             n_kept: usize::try_from(connections_per_host.get()).unwrap_or(usize::MAX),
             idle_time,
             may_be_sent_twice: attempt::may_be_sent_twice(&method, options.body.as_ref()),
@@ -161,6 +164,7 @@ impl HttpClient {
             headers: headers::prepare(options, authorization)?,
             body: options.body.clone(),
             proxies,
+            allow_private: options.allow_private,
             max_redirects: options.max_redirects,
             max_time: options.max_time,
             read_timeout: options.read_timeout,
@@ -196,6 +200,7 @@ struct Recipe<'a> {
     options: &'a FetchOptions,
     tls: rustls::ClientConfig,
     proxies: &'a Proxies,
+    resolver: Arc<Resolver>,
     n_kept: usize,
     idle_time: Duration,
     may_be_sent_twice: bool,
@@ -215,6 +220,7 @@ impl Recipe<'_> {
 
     fn builder(&self, rules: &[&ResolveRule]) -> reqwest::ClientBuilder {
         let mut builder = reqwest::Client::builder()
+            .dns_resolver(RuledResolver::new(rules, &self.resolver))
             .tls_backend_preconfigured(self.tls.clone())
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -226,12 +232,6 @@ impl Recipe<'_> {
             .http2_max_header_list_size(MAX_HEAD_BYTES);
         if self.options.http1_only {
             builder = builder.http1_only();
-        }
-        for rule in rules {
-            // The port of the URL always goes before the one given here.
-            let addresses: Vec<_> =
-                rule.addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect();
-            builder = builder.resolve_to_addrs(&rule.host, &addresses);
         }
         self.proxies.set_up(builder)
     }

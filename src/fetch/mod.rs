@@ -8,6 +8,7 @@
 //! Trying again after a failure is the caller's decision, with one exception: a kept connection that the
 //! server had closed is no failure of the URL, so that request is sent once more, on a new connection, if it may be.
 
+mod address;
 mod attempt;
 mod body;
 mod chain;
@@ -18,15 +19,21 @@ mod decode;
 mod fetched;
 mod headers;
 mod limits;
+mod name_cache;
+mod name_servers;
 mod null;
 mod options;
 mod probe;
 mod proxy;
 mod redirect;
 mod resolve;
+mod resolver;
 mod target;
 mod tls;
 
+#[cfg(test)]
+#[path = "../../tests/support/name_server.rs"]
+mod name_server;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]
@@ -34,8 +41,11 @@ mod tests;
 #[cfg(test)]
 mod tests_bodies;
 #[cfg(test)]
+mod tests_safety;
+#[cfg(test)]
 mod tests_tls;
 
+pub use address::may_lead_to;
 pub use chain::Chain;
 pub use client::{BuildError, Client, HttpClient};
 pub use fetched::{Failure, Fetched, content_type};

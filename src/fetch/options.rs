@@ -4,7 +4,7 @@
 //! It is its own wire form: each field is a type that says what may be in it.
 //! Does not know where the values came from.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -40,6 +40,10 @@ pub struct FetchOptions {
     pub http1_only: bool,
     /// Names with given addresses.
     pub resolve: Vec<ResolveRule>,
+    /// Name servers to ask instead of the system's; none for those.
+    pub dns_servers: Vec<SocketAddr>,
+    /// Names and redirects may lead to addresses that are not public.
+    pub allow_private: bool,
     /// Redirect hops followed for one URL; 0 follows none.
     pub max_redirects: u32,
     /// Name look-up, TCP and TLS together.

@@ -18,7 +18,12 @@ pub(super) enum Proxies {
     /// None.
     Off,
     /// One, for every URL.
-    One(Box<reqwest::Proxy>),
+    One {
+        /// How it is asked.
+        proxy: Box<reqwest::Proxy>,
+        /// Where it is.
+        host: Option<String>,
+    },
     /// Those that the environment names, each for the URLs that it is meant for.
     Environment(Box<Matcher>),
 }
@@ -29,7 +34,10 @@ impl Proxies {
         match choice {
             ProxyChoice::Direct => Ok(Self::Off),
             ProxyChoice::Url(url) => match reqwest::Proxy::all(url) {
-                Ok(proxy) => Ok(Self::One(Box::new(proxy))),
+                Ok(proxy) => {
+                    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+                    Ok(Self::One { proxy: Box::new(proxy), host })
+                }
                 Err(source) => Err(BuildError::Proxy { proxy: url.clone(), source: source.without_url() }),
             },
             ProxyChoice::Environment => Ok(Self::Environment(Box::new(Matcher::from_system()))),
@@ -40,8 +48,23 @@ impl Proxies {
     pub(super) fn set_up(&self, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
         match self {
             Self::Off => builder.no_proxy(),
-            Self::One(proxy) => builder.no_proxy().proxy(reqwest::Proxy::clone(proxy)),
+            Self::One { proxy, .. } => builder.no_proxy().proxy(reqwest::Proxy::clone(proxy)),
             Self::Environment(_) => builder,
+        }
+    }
+
+    /// The names of the proxies. They may be anywhere, since the user named them.
+    ///
+    /// A server with the name of a proxy is taken for it: it can be asked directly where `NO_PROXY` says so.
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Off => Vec::new(),
+            Self::One { host, .. } => host.iter().cloned().collect(),
+            Self::Environment(matcher) => ["http://a.example/", "https://a.example/"]
+                .iter()
+                .filter_map(|url| matcher.intercept(&Uri::from_static(url)))
+                .filter_map(|proxy| proxy.uri().host().map(str::to_owned))
+                .collect(),
         }
     }
 
@@ -49,7 +72,7 @@ impl Proxies {
     pub(super) fn route(&self, url: &Url) -> Route {
         let is_proxied = match self {
             Self::Off => false,
-            Self::One(_) => true,
+            Self::One { .. } => true,
             Self::Environment(matcher) => {
                 url.as_str().parse::<Uri>().is_ok_and(|uri| matcher.intercept(&uri).is_some())
             }

@@ -31,6 +31,8 @@ pub(super) fn options() -> FetchOptions {
         ca_certificates: None,
         http1_only: false,
         resolve: Vec::new(),
+        dns_servers: Vec::new(),
+        allow_private: false,
         max_redirects: 10,
         connect_timeout: LONG,
         read_timeout: LONG,
@@ -503,7 +505,10 @@ async fn a_resolve_rule_holds_for_its_port_alone() {
     // Nothing listens on 127.0.0.9: the rule of the one port must not be used for the other.
     let mut rules = vec![rule(&one, 1), rule(&two, 9)];
     let ask = async |rules: &[ResolveRule], server: &Server| {
-        let client = client_with(|options| options.resolve = rules.to_vec());
+        let client = client_with(|options| {
+            options.resolve = rules.to_vec();
+            options.allow_private = true;
+        });
         client.fetch(parse_target(&format!("http://name.invalid:{}/", server.address.port())).unwrap()).await
     };
     assert_eq!(ask(&rules, &one).await.body, "one");

@@ -94,6 +94,7 @@ async fn fetch(host: &str, change: impl FnOnce(&mut FetchOptions)) -> (Fetched, 
         port: address.port(),
         addresses: vec![Ipv4Addr::LOCALHOST.into()],
     }];
+    options.allow_private = true;
     change(&mut options);
     let client = Client::build(&options, NonZeroU32::MIN, LONG).unwrap();
     let fetched = client.fetch(parse_target(&format!("https://{host}:{}/", address.port())).unwrap()).await;

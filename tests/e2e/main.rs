@@ -24,6 +24,7 @@ mod requests;
 mod resume;
 mod resume_input;
 mod resume_kills;
+mod safety;
 mod settings;
 mod signals;
 mod streams;

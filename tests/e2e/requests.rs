@@ -93,7 +93,7 @@ fn a_made_up_name_has_the_address_that_was_given() {
     let port = origin.addresses()[0].port();
     let rule = format!("made-up.example:{port}:127.0.0.1");
     let url = format!("http://made-up.example:{port}/small/1");
-    let rows = crawl().args(["--resolve", &rule, &url]).run().expect_code(0).rows();
+    let rows = crawl().args(["--allow-private", "--resolve", &rule, &url]).run().expect_code(0).rows();
     rows.expect_each_once(1).expect_all("ok");
     assert_eq!(rows.get(0)["remote_ip"], "127.0.0.1");
     assert_eq!(origin.stats().requests_to("/small/N"), Some(1));

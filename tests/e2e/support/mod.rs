@@ -3,6 +3,8 @@
 mod command;
 mod list;
 mod model;
+#[path = "../../support/name_server.rs"]
+pub(crate) mod name_server;
 mod origin;
 mod processes;
 mod rows;

@@ -1,0 +1,282 @@
+//! Names to addresses, as `/etc/hosts` and the name servers have them.
+//!
+//! The only file that knows the DNS library. Does not know which addresses may be connected to, and remembers nothing:
+//! the library's own cache is off, because it keeps no failures, which then cost a time-out for each URL of a host.
+//!
+//! Invariants:
+//! - no server is asked that neither the system nor the user named;
+//! - a name with dots is asked for as it is; only a short one goes through the system's search list;
+//! - the last attempt ends before the time for a connection does, so that the row says what was the matter.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::select;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::{Query, ResponseCode};
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::{Hosts, TokioResolver, system_conf};
+
+use super::resolver::LookUpError;
+
+/// Attempts after the first. A server that does not answer is asked last in the next attempt, so two may be dead.
+const MORE_ATTEMPTS: u32 = 2;
+
+/// How long the other kind of address is waited for once one is there. Some servers never answer for IPv6; others
+/// need a moment longer for it. A guess.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long addresses are believed, whatever the server says.
+const ANSWER_LASTS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+
+/// How long it is believed that there are none; the first also where the server does not say (RFC 2308 section 5).
+const ABSENCE_LASTS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// How long a failure is believed: RFC 9520 section 3.2 asks for one second at least.
+const FAILURE_LASTS: Duration = Duration::from_secs(5);
+
+/// More addresses of a name than this are not kept: any server may answer with thousands.
+const MOST_ADDRESSES: usize = 32;
+
+/// What a look-up brings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Answer {
+    /// The addresses, those of IPv6 first; at least one.
+    pub(super) addresses: Result<Vec<IpAddr>, LookUpError>,
+    /// How long that is to be believed.
+    pub(super) lasts: Duration,
+}
+
+/// Where names are looked up.
+pub(super) struct NameServers {
+    hosts: Hosts,
+    /// The servers, or why there are none.
+    servers: Result<Servers, String>,
+}
+
+struct Servers {
+    resolver: TokioResolver,
+    /// Names with fewer dots are short: they go through the search list.
+    fewest_dots: usize,
+}
+
+impl NameServers {
+    /// These servers, or those of the system where none are given. `connect_timeout` bounds a look-up.
+    pub(super) fn new(given: &[SocketAddr], connect_timeout: Duration) -> Self {
+        let config = if given.is_empty() {
+            system_conf::read_system_conf()
+        } else {
+            let servers = given.iter().map(|address| server(*address)).collect();
+            Ok((ResolverConfig::from_parts(None, Vec::new(), servers), ResolverOpts::default()))
+        };
+        let servers = config.and_then(|(config, mut options)| {
+            options.timeout = options.timeout.min(connect_timeout / (MORE_ATTEMPTS + 2));
+            options.attempts = usize::try_from(MORE_ATTEMPTS).unwrap_or(usize::MAX);
+            options.cache_size = 0;
+            options.use_hosts_file = ResolveHosts::Never;
+            // The library learns which server answers soonest; to ask two at once would only double their load.
+            options.num_concurrent_reqs = 1;
+            let fewest_dots = options.ndots;
+            let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            *builder.options_mut() = options;
+            Ok(Servers { resolver: builder.build()?, fewest_dots })
+        });
+        Self {
+            hosts: Hosts::from_system().unwrap_or_default(),
+            servers: servers.map_err(|error| error.to_string()),
+        }
+    }
+
+    /// The addresses of a name in `/etc/hosts`; none where it is not there, and then the servers are to be asked.
+    pub(super) fn in_hosts(&self, name: &str) -> Vec<IpAddr> {
+        let Ok(name) = whole_name(name) else { return Vec::new() };
+        let of_type = |kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind));
+        let found = [of_type(RecordType::AAAA), of_type(RecordType::A)];
+        found.iter().flatten().flat_map(addresses).collect()
+    }
+
+    /// Asks the servers, for both kinds of addresses at once.
+    pub(super) async fn ask(&self, name: &str) -> Answer {
+        let servers = match &self.servers {
+            Ok(servers) => servers,
+            Err(reason) => return failed(LookUpError::NoServer { reason: reason.clone() }),
+        };
+        let Ok(name) = servers.name(name) else { return failed(LookUpError::NotAName) };
+        let of_ipv6 = pin!(servers.resolver.lookup(name.clone(), RecordType::AAAA));
+        let of_ipv4 = pin!(servers.resolver.lookup(name, RecordType::A));
+        let (first, other) = select(of_ipv6, of_ipv4).await.factor_first();
+        let first = answer(first);
+        let other = if first.addresses.is_ok() {
+            let other = tokio::time::timeout(PATIENCE, other).await;
+            other.map_or_else(|_| failed(LookUpError::NoAnswer), answer)
+        } else {
+            answer(other.await)
+        };
+        first.and(other)
+    }
+}
+
+impl Servers {
+    fn name(&self, name: &str) -> Result<Name, NetError> {
+        let mut whole = whole_name(name)?;
+        let n_dots = name.bytes().filter(|byte| *byte == b'.').count();
+        whole.set_fqdn(name.ends_with('.') || n_dots >= self.fewest_dots);
+        Ok(whole)
+    }
+}
+
+impl Answer {
+    /// Two halves of an answer as one: any addresses, or the failure that says most.
+    fn and(self, other: Self) -> Self {
+        match (self.addresses, other.addresses) {
+            (Ok(mut addresses), Ok(others)) => {
+                addresses.extend(others);
+                addresses.sort_by_key(IpAddr::is_ipv4);
+                Self { addresses: Ok(addresses), lasts: self.lasts.min(other.lasts) }
+            }
+            (Ok(addresses), Err(_)) => Self { addresses: Ok(addresses), lasts: self.lasts },
+            (Err(_), Ok(addresses)) => Self { addresses: Ok(addresses), lasts: other.lasts },
+            // A server that fails for one kind may have had addresses of it.
+            (Err(error), Err(absence)) if absence.is_absence() => {
+                Self { addresses: Err(error), lasts: self.lasts.min(other.lasts) }
+            }
+            (Err(_), Err(error)) => Self { addresses: Err(error), lasts: self.lasts.min(other.lasts) },
+        }
+    }
+}
+
+/// A server that is asked by UDP, and by TCP where an answer is too long for that.
+fn server(address: SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = address.port();
+        connection
+    });
+    NameServerConfig::new(address.ip(), true, connections.into())
+}
+
+/// A name as it is in DNS. Hosts with a leading hyphen and worse are out there, so any byte is taken.
+fn whole_name(name: &str) -> Result<Name, NetError> {
+    let labels = name.strip_suffix('.').unwrap_or(name).split('.').map(str::as_bytes);
+    Ok(Name::from_labels(labels)?)
+}
+
+fn addresses(lookup: &Lookup) -> impl Iterator<Item = IpAddr> {
+    lookup.answers().iter().filter_map(|record| record.data.ip_addr())
+}
+
+/// What a look-up for one kind of address brought.
+fn answer(found: Result<Lookup, NetError>) -> Answer {
+    let lookup = match found {
+        Ok(lookup) => lookup,
+        Err(error) => return absent(&error),
+    };
+    let addresses: Vec<IpAddr> = addresses(&lookup).take(MOST_ADDRESSES).collect();
+    if addresses.is_empty() {
+        return Answer { addresses: Err(LookUpError::NoAddress), lasts: ABSENCE_LASTS.0 };
+    }
+    let seconds = lookup.answers().iter().map(|record| record.ttl).min().unwrap_or_default();
+    let (shortest, longest) = ANSWER_LASTS;
+    Answer { addresses: Ok(addresses), lasts: Duration::from_secs(seconds.into()).clamp(shortest, longest) }
+}
+
+fn absent(error: &NetError) -> Answer {
+    let NetError::Dns(DnsError::NoRecordsFound(none)) = error else { return failed(failure(error)) };
+    let reason = match none.response_code {
+        ResponseCode::NXDomain => LookUpError::NoSuchName,
+        _ => LookUpError::NoAddress,
+    };
+    let (shortest, longest) = ABSENCE_LASTS;
+    let lasts = Duration::from_secs(none.negative_ttl.unwrap_or_default().into());
+    Answer { addresses: Err(reason), lasts: lasts.clamp(shortest, longest) }
+}
+
+fn failed(error: LookUpError) -> Answer {
+    let lasts = if error.is_local() { Duration::ZERO } else { FAILURE_LASTS };
+    Answer { addresses: Err(error), lasts }
+}
+
+fn failure(error: &NetError) -> LookUpError {
+    match error {
+        NetError::Timeout => LookUpError::NoAnswer,
+        NetError::Dns(DnsError::ResponseCode(code)) => LookUpError::Refused { code: code.to_string() },
+        NetError::Io(error) => io_failure(error),
+        other => LookUpError::Broken { reason: other.to_string() },
+    }
+}
+
+fn io_failure(error: &io::Error) -> LookUpError {
+    match error.raw_os_error() {
+        Some(code @ (nix::libc::EMFILE | nix::libc::ENFILE)) => LookUpError::NoDescriptor { code },
+        _ => LookUpError::Unreachable { reason: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(addresses: Result<&[&str], LookUpError>, seconds: u64) -> Answer {
+        let addresses = addresses.map(|list| list.iter().map(|text| text.parse().unwrap()).collect());
+        Answer { addresses, lasts: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn the_halves_of_an_answer_make_a_whole() {
+        let (v4, v6) = (answer(Ok(&["192.0.1.1"]), 60), answer(Ok(&["2a00::1", "2a00::2"]), 30));
+        let both = answer(Ok(&["2a00::1", "2a00::2", "192.0.1.1"]), 30);
+        assert_eq!(v4.clone().and(v6.clone()), both);
+        assert_eq!(v6.and(v4.clone()), both);
+        let (absent, silent) =
+            (answer(Err(LookUpError::NoAddress), 9), answer(Err(LookUpError::NoAnswer), 5));
+        assert_eq!(v4.clone().and(absent.clone()), v4);
+        assert_eq!(silent.clone().and(v4.clone()), v4);
+        assert_eq!(absent.clone().and(silent.clone()), silent);
+        assert_eq!(silent.clone().and(absent), silent);
+    }
+
+    #[tokio::test]
+    async fn without_a_server_nobody_is_asked() {
+        let none = NameServers { hosts: Hosts::default(), servers: Err("not there".into()) };
+        let reason = "not there".to_owned();
+        assert_eq!(none.ask("a.example").await.addresses, Err(LookUpError::NoServer { reason }));
+    }
+
+    #[tokio::test]
+    async fn what_can_be_no_name_is_not_asked_for() {
+        let servers = NameServers::new(&["192.0.2.1:53".parse().unwrap()], Duration::from_secs(1));
+        for name in ["a..example", &"a".repeat(64), &"a.".repeat(200)] {
+            assert_eq!(servers.ask(name).await.addresses, Err(LookUpError::NotAName), "{name}");
+        }
+        // By definition there is none of these (RFC 6761 section 6.4).
+        assert_eq!(servers.ask("a.invalid").await.addresses, Err(LookUpError::NoSuchName));
+    }
+
+    #[test]
+    fn only_short_names_are_searched_for() {
+        let servers = NameServers::new(&["192.0.2.1:53".parse().unwrap()], Duration::from_secs(1));
+        let servers = servers.servers.unwrap();
+        for (name, is_whole) in
+            [("a.example", true), ("-a_b.example", true), ("a", false), ("a.", true), ("a.b.", true)]
+        {
+            assert_eq!(servers.name(name).unwrap().is_fqdn(), is_whole, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn names_of_the_hosts_file_are_known() {
+        let mut hosts = Hosts::default();
+        hosts.read_hosts_conf(&b"10.0.0.5 web.example web\n::5 web.example\n"[..]).unwrap();
+        let servers = NameServers { hosts, servers: Err(String::new()) };
+        let found = |name| servers.in_hosts(name).iter().map(IpAddr::to_string).collect::<Vec<_>>();
+        assert_eq!(found("web.example"), ["::5", "10.0.0.5"]);
+        assert_eq!(found("web"), ["10.0.0.5"]);
+        assert_eq!(found("other.example"), Vec::<String>::new());
+    }
+}

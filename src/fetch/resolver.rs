@@ -1,0 +1,186 @@
+//! The look-ups of a worker: in its own event loop, remembered, and checked before anything connects.
+//!
+//! Does not know what is asked at an address, nor how a name server is spoken to.
+//!
+//! Invariants:
+//! - a connection goes to an address that was checked here: nothing looks the name up a second time;
+//! - of the addresses of a name only the public ones are used, unless the run allows others; the two exceptions are
+//!   `localhost`, which whoever reaches this file may ask for, and the proxy that the user named;
+//! - what an input line allows is not known here: a name is as public as its addresses, whoever wrote it down.
+
+#![expect(clippy::disallowed_methods, reason = "reads the clock for how long answers hold")]
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use thiserror::Error;
+
+use super::address::{is_global, is_localhost};
+use super::name_cache::{CAPACITY, Known, NameCache};
+use super::name_servers::NameServers;
+use super::{FetchOptions, ResolveRule};
+
+/// Why a name leads nowhere.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub(super) enum LookUpError {
+    /// NXDOMAIN.
+    #[error("no such name")]
+    NoSuchName,
+    /// The name is there, an address is not.
+    #[error("the name has no address")]
+    NoAddress,
+    /// Too long, or a part of it empty.
+    #[error("not a name that DNS can hold")]
+    NotAName,
+    /// Nothing came in time.
+    #[error("the name server did not answer")]
+    NoAnswer,
+    /// SERVFAIL, REFUSED and their like.
+    #[error("the name server answered '{code}'")]
+    Refused {
+        /// The answer in words.
+        code: String,
+    },
+    /// There is no way to the server, or nobody there.
+    #[error("the name server can not be reached: {reason}")]
+    Unreachable {
+        /// What the system says.
+        reason: String,
+    },
+    /// What came is no answer.
+    #[error("bad answer of the name server: {reason}")]
+    Broken {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system names no server.
+    #[error("no name server is known (/etc/resolv.conf: {reason}); --dns-servers names one")]
+    NoServer {
+        /// Why not.
+        reason: String,
+    },
+    /// None of the addresses may be connected to.
+    #[error("the name stands for {address}, which is no public address (--allow-private)")]
+    Forbidden {
+        /// One of them.
+        address: IpAddr,
+    },
+    /// This process has no descriptor left to ask with.
+    #[error("no descriptor to ask the name server with")]
+    NoDescriptor {
+        /// The system's number for it.
+        code: i32,
+    },
+}
+
+impl LookUpError {
+    /// Whether a server said that there is nothing.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::NoSuchName | Self::NoAddress)
+    }
+
+    /// Whether it says nothing of the name.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, Self::NoDescriptor { .. })
+    }
+
+    /// As the HTTP library hands it on: a want of descriptors is told like any other.
+    fn into_boxed(self) -> Box<dyn std::error::Error + Send + Sync> {
+        match self {
+            Self::NoDescriptor { code } => io::Error::from_raw_os_error(code).into(),
+            other => other.into(),
+        }
+    }
+}
+
+/// The look-ups of a worker. Shared by all its clients, and by the threads of the work-stealing mode.
+pub(super) struct Resolver {
+    cache: NameCache<Result<Vec<IpAddr>, LookUpError>>,
+    servers: NameServers,
+    allow_private: bool,
+    /// The names of proxies, which may be anywhere.
+    proxies: Vec<String>,
+}
+
+impl Resolver {
+    /// A resolver as the options say.
+    pub(super) fn new(options: &FetchOptions, proxies: Vec<String>) -> Self {
+        Self {
+            cache: NameCache::with_capacity(CAPACITY),
+            servers: NameServers::new(&options.dns_servers, options.connect_timeout),
+            allow_private: options.allow_private,
+            proxies,
+        }
+    }
+
+    /// The addresses that stand for a name, all of which may be connected to.
+    async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, LookUpError> {
+        if is_localhost(name) {
+            return Ok(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]);
+        }
+        let known = self.servers.in_hosts(name);
+        if !known.is_empty() {
+            return self.permitted(name, known);
+        }
+        let ask = || async {
+            let answer = self.servers.ask(name).await;
+            let answer_at = Instant::now();
+            Known {
+                answer: answer.addresses.and_then(|addresses| self.permitted(name, addresses)),
+                until: answer_at + answer.lasts,
+            }
+        };
+        self.cache.get_or_ask(name, Instant::now(), ask).await
+    }
+
+    /// Those of the addresses of a name that may be connected to.
+    fn permitted(&self, name: &str, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, LookUpError> {
+        let is_proxy = self.proxies.iter().any(|proxy| proxy.eq_ignore_ascii_case(name));
+        if self.allow_private || is_proxy {
+            return Ok(addresses);
+        }
+        let is_here = is_localhost(name);
+        let may_be = |address: &IpAddr| is_global(*address) || (is_here && address.is_loopback());
+        let refused = addresses.iter().copied().find(|address| !may_be(address));
+        let permitted: Vec<IpAddr> = addresses.into_iter().filter(may_be).collect();
+        match refused {
+            Some(address) if permitted.is_empty() => Err(LookUpError::Forbidden { address }),
+            _ => Ok(permitted),
+        }
+    }
+}
+
+/// The look-ups of one client: `--resolve` rules first, then what all clients share.
+pub(super) struct RuledResolver {
+    rules: Arc<HashMap<String, Vec<IpAddr>>>,
+    shared: Arc<Resolver>,
+}
+
+impl RuledResolver {
+    /// One that goes by these rules, of which no two may be for one name.
+    pub(super) fn new(rules: &[&ResolveRule], shared: &Arc<Resolver>) -> Self {
+        let rules = rules.iter().map(|rule| (rule.host.clone(), rule.addresses.clone())).collect();
+        Self { rules: Arc::new(rules), shared: Arc::clone(shared) }
+    }
+}
+
+impl Resolve for RuledResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (rules, shared) = (Arc::clone(&self.rules), Arc::clone(&self.shared));
+        Box::pin(async move {
+            let name = name.as_str();
+            let found = match rules.get(name) {
+                Some(given) => shared.permitted(name, given.clone()),
+                None => shared.look_up(name).await,
+            };
+            let addresses = found.map_err(LookUpError::into_boxed)?;
+            // Port 0 stands for that of the URL.
+            let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
+            Ok(Box::new(addresses) as Addrs)
+        })
+    }
+}
