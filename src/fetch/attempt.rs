@@ -1,4 +1,4 @@
-//! One attempt at one URL: its hops, its one timer, and what is kept of them.
+//! One hop of an attempt at one URL: its request, its one timer, and what is kept of it.
 //!
 //! Decides nothing by itself: `redirect` says where to go next, `limits` when it is over, `classify` what an
 //! error means, `decode` what becomes of a body. Does not try again, but for a stale connection and for
@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use url::Url;
 
 use super::address::Allowance;
@@ -27,8 +27,12 @@ use super::limits::{self, Limit, Limits};
 use super::probe::{self, State};
 use super::redirect::{self, Hop, Origin, Resend, Verdict};
 use super::target::strip_credentials;
-use super::{Failure, Fetched, headers};
+use super::{Chain, Failure, Fetched, Step, headers};
 use crate::model::{FailureKind, HttpVersion, Truncated};
+
+/// What is read of a robots.txt, and the redirects that are followed to it (RFC 9309 sections 2.5 and 2.3.1.2).
+const ROBOTS_BODY: u64 = 512_000;
+const ROBOTS_REDIRECTS: u32 = 5;
 
 /// How much of a redirect's body is read to use its connection again, rather than to make a new one.
 const REDIRECT_BODY: u64 = 64 * 1024;
@@ -36,26 +40,52 @@ const REDIRECT_BODY: u64 = 64 * 1024;
 /// How long a redirect's body is waited for. A guess at what a new connection costs.
 const REDIRECT_BODY_TIME: Duration = Duration::from_millis(500);
 
-/// Makes one attempt at `url`.
-pub(super) async fn fetch(client: &HttpClient, url: Url) -> Fetched {
-    let started = SystemTime::now();
-    let start = Instant::now();
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// A page, in the way that the options say.
+    Page,
+    /// The rules of a host: a GET of a file that is not read to its end if it is long.
+    Robots,
+}
+
+/// Begins an attempt at `url`, which a line holds.
+pub(super) async fn begin(client: &HttpClient, purpose: Purpose, url: Url) -> Step {
+    let allowance = client.allowance_of(&url);
+    one_hop(client, purpose, allowance, None, url).await
+}
+
+/// Goes on with an attempt at the URL of a line.
+pub(super) async fn follow(client: &HttpClient, purpose: Purpose, line: &Url, chain: Chain) -> Step {
+    let allowance = client.allowance_of(line);
+    let url = Url::parse(&chain.url).expect("the text of a URL is one");
+    one_hop(client, purpose, allowance, Some(chain), url).await
+}
+
+async fn one_hop(
+    client: &HttpClient,
+    purpose: Purpose,
+    allowance: Allowance,
+    chain: Option<Chain>,
+    url: Url,
+) -> Step {
+    let now = Instant::now();
+    let spent = chain.as_ref().map_or(Duration::ZERO, |chain| chain.spent);
+    let start = now.checked_sub(spent).unwrap_or(now);
     let timer = pin!(limits::timer(start, client.max_time, client.read_timeout));
-    let limits = Limits::new(timer, start, client.max_time, client.read_timeout);
+    let mut limits = Limits::new(timer, start, client.max_time, client.read_timeout);
+    limits.heard_at(now);
     let mut attempt = Attempt {
         client,
-        allowance: if client.allow_private { Allowance::Everything } else { Allowance::of_line(&url) },
+        purpose,
+        allowance,
         limits,
-        started,
+        started: chain.as_ref().map_or_else(SystemTime::now, |chain| chain.started),
         start,
-        outgoing: Outgoing {
-            method: client.method.clone(),
-            headers: Cow::Borrowed(&client.headers),
-            body: client.body.as_ref(),
-        },
-        redirects: 0,
-        requests: 0,
-        status: None,
+        outgoing: Outgoing::of(client, purpose, chain.as_ref()),
+        redirects: chain.as_ref().map_or(0, |chain| chain.redirects),
+        requests: chain.as_ref().map_or(0, |chain| chain.requests),
+        status: chain.as_ref().and_then(|chain| StatusCode::from_u16(chain.status).ok()),
         version: None,
         time_connect: None,
     };
@@ -65,6 +95,7 @@ pub(super) async fn fetch(client: &HttpClient, url: Url) -> Fetched {
 /// An attempt under way.
 struct Attempt<'a> {
     client: &'a HttpClient,
+    purpose: Purpose,
     allowance: Allowance,
     limits: Limits<'a>,
     started: SystemTime,
@@ -82,6 +113,8 @@ struct Outgoing<'a> {
     method: Method,
     headers: Cow<'a, HeaderMap>,
     body: Option<&'a Bytes>,
+    as_get: bool,
+    left_origin: bool,
 }
 
 /// Why an exchange stopped.
@@ -97,50 +130,75 @@ enum BodyStop {
 }
 
 impl Attempt<'_> {
-    async fn run(&mut self, mut url: Url) -> Fetched {
-        loop {
-            if !url.username().is_empty() || url.password().is_some() {
-                self.client.take_credentials(&mut url, self.outgoing.headers.to_mut());
+    async fn run(&mut self, mut url: Url) -> Step {
+        if !url.username().is_empty() || url.password().is_some() {
+            self.client.take_credentials(&mut url, self.outgoing.headers.to_mut());
+        }
+        let mut response = match self.exchange(&url).await {
+            Ok(response) => response,
+            Err(failure) => {
+                if failure.kind == FailureKind::ForbiddenAddress {
+                    self.take_back_hop();
+                }
+                return self.fail(url, failure, Answer::none());
             }
-            let mut response = match self.exchange(&url).await {
-                Ok(response) => response,
-                Err(failure) => {
-                    if failure.kind == FailureKind::ForbiddenAddress {
-                        self.take_back_hop();
-                    }
-                    return self.fail(url, failure, Answer::none());
-                }
-            };
-            let at = Instant::now();
-            self.limits.heard_at(at);
-            self.status = Some(response.status());
-            self.version = http_version(response.version());
-            if let Some(failure) = refusal(&response) {
-                return self.fail(url, failure, Answer::head(&mut response, at));
+        };
+        let at = Instant::now();
+        self.limits.heard_at(at);
+        self.status = Some(response.status());
+        self.version = http_version(response.version());
+        if let Some(failure) = refusal(&response) {
+            return self.fail(url, failure, Answer::head(&mut response, at));
+        }
+        match self.verdict(&url, &response) {
+            Verdict::Final => Step::Done(self.finish(url, &mut response, at).await),
+            Verdict::Broken(failure) => self.fail(url, failure, Answer::head(&mut response, at)),
+            Verdict::Refused(failure, target) => self.fail(target, failure, Answer::head(&mut response, at)),
+            Verdict::Follow(_) if self.redirects == self.max_redirects() => {
+                let message = format!("more than {} redirects", self.max_redirects());
+                let failure = Failure::new(FailureKind::TooManyRedirects, message);
+                self.fail(url, failure, Answer::head(&mut response, at))
             }
-            match self.verdict(&url, &response) {
-                Verdict::Final => return self.finish(url, &mut response, at).await,
-                Verdict::Broken(failure) => return self.fail(url, failure, Answer::head(&mut response, at)),
-                Verdict::Refused(failure, target) => {
-                    return self.fail(target, failure, Answer::head(&mut response, at));
-                }
-                Verdict::Follow(_) if self.redirects == self.client.max_redirects => {
-                    let message = format!("more than {} redirects", self.client.max_redirects);
-                    let failure = Failure::new(FailureKind::TooManyRedirects, message);
-                    return self.fail(url, failure, Answer::head(&mut response, at));
-                }
-                Verdict::Follow(hop) => {
-                    self.discard(response, at).await;
-                    self.redirects += 1;
-                    self.outgoing.follow(&hop);
-                    url = hop.url;
-                }
+            Verdict::Follow(hop) => {
+                let status = response.status();
+                self.discard(response, at).await;
+                self.outgoing.follow(&hop);
+                Step::Hop(self.chain(&hop, status))
             }
         }
     }
 
+    /// What the next hop must know.
+    fn chain(&self, hop: &Hop, status: StatusCode) -> Chain {
+        Chain {
+            url: hop.url.as_str().to_owned(),
+            redirects: self.redirects + 1,
+            requests: self.requests,
+            status: status.as_u16(),
+            as_get: self.outgoing.as_get,
+            left_origin: self.outgoing.left_origin,
+            authorization: self.outgoing.own_authorization(),
+            started: self.started,
+            spent: self.start.elapsed(),
+        }
+    }
+
+    fn max_redirects(&self) -> u32 {
+        match self.purpose {
+            Purpose::Page => self.client.max_redirects,
+            Purpose::Robots => ROBOTS_REDIRECTS,
+        }
+    }
+
+    fn max_body(&self) -> u64 {
+        match self.purpose {
+            Purpose::Page => self.client.max_body,
+            Purpose::Robots => ROBOTS_BODY,
+        }
+    }
+
     fn verdict(&self, url: &Url, response: &reqwest::Response) -> Verdict {
-        if self.client.max_redirects == 0 {
+        if self.max_redirects() == 0 {
             return Verdict::Final;
         }
         let location = response.headers().get(header::LOCATION);
@@ -219,7 +277,7 @@ impl Attempt<'_> {
         if let Some(limit) = self.client.speed_limit {
             self.limits.watch_speed(at, limit);
         }
-        let mut body = Body::new(self.client.max_body, &codings(response));
+        let mut body = Body::new(self.max_body(), &codings(response));
         let stopped = read_body(response, &mut body, &mut self.limits).await;
         let mut answer = Answer::head(response, at);
         answer.body = body.into_bytes();
@@ -280,8 +338,8 @@ impl Attempt<'_> {
         format!("slower than {} bytes a second for {:?}", limit.bytes_per_second, limit.time)
     }
 
-    fn fail(&self, url: Url, failure: Failure, answer: Answer) -> Fetched {
-        self.end(url, Some(failure), answer)
+    fn fail(&self, url: Url, failure: Failure, answer: Answer) -> Step {
+        Step::Done(self.end(url, Some(failure), answer))
     }
 
     fn end(&self, final_url: Url, failure: Option<Failure>, answer: Answer) -> Fetched {
@@ -304,7 +362,52 @@ impl Attempt<'_> {
     }
 }
 
-impl Outgoing<'_> {
+impl<'a> Outgoing<'a> {
+    fn of(client: &'a HttpClient, purpose: Purpose, chain: Option<&Chain>) -> Self {
+        let mut outgoing = Self {
+            method: client.method.clone(),
+            headers: Cow::Borrowed(&client.headers),
+            body: client.body.as_ref(),
+            as_get: false,
+            left_origin: false,
+        };
+        if purpose == Purpose::Robots && (outgoing.method != Method::GET || outgoing.body.is_some()) {
+            outgoing.become_get();
+        }
+        let Some(chain) = chain else { return outgoing };
+        if chain.as_get {
+            outgoing.become_get();
+        }
+        if chain.left_origin {
+            outgoing.leave_origin();
+        }
+        let authorization = chain.authorization.as_deref().map(HeaderValue::from_bytes);
+        if let Some(Ok(authorization)) = authorization {
+            outgoing.headers.to_mut().insert(header::AUTHORIZATION, authorization);
+        }
+        outgoing
+    }
+
+    fn become_get(&mut self) {
+        self.method = Method::GET;
+        self.body = None;
+        self.as_get = true;
+        headers::strip_body(self.headers.to_mut());
+    }
+
+    fn leave_origin(&mut self) {
+        self.left_origin = true;
+        headers::strip_for_other_origin(self.headers.to_mut());
+    }
+
+    /// The `Authorization` that is sent, where these header fields are no longer those of the options.
+    fn own_authorization(&self) -> Option<Vec<u8>> {
+        match &self.headers {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(headers) => headers.get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec()),
+        }
+    }
+
     fn request(&self, url: &Url) -> reqwest::Request {
         let mut request = reqwest::Request::new(self.method.clone(), url.clone());
         *request.headers_mut() = HeaderMap::clone(&self.headers);
@@ -316,12 +419,10 @@ impl Outgoing<'_> {
 
     fn follow(&mut self, hop: &Hop) {
         if hop.resend == Resend::AsGet {
-            self.method = Method::GET;
-            self.body = None;
-            headers::strip_body(self.headers.to_mut());
+            self.become_get();
         }
         if hop.origin == Origin::Other {
-            headers::strip_for_other_origin(self.headers.to_mut());
+            self.leave_origin();
         }
     }
 }

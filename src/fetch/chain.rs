@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::fetch::Fetched;
+
 /// What the hops so far of one attempt have left for the next.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Chain {
@@ -21,8 +23,20 @@ pub struct Chain {
     pub as_get: bool,
     /// Whether a redirect has led to another origin, so that credentials are no longer sent.
     pub left_origin: bool,
+    /// The `Authorization` that came of a URL with credentials, for as long as it is sent.
+    pub authorization: Option<Vec<u8>>,
     /// When the attempt began.
     pub started: SystemTime,
     /// What it has used of its time.
     pub spent: Duration,
+}
+
+/// What came of one hop.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most are the large one, and it is taken apart at once")]
+pub enum Step {
+    /// The attempt has ended.
+    Done(Fetched),
+    /// It goes on elsewhere, when the caller thinks fit.
+    Hop(Chain),
 }

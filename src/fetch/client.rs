@@ -13,6 +13,8 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use thiserror::Error;
 use url::Url;
 
+use super::address::Allowance;
+use super::attempt::Purpose;
 use super::headers::{self, HeaderError};
 use super::probe::ProbeLayer;
 use super::proxy::Proxies;
@@ -20,7 +22,7 @@ use super::resolve::{self, RuleIndex};
 use super::resolver::{Resolver, RuledResolver};
 use super::target::strip_credentials;
 use super::tls::{self, TlsError};
-use super::{FetchOptions, Fetched, Fetcher, ResolveRule, SpeedLimit, attempt, null};
+use super::{Chain, FetchOptions, Fetched, Fetcher, ResolveRule, SpeedLimit, Step, attempt, null};
 
 /// Fields of a response head in HTTP/1, where the HTTP library's own limit of 100 was too low.
 const MAX_FIELDS: usize = 1000;
@@ -91,9 +93,44 @@ impl Client {
     ///
     /// To stop waiting for it, drop the future; that closes its connection.
     pub async fn fetch(&self, url: Url) -> Fetched {
+        let mut step = self.begin(url.clone()).await;
+        loop {
+            match step {
+                Step::Done(fetched) => return fetched,
+                Step::Hop(chain) => step = self.follow(&url, chain).await,
+            }
+        }
+    }
+
+    /// The first hop of an attempt at the URL of a line.
+    pub async fn begin(&self, url: Url) -> Step {
         match self {
-            Self::Http(client) => attempt::fetch(client, url).await,
-            Self::Null => null::fetch(url),
+            Self::Http(client) => attempt::begin(client, Purpose::Page, url).await,
+            Self::Null => Step::Done(null::fetch(url)),
+        }
+    }
+
+    /// The next hop of an attempt at the URL of a line.
+    pub async fn follow(&self, line: &Url, chain: Chain) -> Step {
+        match self {
+            Self::Http(client) => attempt::follow(client, Purpose::Page, line, chain).await,
+            Self::Null => Step::Done(null::fetch(line.clone())),
+        }
+    }
+
+    /// The first hop to a robots.txt: a GET, whatever the options ask of pages, of its first 512,000 bytes.
+    pub async fn begin_robots(&self, url: Url) -> Step {
+        match self {
+            Self::Http(client) => attempt::begin(client, Purpose::Robots, url).await,
+            Self::Null => Step::Done(null::fetch(url)),
+        }
+    }
+
+    /// The next hop to a robots.txt.
+    pub async fn follow_robots(&self, line: &Url, chain: Chain) -> Step {
+        match self {
+            Self::Http(client) => attempt::follow(client, Purpose::Robots, line, chain).await,
+            Self::Null => Step::Done(null::fetch(line.clone())),
         }
     }
 }
@@ -171,6 +208,11 @@ impl HttpClient {
             speed_limit: options.speed_limit,
             max_body: options.max_body,
         })
+    }
+
+    /// What the redirects of a line may lead to.
+    pub(super) fn allowance_of(&self, line: &Url) -> Allowance {
+        if self.allow_private { Allowance::Everything } else { Allowance::of_line(line) }
     }
 
     /// The clients that ask this URL.

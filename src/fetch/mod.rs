@@ -46,7 +46,7 @@ mod tests_safety;
 mod tests_tls;
 
 pub use address::may_lead_to;
-pub use chain::Chain;
+pub use chain::{Chain, Step};
 pub use client::{BuildError, Client, HttpClient};
 pub use fetched::{Failure, Fetched, content_type};
 pub use headers::HeaderError;
