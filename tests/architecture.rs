@@ -48,6 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "output",
             "pool",
             "report",
+            "robots",
             "rusage",
             "state",
             "text",
@@ -67,7 +68,7 @@ const MAY_STAND_IN: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli/"]),
     ("clap_mangen", &["cli/"]),
     ("crc32fast", &["input/", "output/", "state/"]),
-    ("hickory_resolver", &["fetch/name_servers.rs"]),
+    ("hickory_resolver", &["fetch/name_servers.rs", "fetch/name_sockets.rs"]),
     ("indicatif", &["report/"]),
     ("postcard", &["state/"]),
     // The origin shares no code with the client; a test of its pages has the library judge them.

@@ -41,10 +41,19 @@ const ROWS: &str =
 const RESUMING: &str =
     "  A run in a directory that ended early, however it ended, goes on where it stopped: the same
   command with --resume. Rows that are there stay, and no URL gets a second one. The list and
-  all that shapes a row (its format, the options under Requests, --max-redirs, --max-body) must
-  be as they were; workers, time-outs, limits of the run and display may change. Where the
-  directory holds no run, --resume starts one, so a script may always give it. The site of --demo
-  has other addresses each time, so its run can not be gone on with.";
+  all that shapes a row (its format, the options under Requests but --dns-servers, --max-redirs,
+  --max-body) must be as they were; workers, time-outs, limits of the run and display may change.
+  Where the directory holds no run, --resume starts one, so a script may always give it. The site
+  of --demo has other addresses each time, so its run can not be gone on with.";
+
+const SAFETY: &str =
+    "  No page leads the crawl inside: a redirect, or a name, that leads to an address that is private,
+  loopback, link-local or otherwise not public is skipped (forbidden_address); so is a redirect to
+  another server on a port of another protocol. An address, or localhost, that a line names may be
+  asked for that line and its redirects, on any port. Addresses of --resolve are judged as those of
+  a name server are. --allow-private lifts all of this but the ports; --demo implies it.
+  Names are looked up in /etc/hosts, then by the servers of /etc/resolv.conf or --dns-servers;
+  where there are none, nobody else is asked. Behind a proxy the proxy looks them up, unchecked.";
 
 const SIGNALS: &str =
     "  The first SIGINT (Ctrl-C), SIGTERM or SIGHUP asks nothing more and waits up to 10 s for what
@@ -74,9 +83,10 @@ const EXIT_CODES: &str = "  0    every URL has its row (rows may record failures
        interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM; --resume goes on";
 
 /// What follows the options of `crawl`, in its help and in the manual.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("Rows", ROWS),
     ("Resuming", RESUMING),
+    ("Safety", SAFETY),
     ("Modes", MODES),
     ("Where values come from", PLACES),
     ("Units", UNITS),

@@ -1,161 +1,242 @@
-//! How many requests go to one host at a time, and how many in all.
+//! When requests may start: the clock, the fetch slots and those who wait, around the table of hosts.
 //!
-//! Does not know other workers: a host lives in one of them, or the limit would hold in each.
+//! Does not know other workers: a host lives in one of them, or its rules would hold in each.
 //!
-//! Invariant: a request holds a place of its host before it takes one of the fetch slots, so a host that must wait
-//! holds no slot.
+//! Invariants:
+//! - a turn is taken from the table only while a fetch slot is free, so a host that must wait holds no slot, and
+//!   a request begins when the table says that it does;
+//! - while nobody waits for a time, nothing here wakes up.
+
+#![expect(clippy::disallowed_methods, reason = "gives the table of hosts the time")]
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use url::{Position, Url};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::time::timeout;
+
+use crate::frontier::{GivenUp, HostRules, HostTable, Ticket, Turn};
+use crate::model::HostKey;
+
+/// A host that must wait for longer than this has its URLs given back. A guess: below it, the places that they take in
+/// the worker's window cost less than sending them to and fro.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Places for requests, for each host and in all.
 #[derive(Debug)]
 pub(super) struct Gate {
-    per_host: usize,
-    slots: Arc<Semaphore>,
     // Shared by the threads of the work-stealing mode; no await is crossed while it is locked.
-    hosts: Mutex<Hosts>,
+    state: Mutex<State>,
+    /// Tells the task that waits for a time that there is an earlier one.
+    earlier: Notify,
+    /// Has no permits; it is closed with the gate.
+    closing: Semaphore,
 }
 
-#[derive(Debug, Default)]
-struct Hosts {
-    places: HashMap<String, Arc<Semaphore>>,
+#[derive(Debug)]
+struct State {
+    table: HostTable,
+    n_free: u32,
+    waiting: HashMap<Ticket, oneshot::Sender<Turn>>,
+    /// What the task that waits for a time sleeps for, where there is one.
+    sleeps_until: Option<Instant>,
     closed: bool,
 }
 
-/// The right to make requests for one URL; gives its places back when dropped.
+/// The right to make requests to one host, one at a time; gives its places back when dropped.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
-    gate: &'a Gate,
-    host: String,
-    place: Option<OwnedSemaphorePermit>,
-    _slot: OwnedSemaphorePermit,
+    gate: &'a Arc<Gate>,
+    ticket: Ticket,
+    turn: TurnState,
+}
+
+#[derive(Debug)]
+enum TurnState {
+    Waits(oneshot::Receiver<Turn>),
+    Begun,
+    Void,
+}
+
+/// Why a request does not start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Refused {
+    /// The worker is leaving.
+    Closed,
+    /// The host is no longer asked.
+    GivenUp(GivenUp),
+    /// The host must be left alone for so long.
+    MustWait(Duration),
 }
 
 impl Gate {
-    /// At most `per_host` requests to a host, and `n_slots` in all.
-    pub(super) fn new(per_host: NonZeroU32, n_slots: NonZeroU32) -> Self {
-        Self {
-            per_host: per_host.get().try_into().unwrap_or(Semaphore::MAX_PERMITS),
-            slots: Arc::new(Semaphore::new(n_slots.get().try_into().unwrap_or(Semaphore::MAX_PERMITS))),
-            hosts: Mutex::new(Hosts::default()),
+    /// A gate that keeps these rules, with so many fetch slots.
+    pub(super) fn new(rules: HostRules, n_slots: NonZeroU32) -> Self {
+        let state = State {
+            table: HostTable::new(rules),
+            n_free: n_slots.get(),
+            waiting: HashMap::new(),
+            sleeps_until: None,
+            closed: false,
+        };
+        Self { state: Mutex::new(state), earlier: Notify::new(), closing: Semaphore::new(0) }
+    }
+
+    /// Waits until the host may be asked and a slot is free.
+    pub(super) async fn pass(self: &Arc<Self>, host: &HostKey) -> Result<Pass<'_>, Refused> {
+        let mut pass = self.enter(host)?;
+        let turn = match &mut pass.turn {
+            TurnState::Waits(turn) => turn.await,
+            TurnState::Begun | TurnState::Void => return Ok(pass),
+        };
+        match turn {
+            Ok(Turn::Start) => {
+                pass.turn = TurnState::Begun;
+                Ok(pass)
+            }
+            Ok(Turn::GivenUp(reason)) => {
+                pass.turn = TurnState::Void;
+                Err(Refused::GivenUp(reason))
+            }
+            Err(_) => Err(Refused::Closed),
         }
     }
 
-    /// Waits until the host of `url` may be asked and a slot is free; `None` once the gate is closed.
-    pub(super) async fn pass(&self, url: &Url) -> Option<Pass<'_>> {
-        let host = host_of(url);
-        let place = self.places_of(&host)?.acquire_owned().await.ok()?;
-        let slot = self.slots.clone().acquire_owned().await.ok()?;
-        Some(Pass { gate: self, host, place: Some(place), _slot: slot })
+    fn enter(self: &Arc<Self>, host: &HostKey) -> Result<Pass<'_>, Refused> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        let now = Instant::now();
+        let wait = state.table.least_wait(host, now);
+        if wait > LONGEST_WAIT {
+            return Err(Refused::MustWait(wait));
+        }
+        let ticket = state.table.enter(host, now);
+        match state.deal(now, Some(ticket)) {
+            Some(Turn::Start) => Ok(Pass { gate: self, ticket, turn: TurnState::Begun }),
+            Some(Turn::GivenUp(reason)) => Err(Refused::GivenUp(reason)),
+            None => {
+                let (tell, turn) = oneshot::channel();
+                state.waiting.insert(ticket, tell);
+                self.see_to_waking(&mut state);
+                Ok(Pass { gate: self, ticket, turn: TurnState::Waits(turn) })
+            }
+        }
+    }
+
+    /// Asks or tells the table of hosts something; whoever may start because of it does.
+    pub(super) fn with_table<R>(self: &Arc<Self>, act: impl FnOnce(&mut HostTable, Instant) -> R) -> R {
+        let mut state = self.lock();
+        let now = Instant::now();
+        let answer = act(&mut state.table, now);
+        if !state.waiting.is_empty() {
+            state.deal(now, None);
+            self.see_to_waking(&mut state);
+        }
+        answer
+    }
+
+    /// Waits; `false` where the gate was closed meanwhile.
+    pub(super) async fn wait(&self, time: Duration) -> bool {
+        timeout(time, self.closing.acquire()).await.is_err()
     }
 
     /// Lets nobody through any more; whoever waits is turned away.
     pub(super) fn close(&self) {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.closed = true;
-        hosts.places.values().for_each(|places| places.close());
-        self.slots.close();
+        let mut state = self.lock();
+        state.closed = true;
+        state.waiting.clear();
+        self.closing.close();
     }
 
-    fn places_of(&self, host: &str) -> Option<Arc<Semaphore>> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts.closed {
-            return None;
+    /// There is one task that sleeps until the next turn, while there is one to sleep for.
+    fn see_to_waking(self: &Arc<Self>, state: &mut State) {
+        let Some(next) = state.next_wake() else { return };
+        match state.sleeps_until {
+            Some(until) if until <= next => {}
+            Some(_) => self.earlier.notify_one(),
+            // A runtime that shuts down drops passes, and needs no turns any more.
+            None => {
+                if let Ok(runtime) = Handle::try_current() {
+                    state.sleeps_until = Some(next);
+                    runtime.spawn(wake_at_turns(self.clone(), next));
+                }
+            }
         }
-        if let Some(places) = hosts.places.get(host) {
-            return Some(places.clone());
-        }
-        let places = Arc::new(Semaphore::new(self.per_host));
-        hosts.places.insert(host.to_owned(), places.clone());
-        Some(places)
     }
 
-    #[cfg(test)]
-    fn n_hosts(&self) -> usize {
-        self.hosts.lock().unwrap().places.len()
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn wake_at_turns(gate: Arc<Gate>, first: Instant) {
+    let mut next = first;
+    loop {
+        let earlier = gate.earlier.notified();
+        // However this ends, it is time to look.
+        let _ = tokio::time::timeout_at(next.into(), earlier).await;
+        let mut state = gate.lock();
+        state.deal(Instant::now(), None);
+        state.sleeps_until = state.next_wake();
+        match state.sleeps_until {
+            Some(wake) => next = wake,
+            None => return,
+        }
+    }
+}
+
+impl State {
+    /// Gives out the turns that have come, while slots are free. That of `own` is returned.
+    fn deal(&mut self, now: Instant, own: Option<Ticket>) -> Option<Turn> {
+        let mut found = None;
+        while self.n_free > 0
+            && let Some((ticket, turn)) = self.table.poll_turn(now)
+        {
+            let is_start = turn == Turn::Start;
+            let is_taken = if Some(ticket) == own {
+                found = Some(turn);
+                true
+            } else {
+                self.waiting.remove(&ticket).is_some_and(|tell| tell.send(turn).is_ok())
+            };
+            if is_start && is_taken {
+                self.n_free -= 1;
+            } else if is_start {
+                self.table.leave(ticket, now);
+            }
+        }
+        found
+    }
+
+    /// When a turn comes by time alone. Without a free slot none does, and who leaves deals the next.
+    fn next_wake(&self) -> Option<Instant> {
+        if self.n_free == 0 || self.waiting.is_empty() { None } else { self.table.next_wake() }
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        let mut hosts = self.gate.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        self.place = None;
-        // Whoever waits for the host, or is about to, holds its places too: one holder is the table alone.
-        if hosts.places.get(&self.host).is_some_and(|places| Arc::strong_count(places) == 1) {
-            hosts.places.remove(&self.host);
+        let mut state = self.gate.lock();
+        let has_begun = match &mut self.turn {
+            TurnState::Begun => true,
+            TurnState::Void => return,
+            TurnState::Waits(turn) => {
+                state.waiting.remove(&self.ticket);
+                // Its turn may have come just now.
+                matches!(turn.try_recv(), Ok(Turn::Start))
+            }
+        };
+        let now = Instant::now();
+        state.table.leave(self.ticket, now);
+        state.n_free += u32::from(has_begun);
+        if !state.waiting.is_empty() {
+            state.deal(now, None);
+            self.gate.see_to_waking(&mut state);
         }
-    }
-}
-
-/// Scheme, name and port, without credentials.
-fn host_of(url: &Url) -> String {
-    let name = &url[Position::BeforeHost..Position::BeforePath];
-    let mut host = String::with_capacity(url.scheme().len() + 1 + name.len());
-    host.push_str(url.scheme());
-    host.push(':');
-    host.push_str(name);
-    host
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::FutureExt;
-
-    fn number(n: u32) -> NonZeroU32 {
-        NonZeroU32::new(n).unwrap()
-    }
-
-    #[test]
-    fn a_host_has_its_places_and_no_more() {
-        let gate = Gate::new(number(2), number(10));
-        let url = Url::parse("http://user@h:81/x").unwrap();
-        let same = Url::parse("http://h:81/y").unwrap();
-        let other = Url::parse("http://h/").unwrap();
-        let first = gate.pass(&url).now_or_never().flatten().unwrap();
-        let _second = gate.pass(&same).now_or_never().flatten().unwrap();
-        assert!(gate.pass(&url).now_or_never().is_none());
-        assert!(gate.pass(&other).now_or_never().is_some());
-        drop(first);
-        assert!(gate.pass(&url).now_or_never().is_some());
-    }
-
-    #[test]
-    fn a_host_that_waits_holds_no_slot() {
-        let gate = Gate::new(number(1), number(2));
-        let busy = Url::parse("http://busy/").unwrap();
-        let free = Url::parse("http://free/").unwrap();
-        let _held = gate.pass(&busy).now_or_never().flatten().unwrap();
-        let mut waiting: Vec<_> = (0..5).map(|_| Box::pin(gate.pass(&busy))).collect();
-        assert!(waiting.iter_mut().all(|pass| pass.now_or_never().is_none()));
-        assert!(gate.pass(&free).now_or_never().is_some());
-    }
-
-    #[test]
-    fn a_closed_gate_turns_everybody_away_and_takes_nothing_back() {
-        let gate = Gate::new(number(1), number(2));
-        let busy = Url::parse("http://busy/").unwrap();
-        let _held = gate.pass(&busy).now_or_never().flatten().unwrap();
-        let mut waiting = Box::pin(gate.pass(&busy));
-        assert!(waiting.as_mut().now_or_never().is_none());
-        gate.close();
-        assert!(matches!(waiting.now_or_never(), Some(None)));
-        assert!(matches!(gate.pass(&Url::parse("http://free/").unwrap()).now_or_never(), Some(None)));
-    }
-
-    #[test]
-    fn a_host_that_nobody_asks_is_forgotten() {
-        let gate = Gate::new(number(1), number(2));
-        for name in ["a", "b", "c"] {
-            drop(
-                gate.pass(&Url::parse(&format!("http://{name}/")).unwrap()).now_or_never().flatten().unwrap(),
-            );
-        }
-        assert_eq!(gate.n_hosts(), 0);
     }
 }

@@ -24,6 +24,8 @@ mod outcome;
 mod pauses;
 mod plan;
 mod prepare;
+mod robots;
+mod robots_cache;
 mod run;
 mod sent;
 mod shape;
@@ -34,6 +36,7 @@ mod space;
 mod spill_file;
 mod task;
 mod torture;
+mod visit;
 mod wire;
 
 pub use crate::fetch::{FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};

@@ -73,9 +73,7 @@ impl MultiEngine {
     pub(super) fn stop(&mut self) {
         self.feed = None;
         self.held_back = None;
-        if let Some(gate) = self.handler.gate() {
-            gate.close();
-        }
+        self.handler.visitor().close();
         while self.waiting.try_recv().is_ok() {
             self.n_out -= 1;
         }

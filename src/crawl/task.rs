@@ -19,13 +19,15 @@ impl Task for FetchTask {
     async fn start(setup: Setup, worker: &WorkerContext) -> Result<Handler, String> {
         logging::start_in_worker(&setup.log());
         let handler = Handler::new(&setup).map_err(|error| with_causes(&error))?;
-        if let Some(gate) = handler.gate() {
-            let leaving = worker.leaving();
-            tokio::task::spawn_local(async move {
-                leaving.await;
-                gate.close();
-            });
+        let visitor = handler.visitor();
+        if worker.incarnation() > 0 {
+            visitor.take_over();
         }
+        let leaving = worker.leaving();
+        tokio::task::spawn_local(async move {
+            leaving.await;
+            visitor.close();
+        });
         Ok(handler)
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
-use crate::crawl::{Courtesy, LogFormat, LogPlan, RunPlan};
+use crate::crawl::{Courtesy, LogFormat, LogPlan, Mode, RunPlan};
 use crate::fetch::{Chain, FetchOptions};
 use crate::frontier::host_hash;
 use crate::ids::{Seq, SlotId};
@@ -24,6 +24,8 @@ pub(super) struct Setup {
     pub(super) fetch: FetchOptions,
     pub(super) capacity: Capacity,
     pub(super) courtesy: Courtesy,
+    /// Whether no other worker asks the hosts that this one asks, or it does not matter.
+    pub(super) is_alone: bool,
     /// The file of marks for requests that must not be sent twice.
     pub(super) sent: Option<String>,
     log_filter: String,
@@ -32,10 +34,12 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn of(plan: &RunPlan, capacity: Capacity, sent: Option<String>) -> Self {
+        let has_peers = matches!(plan.mode, Mode::Processes | Mode::Threads) && plan.n_workers.get() > 1;
         Self {
             fetch: plan.fetch.clone(),
             capacity,
             courtesy: plan.courtesy.clone(),
+            is_alone: !(has_peers && plan.courtesy.has_host_rules()),
             sent,
             log_filter: plan.log.filter.clone(),
             log_json: plan.log.format == LogFormat::Json,
@@ -147,6 +151,11 @@ impl FetchTask {
         Self { verdict, once: false, sent: None, ..self }
     }
 
+    /// The same line to be given out again, with how far it has come.
+    pub(super) fn again(&self, trail: Trail) -> Self {
+        Self { trail: Some(Box::new(trail)), news: None, ..self.clone() }
+    }
+
     pub(super) fn seq(&self) -> Seq {
         Seq(self.seq)
     }
@@ -222,6 +231,11 @@ impl Reply {
             slot: row.worker.map(|slot| slot.0),
             news: None,
         }
+    }
+
+    /// The same, with what was learnt of the host.
+    pub(super) fn with_news(self, news: Option<HostNews>) -> Self {
+        Self { news: news.map(Box::new), ..self }
     }
 
     /// What the journal keeps of the row.

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
 use url::Url;
 
+use super::target::strip_credentials;
+use crate::fetch::Chain;
 use crate::model::{FailureKind, HttpVersion, RowError, Truncated};
 
 /// What one attempt brought, redirect hops included.
@@ -62,8 +64,34 @@ enum Cause {
     LocalExhaustion,
 }
 
+impl Fetched {
+    /// What there is of an attempt whose next request is not made: at its beginning, or where a chain had led it.
+    pub fn not_asked(url: Url, failure: Failure, chain: Option<&Chain>, now: SystemTime) -> Self {
+        let chain_time = chain.map_or(Duration::ZERO, |chain| chain.spent);
+        let mut final_url = url;
+        strip_credentials(&mut final_url);
+        Self {
+            failure: Some(failure),
+            status: chain.and_then(|chain| StatusCode::from_u16(chain.status).ok()),
+            version: None,
+            headers: HeaderMap::new(),
+            final_url,
+            // The hop to here was not followed.
+            redirects: chain.map_or(0, |chain| chain.redirects.saturating_sub(1)),
+            requests: chain.map_or(0, |chain| chain.requests),
+            body: Bytes::new(),
+            truncated: None,
+            remote_addr: None,
+            started: chain.map_or(now, |chain| chain.started),
+            time_connect: None,
+            time_first_byte: None,
+            time_total: chain_time,
+        }
+    }
+}
+
 impl Failure {
-    /// A failure of the exchange.
+    /// A failure of the exchange, or the reason for none.
     pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), cause: Cause::Exchange }
     }

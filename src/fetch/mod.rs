@@ -21,6 +21,7 @@ mod headers;
 mod limits;
 mod name_cache;
 mod name_servers;
+mod name_sockets;
 mod null;
 mod options;
 mod probe;
@@ -31,9 +32,6 @@ mod resolver;
 mod target;
 mod tls;
 
-#[cfg(test)]
-#[path = "../../tests/support/name_server.rs"]
-mod name_server;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Names to addresses, as `/etc/hosts` and the name servers have them.
 //!
-//! The only file that knows the DNS library. Does not know which addresses may be connected to, and remembers nothing:
+//! Does not know which addresses may be connected to, and remembers nothing:
 //! the library's own cache is off, because it keeps no failures, which then cost a time-out for each URL of a host.
 //!
 //! Invariants:
@@ -8,7 +8,6 @@
 //! - a name with dots is asked for as it is; only a short one goes through the system's search list;
 //! - the last attempt ends before the time for a connection does, so that the row says what was the matter.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
@@ -18,12 +17,12 @@ use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::lookup::Lookup;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
-use hickory_resolver::{Hosts, TokioResolver, system_conf};
+use hickory_resolver::{Hosts, Resolver, system_conf};
 
+use super::name_sockets::Sockets;
 use super::resolver::LookUpError;
 
 /// Attempts after the first. A server that does not answer is asked last in the next attempt, so two may be dead.
@@ -62,7 +61,8 @@ pub(super) struct NameServers {
 }
 
 struct Servers {
-    resolver: TokioResolver,
+    resolver: Resolver<Sockets>,
+    sockets: Sockets,
     /// Names with fewer dots are short: they go through the search list.
     fewest_dots: usize,
 }
@@ -84,9 +84,10 @@ impl NameServers {
             // The library learns which server answers soonest; to ask two at once would only double their load.
             options.num_concurrent_reqs = 1;
             let fewest_dots = options.ndots;
-            let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            let sockets = Sockets::default();
+            let mut builder = Resolver::builder_with_config(config, sockets.clone());
             *builder.options_mut() = options;
-            Ok(Servers { resolver: builder.build()?, fewest_dots })
+            Ok(Servers { resolver: builder.build()?, sockets, fewest_dots })
         });
         Self {
             hosts: Hosts::from_system().unwrap_or_default(),
@@ -109,21 +110,31 @@ impl NameServers {
             Err(reason) => return failed(LookUpError::NoServer { reason: reason.clone() }),
         };
         let Ok(name) = servers.name(name) else { return failed(LookUpError::NotAName) };
-        let of_ipv6 = pin!(servers.resolver.lookup(name.clone(), RecordType::AAAA));
-        let of_ipv4 = pin!(servers.resolver.lookup(name, RecordType::A));
+        let of_ipv6 = pin!(servers.look_up(name.clone(), RecordType::AAAA));
+        let of_ipv4 = pin!(servers.look_up(name, RecordType::A));
         let (first, other) = select(of_ipv6, of_ipv4).await.factor_first();
-        let first = answer(first);
         let other = if first.addresses.is_ok() {
             let other = tokio::time::timeout(PATIENCE, other).await;
-            other.map_or_else(|_| failed(LookUpError::NoAnswer), answer)
+            other.unwrap_or_else(|_| failed(LookUpError::NoAnswer))
         } else {
-            answer(other.await)
+            other.await
         };
         first.and(other)
     }
 }
 
 impl Servers {
+    /// Asks for one kind of address.
+    async fn look_up(&self, name: Name, kind: RecordType) -> Answer {
+        let n_wanting = self.sockets.n_wanting();
+        match self.resolver.lookup(name, kind).await {
+            Err(NetError::NoConnections) if self.sockets.n_wanting() > n_wanting => {
+                failed(LookUpError::NoDescriptor)
+            }
+            found => answer(found),
+        }
+    }
+
     fn name(&self, name: &str) -> Result<Name, NetError> {
         let mut whole = whole_name(name)?;
         let n_dots = name.bytes().filter(|byte| *byte == b'.').count();
@@ -206,15 +217,8 @@ fn failure(error: &NetError) -> LookUpError {
     match error {
         NetError::Timeout => LookUpError::NoAnswer,
         NetError::Dns(DnsError::ResponseCode(code)) => LookUpError::Refused { code: code.to_string() },
-        NetError::Io(error) => io_failure(error),
+        NetError::Io(_) | NetError::NoConnections => LookUpError::Unreachable,
         other => LookUpError::Broken { reason: other.to_string() },
-    }
-}
-
-fn io_failure(error: &io::Error) -> LookUpError {
-    match error.raw_os_error() {
-        Some(code @ (nix::libc::EMFILE | nix::libc::ENFILE)) => LookUpError::NoDescriptor { code },
-        _ => LookUpError::Unreachable { reason: error.to_string() },
     }
 }
 

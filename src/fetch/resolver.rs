@@ -46,11 +46,8 @@ pub(super) enum LookUpError {
         code: String,
     },
     /// There is no way to the server, or nobody there.
-    #[error("the name server can not be reached: {reason}")]
-    Unreachable {
-        /// What the system says.
-        reason: String,
-    },
+    #[error("the name server can not be reached")]
+    Unreachable,
     /// What came is no answer.
     #[error("bad answer of the name server: {reason}")]
     Broken {
@@ -71,10 +68,7 @@ pub(super) enum LookUpError {
     },
     /// This process has no descriptor left to ask with.
     #[error("no descriptor to ask the name server with")]
-    NoDescriptor {
-        /// The system's number for it.
-        code: i32,
-    },
+    NoDescriptor,
 }
 
 impl LookUpError {
@@ -85,13 +79,13 @@ impl LookUpError {
 
     /// Whether it says nothing of the name.
     pub(super) fn is_local(&self) -> bool {
-        matches!(self, Self::NoDescriptor { .. })
+        matches!(self, Self::NoDescriptor)
     }
 
     /// As the HTTP library hands it on: a want of descriptors is told like any other.
     fn into_boxed(self) -> Box<dyn std::error::Error + Send + Sync> {
         match self {
-            Self::NoDescriptor { code } => io::Error::from_raw_os_error(code).into(),
+            Self::NoDescriptor => io::Error::from_raw_os_error(nix::libc::EMFILE).into(),
             other => other.into(),
         }
     }

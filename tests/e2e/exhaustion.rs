@@ -2,6 +2,7 @@
 
 use tempfile::tempdir;
 
+use crate::support::name_server::{NameServer, Reply};
 use crate::support::{MODES, Rows, Summary, TestOrigin, crawl};
 
 #[test]
@@ -89,4 +90,15 @@ fn a_full_device_behind_standard_output_is_an_error_and_no_panic() {
     let finished = invocation.after_shell("exec >/dev/full").run();
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
     assert!(finished.stderr.contains("could not write to /dev/stdout"), "{}", finished.stderr);
+}
+
+#[test]
+fn few_descriptors_cost_no_look_up() {
+    let names = NameServer::start(|_, _| Reply::Addresses(vec!["127.0.0.1".parse().unwrap()], 60));
+    let origin = TestOrigin::start();
+    let port = origin.addresses()[0].port();
+    let list: String = (0..300).map(|idx| format!("http://h{idx}.test:{port}/slow?ms=50\n")).collect();
+    let invocation = crawl().args(["--allow-private", "--dns-servers", &names.address.to_string()]);
+    let invocation = invocation.words("-w 1 -c 500 -").stdin(list).after_shell("ulimit -n 40");
+    invocation.run().expect_code(0).rows().expect_each_once(300).expect_all("ok");
 }

@@ -1,0 +1,122 @@
+//! Whether robots.txt lets a URL be asked, and how it is fetched.
+//!
+//! Does not know what is remembered and for how long; the cache does.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use crate::crawl::gate::Refused;
+use crate::crawl::robots_cache::{Asked, Known, RobotsCache};
+use crate::crawl::visit::{Hindrance, Visitor};
+use crate::fetch::{Chain, Failure, Fetched, Step, Url};
+use crate::model::{FailureKind, HostKey};
+use crate::robots::{MAX_CRAWL_DELAY, Rules, Verdict};
+
+/// How much of a rule a message shows.
+const SHOWN: usize = 100;
+
+/// The rules of the hosts that a worker asks.
+pub(super) struct Robots {
+    cache: Arc<RobotsCache>,
+}
+
+impl Robots {
+    /// Nothing is known of any host. `agent` is the name that groups of rules are matched with.
+    pub(super) fn new(agent: String) -> Self {
+        Self { cache: RobotsCache::new(agent) }
+    }
+
+    /// Lets nobody wait any longer.
+    pub(super) fn close(&self) {
+        self.cache.close();
+    }
+
+    /// Requests that were made for robots.txt since this was asked last.
+    pub(super) fn take_requests(&self) -> u32 {
+        self.cache.take_requests()
+    }
+
+    /// Waits until the rules of a host are known, and holds a URL against them.
+    pub(super) async fn check(
+        &self,
+        visitor: &Arc<Visitor>,
+        host: &HostKey,
+        url: &Url,
+    ) -> Result<(), Hindrance> {
+        let (asker, asked) = (visitor.clone(), host.clone());
+        let known = self.cache.ask(host, move || fetch(asker.clone(), asked.clone()).boxed()).await;
+        match known {
+            Known::Rules(rules) => {
+                if let Some(delay) = rules.crawl_delay() {
+                    let delay = delay.min(MAX_CRAWL_DELAY);
+                    visitor.gate.with_table(|table, now| table.handle_crawl_delay(host, delay, now));
+                }
+                judge(&rules, url)
+            }
+            Known::Unreachable(message) => {
+                Err(Hindrance::Row(Failure::new(FailureKind::RobotsUnreachable, message)))
+            }
+            Known::HostFails { kind, message } => {
+                Err(Hindrance::Row(Failure::new(kind, format!("robots.txt: {message}"))))
+            }
+            Known::Leaving => Err(Hindrance::Left),
+        }
+    }
+}
+
+fn judge(rules: &Rules, url: &Url) -> Result<(), Hindrance> {
+    let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    match rules.verdict(path) {
+        Verdict::Allowed => Ok(()),
+        Verdict::Denied { pattern } => {
+            let shown: String = pattern.chars().take(SHOWN).collect();
+            let failure = Failure::new(FailureKind::RobotsDenied, format!("robots.txt: Disallow: {shown}"));
+            Err(Hindrance::Row(failure))
+        }
+    }
+}
+
+/// Fetches the robots.txt of a host, as one of the requests to it, and follows where that leads.
+async fn fetch(visitor: Arc<Visitor>, host: HostKey) -> Asked {
+    let line = Url::parse(&format!("{host}/robots.txt")).expect("a host and a path are a URL");
+    let mut chain: Option<Chain> = None;
+    loop {
+        let url = chain.as_ref().map_or(line.as_str(), |chain| &chain.url);
+        let holder = HostKey::of(&Url::parse(url).expect("the text of a URL is one"));
+        let _pass = loop {
+            match visitor.gate.pass(&holder).await {
+                Ok(pass) => break pass,
+                Err(Refused::MustWait(wait)) if visitor.gate.wait(wait).await => {}
+                Err(Refused::MustWait(_) | Refused::Closed) => {
+                    return Asked { exhausted: true, ..Asked::default() };
+                }
+                Err(Refused::GivenUp(reason)) => {
+                    let failure = Some((FailureKind::HostGivenUp, reason.to_string()));
+                    return Asked { failure, ..Asked::default() };
+                }
+            }
+        };
+        let step = match chain.take() {
+            None => visitor.client.begin_robots(line.clone()).await,
+            Some(chain) => visitor.client.follow_robots(&line, chain).await,
+        };
+        visitor.learn(&holder, &step, &mut None);
+        match step {
+            Step::Hop(next) => chain = Some(next),
+            Step::Done(fetched) => return asked(fetched),
+        }
+    }
+}
+
+fn asked(fetched: Fetched) -> Asked {
+    let exhausted = fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion);
+    Asked {
+        failure: fetched.failure.map(|failure| (failure.kind, failure.message)),
+        status: fetched.status.map(|status| status.as_u16()),
+        truncated: fetched.truncated,
+        body: fetched.body,
+        requests: fetched.requests,
+        exhausted,
+    }
+}

@@ -1,0 +1,203 @@
+//! What the worker knows of the robots.txt of hosts, and how those that ask wait for it together.
+//!
+//! Does not know how it is fetched, nor what is done with a verdict.
+//!
+//! Invariants:
+//! - a host is asked by one inquiry at a time, whoever and how many want to know;
+//! - an inquiry is a task of its own, so that it goes on where who caused it ends; without one nothing runs;
+//! - once the cache is closed, nobody waits and nothing is asked.
+//!
+//! `inquiry` says what answers mean and when a host is asked again, `memory` what is remembered for how long.
+
+#![expect(clippy::disallowed_methods, reason = "reads both clocks, and waits between two tries")]
+
+mod inquiry;
+mod memory;
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::model::{FailureKind, HostKey};
+use crate::robots::Rules;
+pub(super) use inquiry::Asked;
+use inquiry::{Finding, Inquiry, Step};
+use memory::{Memory, Moment, Room};
+
+/// The robots.txt of hosts, for the life of a worker.
+#[derive(Debug)]
+pub(super) struct RobotsCache {
+    agent: String,
+    // Shared by the threads of the work-stealing mode; no await is crossed while it is locked.
+    state: Mutex<State>,
+}
+
+/// What is known of a host's robots.txt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Known {
+    /// It says this; without rules where there is none.
+    Rules(Arc<Rules>),
+    /// There may be one that can not be had, so nothing of the host may be asked; why it can not be had.
+    Unreachable(String),
+    /// The host itself was not reached, which says nothing of its rules: the next to ask causes another inquiry.
+    HostFails {
+        /// What it failed of.
+        kind: FailureKind,
+        /// The same in words.
+        message: String,
+    },
+    /// The cache is closed.
+    Leaving,
+}
+
+#[derive(Debug)]
+struct State {
+    memory: Memory,
+    inquiries: HashMap<HostKey, Running>,
+    /// Requests that have not been told of.
+    n_requests: u32,
+    closed: bool,
+}
+
+/// An inquiry under way. All receivers are made while it is in the table, so its end is news to each.
+#[derive(Debug)]
+struct Running {
+    answer: watch::Sender<Known>,
+    task: AbortHandle,
+}
+
+enum Look {
+    Known(Known),
+    Wait(watch::Receiver<Known>),
+}
+
+impl RobotsCache {
+    /// Without hosts, for the crawler that calls itself by this product token.
+    pub(super) fn new(agent: String) -> Arc<Self> {
+        let memory = Memory::new(Room::USUAL);
+        let state = State { memory, inquiries: HashMap::new(), n_requests: 0, closed: false };
+        Arc::new(Self { agent, state: Mutex::new(state) })
+    }
+
+    /// What is known of a host, at once where it is; else it is found out, which may take minutes: to be called
+    /// within a runtime, without a place that others need.
+    ///
+    /// `fetch` makes one try to fetch the host's robots.txt, and is called for each. It is not called where the host
+    /// is known, or being asked already.
+    pub(super) async fn ask<F>(self: &Arc<Self>, host: &HostKey, fetch: F) -> Known
+    where
+        F: Fn() -> BoxFuture<'static, Asked> + Send + 'static,
+    {
+        let mut answer = match self.look(host, fetch) {
+            Look::Known(known) => return known,
+            Look::Wait(answer) => answer,
+        };
+        // An inquiry that is given up leaves the answer as it was at first.
+        let _ = answer.changed().await;
+        answer.borrow_and_update().clone()
+    }
+
+    /// How many requests were made since this was asked last: somebody has to count them.
+    pub(super) fn take_requests(&self) -> u32 {
+        std::mem::take(&mut self.lock().n_requests)
+    }
+
+    /// Ends all inquiries. Whoever waits or asks from now on is told that we are leaving.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let inquiries = std::mem::take(&mut state.inquiries);
+        drop(state);
+        inquiries.values().for_each(|running| running.task.abort());
+    }
+
+    fn look<F>(self: &Arc<Self>, host: &HostKey, fetch: F) -> Look
+    where
+        F: Fn() -> BoxFuture<'static, Asked> + Send + 'static,
+    {
+        let now = now();
+        let mut state = self.lock();
+        if state.closed {
+            return Look::Known(Known::Leaving);
+        }
+        if let Some(known) = state.memory.look(host, now) {
+            return Look::Known(known);
+        }
+        if let Some(running) = state.inquiries.get(host) {
+            return Look::Wait(running.answer.subscribe());
+        }
+        let (answer, receiver) = watch::channel(Known::Leaving);
+        let task = tokio::spawn(inquire(self.clone(), host.clone(), fetch)).abort_handle();
+        state.inquiries.insert(host.clone(), Running { answer, task });
+        Look::Wait(receiver)
+    }
+
+    /// Notes a try, and draws the seed for the wait that may follow.
+    fn note_try(&self, host: &HostKey, asked: &Asked) -> u64 {
+        let mut state = self.lock();
+        state.n_requests = state.n_requests.saturating_add(asked.requests);
+        // The keys of the hasher are random, so two workers that begin together do not ask together again.
+        state.inquiries.hasher().hash_one((host, state.n_requests))
+    }
+
+    fn conclude(&self, host: &HostKey, finding: Finding) {
+        let now = now();
+        let mut state = self.lock();
+        // Those that waited left when the cache was closed.
+        let Some(running) = state.inquiries.remove(host) else { return };
+        let known = match finding {
+            Finding::Rules(rules) => state.memory.learn_rules(host, rules, now),
+            Finding::Unreachable(message) => state.memory.learn_unreachable(host, message, now),
+            Finding::HostFails { kind, message } => Known::HostFails { kind, message },
+        };
+        drop(state);
+        running.answer.send_replace(known);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn inquire<F>(cache: Arc<RobotsCache>, host: HostKey, fetch: F)
+where
+    F: Fn() -> BoxFuture<'static, Asked> + Send + 'static,
+{
+    let finding = AssertUnwindSafe(find_out(&cache, &host, fetch)).catch_unwind().await;
+    // A fault of ours says as little of the rules as a host that fails, and those that wait must hear of it.
+    let finding = finding.unwrap_or_else(|_| Finding::HostFails {
+        kind: FailureKind::Internal,
+        message: "a fault in the crawler; standard error says more".to_owned(),
+    });
+    cache.conclude(&host, finding);
+}
+
+async fn find_out<F>(cache: &RobotsCache, host: &HostKey, fetch: F) -> Finding
+where
+    F: Fn() -> BoxFuture<'static, Asked> + Send + 'static,
+{
+    let mut inquiry = Inquiry::default();
+    loop {
+        let asked = fetch().await;
+        let seed = cache.note_try(host, &asked);
+        match inquiry.handle_asked(asked, &cache.agent, seed) {
+            Step::AskAfter(wait) => tokio::time::sleep(wait).await,
+            Step::End(finding) => return finding,
+        }
+    }
+}
+
+fn now() -> Moment {
+    Moment { machine: Instant::now().into_std(), world: SystemTime::now() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,364 @@
+//! One line of the input until its row is known: its attempts, and the hosts that they lead to.
+//!
+//! Does not know what a row looks like, nor in which mode it runs.
+//!
+//! Invariants:
+//! - no host is asked before its robots.txt is known and its turn has come, at every hop of a redirect;
+//! - whoever waits holds no fetch slot; who would wait long, or is led to a host of another worker, is given back.
+
+#![expect(clippy::disallowed_methods, reason = "reads the clock against which Retry-After is a date")]
+
+use std::sync::{Arc, Once};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Notify;
+
+use crate::crawl::gate::{Gate, LONGEST_WAIT, Pass, Refused};
+use crate::crawl::pauses::Pauses;
+use crate::crawl::robots::Robots;
+use crate::crawl::sent::SentMarks;
+use crate::crawl::wire::{FetchTask, HostNews, Trail};
+use crate::fetch::{Chain, Client, Failure, Fetched, Step, Url, parse_target};
+use crate::frontier::{HostNote, Retry, RetryCause, host_hash, parse_retry_after};
+use crate::model::{FailureKind, HostKey, Outcome};
+
+/// How long to wait for a descriptor when no fetch of our own ends before.
+const DESCRIPTOR_WAIT: Duration = Duration::from_millis(50);
+
+/// After how many waits for a descriptor that is told: by then all that the fetches of a usual crawl hold has been
+/// freed once.
+const WAITS_UNTOLD: u32 = 100;
+
+/// How often a fetch that is out of time is made again for a pause. More pauses than this are how the machine is.
+const MOST_PAUSES: u32 = 3;
+
+/// Visits hosts for the life of a worker.
+pub(super) struct Visitor {
+    pub(super) client: Client,
+    pub(super) gate: Arc<Gate>,
+    pub(super) robots: Option<Robots>,
+    /// Where requests are marked that must not be sent twice.
+    pub(super) sent: Option<SentMarks>,
+    /// Whether every host is asked from here, and none from another worker.
+    pub(super) is_alone: bool,
+    pub(super) fetch_ended: Notify,
+    pub(super) exhaustion_told: Once,
+    pub(super) pauses: Arc<Pauses>,
+}
+
+/// What came of a line.
+#[expect(clippy::large_enum_variant, reason = "most are the large one, and it is taken apart at once")]
+pub(super) enum Visited {
+    /// It is known what its row says.
+    Done(Visit),
+    /// The worker leaves, and its turn had not come.
+    NotDone,
+    /// It is to go on after so long, from here or from another worker.
+    Later { wait: Duration, trail: Trail, news: Option<HostNews> },
+}
+
+/// What its row says.
+pub(super) struct Visit {
+    /// The last attempt, asked or not.
+    pub(super) fetched: Fetched,
+    pub(super) attempts: u32,
+    pub(super) requests: u32,
+    /// When the first attempt began.
+    pub(super) started: Option<SystemTime>,
+    pub(super) news: Option<HostNews>,
+}
+
+/// What came of one attempt.
+#[expect(clippy::large_enum_variant, reason = "as above")]
+enum Attempted {
+    Ended {
+        host: HostKey,
+        fetched: Fetched,
+    },
+    /// The next hop is not for now, or not for here.
+    Later {
+        wait: Duration,
+        chain: Option<Chain>,
+    },
+    Left,
+}
+
+/// Why the next request is not made.
+pub(super) enum Hindrance {
+    /// The row says so.
+    Row(Failure),
+    MustWait(Duration),
+    Left,
+}
+
+impl Visitor {
+    /// Another worker may have asked until now whom this one will ask.
+    pub(super) fn take_over(self: &Arc<Self>) {
+        self.gate.with_table(|table, now| table.handle_takeover(now));
+    }
+
+    /// Asks nothing more; whoever waits is turned away.
+    pub(super) fn close(&self) {
+        self.gate.close();
+        if let Some(robots) = &self.robots {
+            robots.close();
+        }
+    }
+
+    /// Visits the URL of a line until its row is known.
+    pub(super) async fn visit(self: &Arc<Self>, task: &FetchTask) -> Visited {
+        let line = match parse_target(&task.url) {
+            Ok(url) => url,
+            Err(failure) => return Visited::Done(Visit::refused(failure)),
+        };
+        self.take_news(task);
+        let mut trail = task.trail.as_deref().cloned().unwrap_or_default();
+        let mut news = None;
+        loop {
+            let (host, fetched) = match self.attempt(task, &line, trail.chain.take(), &mut news).await {
+                Attempted::Ended { host, fetched } => (host, fetched),
+                Attempted::Later { wait, chain } => {
+                    trail.chain = chain;
+                    return Visited::Later { wait, trail, news };
+                }
+                Attempted::Left => return Visited::NotDone,
+            };
+            trail.add(&fetched);
+            match self.may_try_again(task, &host, &fetched, trail.attempts) {
+                None => return Visited::Done(Visit::of(fetched, &trail, news)),
+                Some(wait) if wait > LONGEST_WAIT => return Visited::Later { wait, trail, news },
+                Some(wait) if self.gate.wait(wait).await => {}
+                Some(_) => return Visited::NotDone,
+            }
+        }
+    }
+
+    /// One attempt, from the line or from where a chain had led to.
+    async fn attempt(
+        self: &Arc<Self>,
+        task: &FetchTask,
+        line: &Url,
+        mut chain: Option<Chain>,
+        news: &mut Option<HostNews>,
+    ) -> Attempted {
+        let mut held: Option<(HostKey, Pass<'_>)> = None;
+        let mut is_first = true;
+        loop {
+            let url = next_url(line, chain.as_ref());
+            let host = HostKey::of(&url);
+            let has_pass = held.as_ref().is_some_and(|(holder, _)| *holder == host);
+            if !has_pass {
+                held = None;
+                if !is_first && !self.is_alone && !task.once && host_hash(url.as_str()) != task.host() {
+                    return Attempted::Later { wait: Duration::ZERO, chain };
+                }
+            }
+            is_first = false;
+            match self.clear(&host, &url, has_pass, task.once && chain.is_some()).await {
+                Ok(Some(pass)) => held = Some((host.clone(), pass)),
+                Ok(None) => {}
+                Err(Hindrance::Row(failure)) => {
+                    return Attempted::Ended { host, fetched: not_asked(url, failure, chain.as_ref()) };
+                }
+                Err(Hindrance::MustWait(wait)) => return Attempted::Later { wait, chain },
+                Err(Hindrance::Left) => return Attempted::Left,
+            }
+            if let Err(failure) = self.mark(task) {
+                return Attempted::Ended { host, fetched: not_asked(url, failure, chain.as_ref()) };
+            }
+            let step = self.hop(task, line, chain.take()).await;
+            self.learn(&host, &step, news);
+            match step {
+                Step::Done(fetched) => return Attempted::Ended { host, fetched },
+                Step::Hop(next) => chain = Some(next),
+            }
+        }
+    }
+
+    /// Waits until a request may be made: robots.txt first, then the host's turn, unless it is held.
+    async fn clear(
+        self: &Arc<Self>,
+        host: &HostKey,
+        url: &Url,
+        has_pass: bool,
+        must_go_on: bool,
+    ) -> Result<Option<Pass<'_>>, Hindrance> {
+        if let Some(robots) = &self.robots {
+            robots.check(self, host, url).await?;
+        }
+        if has_pass {
+            return Ok(None);
+        }
+        loop {
+            match self.gate.pass(host).await {
+                Ok(pass) => return Ok(Some(pass)),
+                Err(Refused::Closed) => return Err(Hindrance::Left),
+                Err(Refused::GivenUp(reason)) => {
+                    let failure = Failure::new(FailureKind::HostGivenUp, reason.to_string());
+                    return Err(Hindrance::Row(failure));
+                }
+                // What has been sent and must not be sent again goes on here, however long it takes.
+                Err(Refused::MustWait(wait)) if must_go_on => {
+                    if !self.gate.wait(wait).await {
+                        return Err(Hindrance::Left);
+                    }
+                }
+                Err(Refused::MustWait(wait)) => return Err(Hindrance::MustWait(wait)),
+            }
+        }
+    }
+
+    fn mark(&self, task: &FetchTask) -> Result<(), Failure> {
+        let Some(sent) = self.sent.as_ref().filter(|_| task.once) else { return Ok(()) };
+        sent.mark(task.seq).map_err(|error| {
+            let message = format!("could not note that the request is sent, so it was not: {error}");
+            Failure::new(FailureKind::Internal, message)
+        })
+    }
+
+    /// One hop, made again where what hindered it says nothing of the URL.
+    async fn hop(&self, task: &FetchTask, line: &Url, chain: Option<Chain>) -> Step {
+        let mut watched = self.pauses.watch();
+        let (mut n_pauses, mut n_waits, mut n_extra) = (0, 0_u32, 0);
+        let n_before = chain.as_ref().map_or(0, |chain| chain.requests);
+        loop {
+            let mut step = match &chain {
+                None => self.client.begin(line.clone()).await,
+                Some(chain) => self.client.follow(line, chain.clone()).await,
+            };
+            if let Step::Done(fetched) = &mut step {
+                if fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion) {
+                    self.wait_for_descriptor(&mut n_waits).await;
+                    continue;
+                }
+                // That time ran out while this process stood still says nothing of the URL.
+                if n_pauses < MOST_PAUSES && !task.once && is_out_of_time(fetched) && watched.take_pause() {
+                    n_pauses += 1;
+                    n_extra += fetched.requests.saturating_sub(n_before);
+                    continue;
+                }
+                fetched.requests += n_extra;
+            }
+            self.fetch_ended.notify_one();
+            return step;
+        }
+    }
+
+    /// That no descriptor was left says nothing of the URL: it waits until one is free, however long that takes.
+    /// Our own are freed by fetches that end and by connections that were idle for too long.
+    async fn wait_for_descriptor(&self, n_waits: &mut u32) {
+        if *n_waits == WAITS_UNTOLD {
+            self.exhaustion_told.call_once(|| tracing::warn!("no descriptor is free: URLs wait for one"));
+        }
+        *n_waits = n_waits.saturating_add(1);
+        let _ = tokio::time::timeout(DESCRIPTOR_WAIT, self.fetch_ended.notified()).await;
+    }
+
+    /// Tells the table of hosts how a request ended.
+    pub(super) fn learn(self: &Arc<Self>, host: &HostKey, step: &Step, news: &mut Option<HostNews>) {
+        let note = self.gate.with_table(|table, now| {
+            match step {
+                Step::Hop(chain) => table.handle_response(host, chain.status, None, now),
+                Step::Done(fetched) => match (&fetched.failure, fetched.status) {
+                    (_, Some(status)) if fetched.time_first_byte.is_some() => {
+                        table.handle_response(host, status.as_u16(), retry_after(fetched), now);
+                    }
+                    (Some(failure), _) if failure.kind != FailureKind::ForbiddenAddress => {
+                        table.handle_failure(host, failure.kind, now);
+                    }
+                    _ => {}
+                },
+            }
+            table.take_note(host, now)
+        });
+        if let Some(note) = note {
+            *news = Some(news_of(host, note));
+        }
+    }
+
+    /// How long to wait before the next attempt, if there is one.
+    fn may_try_again(
+        self: &Arc<Self>,
+        task: &FetchTask,
+        host: &HostKey,
+        fetched: &Fetched,
+        attempts: u32,
+    ) -> Option<Duration> {
+        if task.once {
+            return None;
+        }
+        let cause = match (&fetched.failure, fetched.status) {
+            (Some(failure), _) => RetryCause::Failure(failure.kind),
+            (None, Some(status)) if status.as_u16() >= 400 => RetryCause::Status(status.as_u16()),
+            (None, _) => return None,
+        };
+        match self.gate.with_table(|table, now| table.retry(host, attempts, cause, task.seq, now)) {
+            Retry::After(wait) => Some(wait),
+            Retry::No(_) => None,
+        }
+    }
+
+    /// What another worker knew of the host.
+    fn take_news(self: &Arc<Self>, task: &FetchTask) {
+        let Some(news) = &task.news else { return };
+        let chain = task.trail.as_ref().and_then(|trail| trail.chain.as_ref());
+        let Ok(url) = Url::parse(chain.map_or(&task.url, |chain| &chain.url)) else { return };
+        let note = HostNote { not_before: news.not_before, delay: news.delay, given_up: news.given_up };
+        self.gate.with_table(|table, now| table.handle_note(&HostKey::of(&url), &note, now));
+    }
+}
+
+impl Visit {
+    /// The row of a line that is not asked.
+    fn refused(failure: Failure) -> Self {
+        let nowhere = Url::parse("http://invalid/").expect("it is a URL");
+        let fetched = not_asked(nowhere, failure, None);
+        Self { fetched, attempts: 0, requests: 0, started: None, news: None }
+    }
+
+    fn of(fetched: Fetched, trail: &Trail, news: Option<HostNews>) -> Self {
+        let (attempts, requests, started) = (trail.attempts, trail.requests, trail.started);
+        Self { fetched, attempts, requests, started, news }
+    }
+}
+
+impl Trail {
+    /// Another attempt has ended. That of a URL that was not asked on purpose is none.
+    fn add(&mut self, fetched: &Fetched) {
+        let is_failed = |failure: &Failure| failure.kind.outcome() == Outcome::Failed;
+        if fetched.requests == 0 && !fetched.failure.as_ref().is_some_and(is_failed) {
+            return;
+        }
+        self.attempts += 1;
+        self.requests += fetched.requests;
+        self.started.get_or_insert(fetched.started);
+    }
+}
+
+fn not_asked(url: Url, failure: Failure, chain: Option<&Chain>) -> Fetched {
+    Fetched::not_asked(url, failure, chain, SystemTime::now())
+}
+
+fn next_url(line: &Url, chain: Option<&Chain>) -> Url {
+    match chain {
+        None => line.clone(),
+        Some(chain) => Url::parse(&chain.url).expect("the text of a URL is one"),
+    }
+}
+
+fn news_of(host: &HostKey, note: HostNote) -> HostNews {
+    let HostNote { not_before, delay, given_up } = note;
+    HostNews { host: host_hash(host.as_str()), not_before, delay, given_up }
+}
+
+fn retry_after(fetched: &Fetched) -> Option<Duration> {
+    let value = fetched.headers.get("retry-after")?;
+    let date = fetched.headers.get("date").map(|date| date.as_bytes());
+    parse_retry_after(value.as_bytes(), date, SystemTime::now())
+}
+
+fn is_out_of_time(fetched: &Fetched) -> bool {
+    use FailureKind::{ConnectTimeout, ReadTimeout, Timeout, TooSlow};
+    let kind = fetched.failure.as_ref().map(|failure| failure.kind);
+    matches!(kind, Some(ConnectTimeout | ReadTimeout | Timeout | TooSlow))
+}
