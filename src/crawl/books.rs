@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::crawl::engine::Finished;
-use crate::crawl::wire::{BadNote, Later, Reply, facts_of};
+use crate::crawl::wire::{BadNote, HostNews, Later, Reply, facts_of};
 use crate::model::Outcome;
 use crate::report::{RowFacts, Stats};
 use crate::state::RowNote;
@@ -28,8 +28,12 @@ pub(super) struct NewRows {
     pub(super) notes: Vec<(u64, RowNote)>,
     /// How many of them have failed.
     pub(super) n_failed: usize,
+    /// How many lines will get none in this run.
+    pub(super) n_not_done: usize,
     /// Lines that are to be given out again.
     pub(super) later: Vec<Later>,
+    /// What workers have learnt of hosts.
+    pub(super) news: Vec<HostNews>,
     /// The pool answered that it is no more.
     pub(super) pool_gone: bool,
 }
@@ -48,8 +52,11 @@ impl Books {
         let mut rows = NewRows { bytes, notes: Vec::with_capacity(batch.len()), ..NewRows::default() };
         for finished in batch {
             match finished {
-                Finished::Row(reply) => self.take_reply(&reply, &mut rows)?,
-                Finished::NotDone => {}
+                Finished::Row(mut reply) => {
+                    rows.news.extend(reply.news.take().map(|news| *news));
+                    self.take_reply(&reply, &mut rows)?;
+                }
+                Finished::NotDone => rows.n_not_done += 1,
                 Finished::Later(later) => rows.later.push(*later),
                 Finished::PoolGone => rows.pool_gone = true,
             }
@@ -89,6 +96,8 @@ impl Books {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::crawl::handler::lost_row;
     use crate::crawl::wire::FetchTask;
@@ -113,6 +122,19 @@ mod tests {
         assert_eq!((books.stats().rows(), books.n_rows()), (2, 3));
         books.handle_written(3);
         assert_eq!(books.stats().outcome(Outcome::Failed), 3);
+    }
+
+    #[test]
+    fn what_is_told_of_hosts_and_lines_without_a_row_is_kept_apart() {
+        let news = HostNews { host: 7, not_before: None, delay: None, given_up: true };
+        let mut told = lost(0);
+        let Finished::Row(reply) = &mut told else { panic!("a lost line has a row") };
+        reply.news = Some(Box::new(news.clone()));
+        let target = Target { seq: Seq(1), url: "http://h/".into(), given: None };
+        let (task, wait) = (FetchTask::of(Line::Target(target), None), Duration::ZERO);
+        let later = Finished::Later(Box::new(Later { task, wait, news: None }));
+        let rows = Books::new(Stats::new()).take(vec![told, later, Finished::NotDone]).unwrap();
+        assert_eq!((rows.notes.len(), rows.later.len(), rows.n_not_done, rows.news), (1, 1, 1, vec![news]));
     }
 
     #[test]

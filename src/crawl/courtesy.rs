@@ -41,6 +41,11 @@ impl Courtesy {
         self.per_host.is_some() || !self.host_delay.is_zero() || self.robots_agent.is_some()
     }
 
+    /// Whether all requests to one host have to be made by one worker: by several, what it may get would be multiplied.
+    pub(super) fn binds_hosts(&self) -> bool {
+        self.per_host.is_some() || !self.host_delay.is_zero()
+    }
+
     /// The same for the table of hosts.
     pub(super) fn host_rules(&self) -> HostRules {
         HostRules {

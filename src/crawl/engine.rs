@@ -76,14 +76,13 @@ impl Engine {
             let n_loops = if plan.courtesy.per_host.is_some() { widened(n_loops) } else { n_loops };
             return Ok(Self::Multi(MultiEngine::start(Arc::new(handler), n_loops, feed)));
         }
-        let placement = match plan.courtesy.per_host {
-            Some(_) => Placement::ByKey(FetchTask::host),
-            None => Placement::LeastLoaded,
+        let placement = if plan.courtesy.binds_hosts() {
+            Placement::ByKey(FetchTask::host)
+        } else {
+            Placement::LeastLoaded
         };
-        let window = match plan.courtesy.per_host {
-            Some(_) if plan.mode != Mode::Serial => widened(concurrency),
-            _ => concurrency,
-        };
+        let waits = plan.courtesy.per_host.is_some() && plan.mode != Mode::Serial;
+        let window = if waits { widened(concurrency) } else { concurrency };
         let mut builder = Pool::<FetchTask>::builder(Setup::of(plan, capacity, sent))
             .workers(usize::try_from(plan.n_workers.get()).unwrap_or(usize::MAX))
             .concurrency(usize::try_from(window.get()).unwrap_or(usize::MAX))

@@ -1,26 +1,35 @@
+#![expect(clippy::disallowed_methods, reason = "reads the clock and waits for the times that the cores name")]
 //! The input as a stream of tasks, with what is known of it on the way.
 //!
-//! Does not know how a line is read; that happens on the reader's thread.
+//! Does not know how a line is read, which happens on the reader's thread, nor in which order lines go: `lineup` says
+//! that, and `pace` when.
 //!
 //! Invariants:
-//! - no more lines are handed over than `stop_after`;
-//! - a request that must not be repeated, and that an earlier run may have sent, is handed over as one of unknown fate.
+//! - no more lines are taken than `stop_after`, and each counts once, however often it goes out;
+//! - a request that must not be repeated, and that an earlier run may have sent, is handed over as one of unknown fate;
+//! - the stream ends when every line that it gave has its row: until then any may come back.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
 use futures_util::{Stream, stream};
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::time::{sleep_until, timeout};
 
+use crate::crawl::books::NewRows;
+use crate::crawl::lineup::{Lineup, Order};
+use crate::crawl::pace::Pacer;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::wire::FetchTask;
+use crate::frontier::{Next, SpillError};
 use crate::input::{Chunk, InputError, InputProgress, Place, StreamCheck};
 use crate::model::Line;
 use crate::state::Suspicion;
+use crate::text::with_causes;
 
 /// Chunks whose beginnings are remembered. Past it every other one is forgotten: a run that goes on there reads a
 /// little more, and the memory stays small however long one line is out.
@@ -34,7 +43,7 @@ const LOOK_FOR_MORE: Duration = Duration::from_millis(100);
 pub(super) struct FeedPlan {
     /// Marks of requests that were sent, where none may be sent twice.
     pub(super) sent: Option<Arc<SentMarks>>,
-    /// The most lines to hand over.
+    /// The most lines to take.
     pub(super) stop_after: Option<u64>,
     /// Where reading begins.
     pub(super) place: Place,
@@ -46,12 +55,26 @@ pub(super) struct FeedPlan {
     pub(super) suspicions: BTreeMap<u64, Suspicion>,
 }
 
+/// Why lines that there may be are not handed over. The text completes "could not ...".
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) enum FeedError {
+    /// The input broke.
+    Input(#[from] InputError),
+    /// Lines that were read can not be had again.
+    Held(SpillError),
+}
+
 /// What is known of the input while it is read. The reader of the stream and the coordinator are one thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FeedState {
-    /// The line after the last that was handed over or passed by.
+    /// Lines that wait or are out.
+    lineup: RefCell<Lineup>,
+    pacer: RefCell<Option<Pacer>>,
+    /// Something has come back.
+    came_back: Notify,
+    /// The line after the last that was taken or passed by.
     next_seq: Cell<u64>,
-    n_handed_over: Cell<u64>,
     n_known: Cell<u64>,
     /// The line after the last that came with the progress below.
     next_seq_read: Cell<u64>,
@@ -60,7 +83,7 @@ pub(super) struct FeedState {
     places: RefCell<VecDeque<Place>>,
     checks: RefCell<Vec<StreamCheck>>,
     end: Cell<FeedEnd>,
-    error: RefCell<Option<InputError>>,
+    error: RefCell<Option<FeedError>>,
 }
 
 /// Why no more lines come.
@@ -71,12 +94,57 @@ enum FeedEnd {
     Open,
     /// The input was read to its end.
     Ended,
-    /// As many lines as were asked for were handed over.
+    /// As many lines as were asked for were taken.
     Limited,
+    /// The rest can not be had.
+    Broken,
 }
 
 impl FeedState {
-    /// Lines handed over so far, and those before them; those of earlier runs lie further on where one was left out.
+    fn new(plan: &FeedPlan, lineup: Lineup, pacer: Option<Pacer>) -> Self {
+        Self {
+            lineup: RefCell::new(lineup),
+            pacer: RefCell::new(pacer),
+            came_back: Notify::new(),
+            // A run that ends before the first chunk comes knows as much as it was told.
+            next_seq: Cell::new(plan.place.seq),
+            n_known: Cell::new(plan.n_known),
+            next_seq_read: Cell::new(0),
+            progress: Cell::new(None),
+            places: RefCell::new(VecDeque::from([plan.place])),
+            checks: RefCell::new(plan.checks.clone()),
+            end: Cell::new(FeedEnd::Open),
+            error: RefCell::new(None),
+        }
+    }
+
+    /// Takes note of what has become of lines, and takes those that are to go out again.
+    pub(super) fn take_back(&self, rows: &mut NewRows, now: Instant) {
+        let mut lineup = self.lineup.borrow_mut();
+        let mut pacer = self.pacer.borrow_mut();
+        for news in rows.news.drain(..) {
+            lineup.learn(&news, now);
+        }
+        for (seq, note) in &rows.notes {
+            lineup.finish(*seq);
+            if let Some(pacer) = pacer.as_mut() {
+                pacer.finish(note.requests, note.bytes);
+            }
+        }
+        for _ in 0..rows.n_not_done {
+            lineup.finish_unnamed();
+        }
+        // Each becomes the first of its host, so the first comes last.
+        for later in rows.later.drain(..).rev() {
+            lineup.take_back(later, now);
+            if let Some(pacer) = pacer.as_mut() {
+                pacer.take_back();
+            }
+        }
+        self.came_back.notify_one();
+    }
+
+    /// Lines taken so far, and those before them; those of earlier runs lie further on where one was left out.
     pub(super) fn n_lines(&self) -> u64 {
         self.next_seq.get().max(self.n_known.get())
     }
@@ -86,7 +154,7 @@ impl FeedState {
         self.end.get() == FeedEnd::Ended
     }
 
-    /// Whether there may be more lines than were to be handed over.
+    /// Whether there may be more lines than were to be taken.
     pub(super) fn is_cut_short(&self) -> bool {
         self.end.get() == FeedEnd::Limited
     }
@@ -100,8 +168,8 @@ impl FeedState {
         }
     }
 
-    /// Why the input broke, if it did.
-    pub(super) fn take_error(&self) -> Option<InputError> {
+    /// Why lines are missing, if that is so.
+    pub(super) fn take_error(&self) -> Option<FeedError> {
         self.error.borrow_mut().take()
     }
 
@@ -114,7 +182,7 @@ impl FeedState {
         places.front().copied()
     }
 
-    /// What streams are known by, as far as lines were handed over.
+    /// What streams are known by, as far as lines were read.
     pub(super) fn checks(&self) -> Ref<'_, [StreamCheck]> {
         Ref::map(self.checks.borrow(), Vec::as_slice)
     }
@@ -141,26 +209,39 @@ struct Source {
     lines: std::vec::IntoIter<Line>,
     /// The line after the current chunk.
     chunk_ends: u64,
+    n_taken: u64,
     plan: FeedPlan,
     state: Rc<FeedState>,
 }
 
-/// The lines as tasks, in the order of the input. A line counts as handed over when it is taken from the stream.
+/// What the stream does next.
+enum Deed {
+    Give(FetchTask),
+    /// Take lines that are here, and look again.
+    Take,
+    /// Wait for lines, for what comes back, and for this time.
+    Read(Option<Instant>),
+    /// Wait for what comes back, and for this time.
+    Wait(Option<Instant>),
+    /// See whether there would be more lines.
+    LookForMore,
+    End,
+}
+
+/// The lines as tasks. A line is out from when it is taken from the stream until `FeedState::take_back` hears of it.
 pub(super) fn feed(
     chunks: Receiver<Result<Chunk, InputError>>,
     plan: FeedPlan,
+    lineup: Lineup,
+    pacer: Option<Pacer>,
 ) -> (Rc<FeedState>, impl Stream<Item = FetchTask>) {
-    let state = Rc::new(FeedState::default());
-    // A run that ends before the first chunk comes knows as much as it was told.
-    state.next_seq.set(plan.place.seq);
-    state.n_known.set(plan.n_known);
-    state.places.borrow_mut().push_back(plan.place);
-    state.checks.borrow_mut().clone_from(&plan.checks);
+    let state = Rc::new(FeedState::new(&plan, lineup, pacer));
     // Boxed, because the stream moves it for each line.
     let source = Box::new(Source {
         chunks,
         lines: Vec::new().into_iter(),
         chunk_ends: plan.place.seq,
+        n_taken: 0,
         plan,
         state: state.clone(),
     });
@@ -170,46 +251,139 @@ pub(super) fn feed(
 
 impl Source {
     async fn next(&mut self) -> Option<FetchTask> {
-        if self.plan.stop_after.is_some_and(|most| self.state.n_handed_over.get() >= most) {
-            self.look_for_more().await;
-            return None;
-        }
         loop {
-            if let Some(line) = self.lines.next() {
-                return Some(self.hand_over(line));
-            }
-            self.state.next_seq.set(self.chunk_ends);
-            match self.chunks.recv().await {
-                Ok(Ok(chunk)) => self.take(chunk),
-                Ok(Err(error)) => {
-                    *self.state.error.borrow_mut() = Some(error);
-                    return None;
+            let now = Instant::now();
+            match self.decide(now) {
+                Deed::Give(task) => {
+                    if let Some(pacer) = self.state.pacer.borrow_mut().as_mut() {
+                        pacer.hand_over();
+                    }
+                    return Some(task);
                 }
-                Err(_) => {
-                    self.state.end.set(FeedEnd::Ended);
-                    return None;
-                }
+                Deed::Take => self.take_lines(now),
+                Deed::Read(until) => self.read(until).await,
+                Deed::Wait(until) => self.wait(until).await,
+                Deed::LookForMore => self.look_for_more().await,
+                Deed::End => return None,
             }
         }
     }
 
-    fn take(&mut self, chunk: Chunk) {
+    fn decide(&mut self, now: Instant) -> Deed {
+        let state = self.state.clone();
+        let mut lineup = state.lineup.borrow_mut();
+        if let Some(task) = lineup.next_hostless() {
+            return Deed::Give(task);
+        }
+        // Where there is nothing to give, a pace that would have to wait long must not keep the run from its end.
+        if lineup.is_empty() && self.lines.len() == 0 {
+            return match self.state.end.get() {
+                FeedEnd::Open => self.more_input(None),
+                _ if lineup.n_out() == 0 => Deed::End,
+                _ => Deed::Wait(None),
+            };
+        }
+        if let Some(ready) = state.pacer.borrow_mut().as_mut().and_then(|pacer| pacer.ready_at(now)) {
+            return Deed::Wait(Some(ready));
+        }
+        match lineup.next(now) {
+            Next::Item(_, task) => Deed::Give(task),
+            Next::NeedInput if self.lines.len() == 0 || self.has_taken_all() => {
+                self.more_input(lineup.wake_at())
+            }
+            Next::NeedInput => match lineup.order() {
+                Order::AsRead => Deed::Give(lineup.pass(self.take_line())),
+                Order::ByHost => Deed::Take,
+            },
+            Next::WaitUntil(until) => Deed::Wait(Some(until)),
+            // Of what was not done the host is not known, and keeps a place.
+            Next::Nothing if lineup.n_out() == 0 => Deed::End,
+            Next::Nothing => Deed::Wait(None),
+            Next::Unreadable(error) => {
+                drop(lineup);
+                self.break_off(FeedError::Held(error));
+                Deed::End
+            }
+        }
+    }
+
+    fn has_taken_all(&self) -> bool {
+        self.plan.stop_after.is_some_and(|most| self.n_taken >= most)
+    }
+
+    fn more_input(&self, wake_at: Option<Instant>) -> Deed {
+        if self.has_taken_all() { Deed::LookForMore } else { Deed::Read(wake_at) }
+    }
+
+    /// Lets lines of the chunk wait for their turn.
+    fn take_lines(&mut self, now: Instant) {
+        let state = self.state.clone();
+        let mut lineup = state.lineup.borrow_mut();
+        while self.lines.len() > 0 && !self.has_taken_all() {
+            lineup.push(self.take_line(), now);
+        }
+        if let Some(warning) = lineup.take_warning() {
+            tracing::warn!("could not {}: less is read ahead", with_causes(&warning));
+        }
+    }
+
+    fn take_line(&mut self) -> FetchTask {
+        let line = self.lines.next().expect("a line that is taken is here");
+        let mut task = FetchTask::of(line, self.plan.sent.clone());
+        if let Some(suspicion) = self.plan.suspicions.remove(&task.seq) {
+            (task.crashes, task.kills) = (suspicion.crashes, suspicion.kills);
+        }
+        // A mark is of an earlier run here, since this one has not handed the line over.
+        if task.may_have_been_sent() {
+            task = task.of_unknown_fate();
+        }
+        self.state.next_seq.set(task.seq + 1);
+        self.n_taken += 1;
+        task
+    }
+
+    async fn read(&mut self, until: Option<Instant>) {
+        self.state.next_seq.set(self.chunk_ends);
+        let chunk = tokio::select! {
+            biased;
+            () = self.wait(until) => return,
+            chunk = self.chunks.recv() => chunk,
+        };
+        match chunk {
+            Ok(Ok(chunk)) => self.take_chunk(chunk),
+            Ok(Err(error)) => self.break_off(error.into()),
+            Err(_) => self.end(FeedEnd::Ended),
+        }
+    }
+
+    async fn wait(&self, until: Option<Instant>) {
+        let time = async {
+            match until {
+                Some(until) => sleep_until(until.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.state.came_back.notified() => {}
+            () = time => {}
+        }
+    }
+
+    fn take_chunk(&mut self, chunk: Chunk) {
         self.state.on_chunk(&chunk);
         self.chunk_ends = chunk.next_seq;
         self.lines = chunk.lines.into_iter();
     }
 
-    fn hand_over(&mut self, line: Line) -> FetchTask {
-        let mut task = FetchTask::of(line, self.plan.sent.clone());
-        if let Some(suspicion) = self.plan.suspicions.remove(&task.seq) {
-            (task.crashes, task.kills) = (suspicion.crashes, suspicion.kills);
-        }
-        if task.may_have_been_sent() {
-            task = task.of_unknown_fate();
-        }
-        self.state.next_seq.set(task.seq + 1);
-        self.state.n_handed_over.set(self.state.n_handed_over.get() + 1);
-        task
+    /// What was read before is handed over still, where it can be.
+    fn break_off(&self, error: FeedError) {
+        *self.state.error.borrow_mut() = Some(error);
+        self.end(FeedEnd::Broken);
+    }
+
+    fn end(&self, end: FeedEnd) {
+        self.state.end.set(end);
+        self.state.lineup.borrow_mut().end_input();
     }
 
     /// Whether the input ends just where it was to be left. A silent standard input is not waited for.
@@ -217,11 +391,15 @@ impl Source {
         while self.lines.len() == 0 {
             self.state.next_seq.set(self.chunk_ends);
             match timeout(LOOK_FOR_MORE, self.chunks.recv()).await {
-                Ok(Ok(Ok(chunk))) => self.take(chunk),
+                Ok(Ok(Ok(chunk))) => self.take_chunk(chunk),
                 Ok(Ok(Err(_))) | Err(_) => break,
-                Ok(Err(_)) => return self.state.end.set(FeedEnd::Ended),
+                Ok(Err(_)) => return self.end(FeedEnd::Ended),
             }
         }
-        self.state.end.set(FeedEnd::Limited);
+        self.lines = Vec::new().into_iter();
+        self.end(FeedEnd::Limited);
     }
 }
+
+#[cfg(test)]
+mod tests;

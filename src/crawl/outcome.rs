@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::crawl::RunPlan;
 use crate::crawl::course::Reason;
+use crate::crawl::feed::FeedError;
 use crate::crawl::signals::Signal;
 use crate::input::{InputError, InputIdentity, SourceIdentity};
 use crate::output::{SinkError, is_disk_full};
@@ -71,8 +72,8 @@ pub(super) struct Causes {
     pub(super) fault: Option<Fault>,
     /// Why the pool failed.
     pub(super) pool_failure: Option<String>,
-    /// Why the input broke.
-    pub(super) input_error: Option<InputError>,
+    /// Why lines that there may be could not be handed over.
+    pub(super) feed_error: Option<FeedError>,
     /// A signal or a limit.
     pub(super) reason: Option<Reason>,
     /// `--stop-after` with its number, where there was more to do.
@@ -97,8 +98,10 @@ impl Causes {
         if let Some(failure) = self.pool_failure {
             return RunEnd::Failed(failure);
         }
-        match self.input_error {
-            Some(error @ InputError::Changed { .. }) => return RunEnd::Unusable(vec![could_not(&error)]),
+        match self.feed_error {
+            Some(FeedError::Input(error @ InputError::Changed { .. })) => {
+                return RunEnd::Unusable(vec![could_not(&error)]);
+            }
             Some(error) => return RunEnd::Failed(could_not(&error)),
             None => {}
         }
@@ -187,11 +190,11 @@ mod tests {
         assert_eq!(gone.end(), RunEnd::Failed("the workers are gone".into()));
         let told = Causes { fault: Some(Fault::Pool), reason: signal, ..none() };
         assert_eq!(told.end(), RunEnd::Interrupted(Signal::Interrupt), "that is how it was told to end");
-        let broken = Causes { input_error: Some(InputError::Panicked), reason: signal, ..none() };
+        let broken = Causes { feed_error: Some(InputError::Panicked.into()), reason: signal, ..none() };
         assert!(matches!(broken.end(), RunEnd::Failed(_)));
         let change = Change::Content { bytes: 1 };
         let changed = InputError::Changed { origin: Origin::Stdin, change };
-        let changed = Causes { input_error: Some(changed), ..none() };
+        let changed = Causes { feed_error: Some(changed.into()), ..none() };
         assert!(matches!(changed.end(), RunEnd::Unusable(_)));
         let stopped = Causes { reason: signal, stopped_after: Some(3), over_failures: failed(), ..none() };
         assert_eq!(stopped.end(), RunEnd::Interrupted(Signal::Interrupt));

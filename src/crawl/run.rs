@@ -10,6 +10,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -26,13 +27,17 @@ use crate::crawl::keeper::Surroundings;
 use crate::crawl::last_words::{
     add_earlier_workers, master_figures, over_failures, tell_finished, write_end,
 };
+use crate::crawl::lineup::{Lineup, LineupRules};
 use crate::crawl::logging;
 use crate::crawl::outcome::{Causes, Fault, RunEnd};
+use crate::crawl::pace::Pacer;
 use crate::crawl::prepare::{Preparation, Prepared, input_place, prepare, stream_checks};
+use crate::crawl::sent::SentMarks;
 use crate::crawl::shown::Shown;
 use crate::crawl::signals::{self, Signal, Signals};
 use crate::crawl::sink::Sink;
 use crate::crawl::space::SpaceWatch;
+use crate::crawl::spill_file::SpillFile;
 use crate::crawl::{Mode, OutputPlan, ProgressStyle, RunPlan};
 use crate::descriptors;
 use crate::input::read_on_thread;
@@ -50,6 +55,10 @@ const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// How long a run that ends at once waits for what the pool gives back; it does when it has its turn.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// The most that lines which wait for their hosts take of a disk: some hundred million of them. A guess; past it less is
+/// read ahead.
+const MOST_HELD_BYTES: u64 = 16 << 30;
 
 /// Runs a crawl as planned. Prints progress, logs and the summary on standard error; rows alone on standard output.
 pub fn run(plan: RunPlan) -> RunEnd {
@@ -107,7 +116,9 @@ async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, start
     };
     let marks = prepared.feed.sent.clone();
     let sent = marks.as_ref().map(|marks| marks.path());
-    let (feed_state, tasks) = feed(chunks, prepared.feed);
+    let lineup = lineup(plan, capacity, marks.clone());
+    let pacer = Pacer::new(plan.pace, Instant::now());
+    let (feed_state, tasks) = feed(chunks, prepared.feed, lineup, pacer);
     let (events_tx, events) = mpsc::unbounded_channel();
     let tell = move |event| {
         // The loop that listens outlives the pool.
@@ -139,6 +150,17 @@ async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, start
     // A worker that starts as the last line is done opens them still.
     drop(marks);
     crawl.conclude(plan, prepared.n_resumed, report, started)
+}
+
+/// The lines that wait for their hosts, those that do not fit the memory beside the rows.
+fn lineup(plan: &RunPlan, capacity: Capacity, sent: Option<Arc<SentMarks>>) -> Lineup {
+    let directory = match &plan.output {
+        OutputPlan::Directory(path) => path.clone(),
+        OutputPlan::Stdout => std::env::temp_dir(),
+    };
+    let spill = SpillFile::in_directory(directory, MOST_HELD_BYTES);
+    let rules = LineupRules::of(&plan.courtesy, capacity.concurrency);
+    Lineup::new(rules, rules.holdback_plan(), spill, sent)
 }
 
 /// A crawl while it runs.
@@ -253,7 +275,7 @@ impl Crawl {
     }
 
     fn on_batch(&mut self, batch: Vec<Finished>, engine: &mut Engine) -> Turn {
-        let rows = match self.books.take(batch) {
+        let mut rows = match self.books.take(batch) {
             Ok(rows) => rows,
             Err(error) => {
                 self.fault = Some(Fault::Internal(format!("could not {error}")));
@@ -264,6 +286,7 @@ impl Crawl {
             self.fault = Some(Fault::Pool);
             engine.stop();
         }
+        self.feed.take_back(&mut rows, Instant::now());
         let failed = rows.n_failed > 0;
         let written = self.sink.append(rows, &stream_checks(&self.feed.checks()));
         self.on_written(written);
@@ -303,7 +326,7 @@ impl Crawl {
         let causes = Causes {
             fault: self.fault.take(),
             pool_failure: failure,
-            input_error: self.feed.take_error(),
+            feed_error: self.feed.take_error(),
             reason: self.course.reason(),
             stopped_after: plan.limits.stop_after.map(u64::from).filter(|_| self.feed.is_cut_short()),
             over_failures,

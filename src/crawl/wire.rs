@@ -71,9 +71,9 @@ pub(super) struct FetchTask {
     pub(super) trail: Option<Box<Trail>>,
     /// What is known of its host, where its worker may not know it.
     pub(super) news: Option<Box<HostNews>>,
-    /// What tells the master whether the request was sent; the worker has its own.
+    /// What tells the master whether the request was sent; the worker has its own, and a line that waits has none.
     #[serde(skip)]
-    sent: Option<Arc<SentMarks>>,
+    pub(super) sent: Option<Arc<SentMarks>>,
 }
 
 /// How far a line has come that a worker gave back.

@@ -3,7 +3,7 @@
 //! Does not know what an item is, what becomes of it outside, nor what time it is.
 //!
 //! Invariants:
-//! - every item that was pushed comes out once, and those of a host in their order;
+//! - every item that was pushed comes out once, and those of a host in their order, but for what is pushed to its front;
 //! - no host has more items out than its share, nor gets one before the time it is held until, unless it was given up;
 //! - hosts that can go are taken in turn;
 //! - memory stays within its bound, but for what is pushed or put back while nothing can leave it.
@@ -13,9 +13,11 @@
 //! leaves memory past a bound, the longest queues first, for they are the last to be needed; and where nothing can
 //! leave it, no more input is asked for until items come back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
+
+use fnv::FnvHashMap;
 
 use crate::frontier::queue::HostQueue;
 use crate::frontier::spill::{HeldItem, Spill, SpillError, Store};
@@ -65,7 +67,8 @@ pub enum Next<T> {
 #[derive(Debug)]
 pub struct Holdback<T, S> {
     plan: HoldbackPlan,
-    hosts: HashMap<u64, Host<T>>,
+    // The keys are hashes already.
+    hosts: FnvHashMap<u64, Host<T>>,
     index: Index,
     store: Store<S>,
     input: Input,
@@ -126,7 +129,7 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
             least_bytes: store.least_bytes(),
             n_bytes: 0,
         };
-        Self { plan, hosts: HashMap::new(), index, store, input: Input::Open }
+        Self { plan, hosts: FnvHashMap::default(), index, store, input: Input::Open }
     }
 
     /// Takes the next item of the input.
@@ -184,6 +187,15 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
         entry.queue.push_front(item);
         entry.hold(not_before);
         self.settle(host);
+        self.make_room();
+    }
+
+    /// Takes an item that was with another host, and is the first of this one now.
+    pub fn push_front(&mut self, host: u64, item: T) {
+        let share = self.plan.share;
+        let entry = self.hosts.entry(host).or_insert_with(|| Host::new(share));
+        entry.queue.push_front(item);
+        self.index.settle(host, entry);
         self.make_room();
     }
 

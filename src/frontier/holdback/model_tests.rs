@@ -22,6 +22,8 @@ enum Event {
     /// Something that is out comes back.
     Done(usize),
     PutBack(usize, u64),
+    /// Something that is out goes to another host.
+    Redirect(usize, u64),
     Hold(u64, u64),
     SetShare(u64, u32),
     GiveUp(u64),
@@ -114,6 +116,7 @@ impl Run {
             }
             Event::Done(nth) => self.done(nth),
             Event::PutBack(nth, seconds) => self.put_back(nth, seconds),
+            Event::Redirect(nth, host) => self.redirect(nth, host),
             Event::Hold(host, seconds) => {
                 let until = self.after(seconds);
                 self.held.hold(host, until);
@@ -138,9 +141,13 @@ impl Run {
         }
     }
 
+    fn settle_models(&mut self) {
+        self.hosts.retain(|_, model| model.n_out > 0 || !model.queue.is_empty());
+    }
+
     /// Forgets idle hosts, and who was passed by that could not go anyway.
     fn settle(&mut self) {
-        self.hosts.retain(|_, model| model.n_out > 0 || !model.queue.is_empty());
+        self.settle_models();
         for model in self.hosts.values_mut().filter(|model| !model.can_go(self.now)) {
             model.passed_by.clear();
         }
@@ -233,6 +240,14 @@ impl Run {
         model.hold(until);
     }
 
+    fn redirect(&mut self, nth: usize, host: u64) {
+        let Some((before, item)) = self.take_out(nth) else { return };
+        self.held.done(before);
+        self.settle_models();
+        self.held.push_front(host, item);
+        self.hosts.entry(host).or_default().queue.push_front(item);
+    }
+
     /// Lets everything come to its end.
     fn finish(&mut self) {
         for _ in 0..100_000 {
@@ -256,6 +271,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (1..20_usize).prop_map(Event::Next),
         4 => any::<usize>().prop_map(Event::Done),
         2 => (any::<usize>(), 0..4_u64).prop_map(|(nth, seconds)| Event::PutBack(nth, seconds)),
+        1 => (any::<usize>(), host.clone()).prop_map(|(nth, host)| Event::Redirect(nth, host)),
         1 => (host.clone(), 0..6_u64).prop_map(|(host, seconds)| Event::Hold(host, seconds)),
         1 => (host.clone(), 1..=MOST_SHARE).prop_map(|(host, n_items)| Event::SetShare(host, n_items)),
         1 => host.prop_map(Event::GiveUp),

@@ -196,6 +196,24 @@ fn an_item_that_is_put_back_is_the_first_again() {
 }
 
 #[test]
+fn an_item_that_moves_to_another_host_is_the_first_there() {
+    let now = start();
+    let mut held = roomy(1);
+    push(&mut held, 1, [10]);
+    push(&mut held, 2, [20, 21]);
+    check(&mut held, now, &[10, 20], "NeedInput");
+    held.done(1);
+    held.push_front(2, Numbered { number: 10, n_bytes: 10 });
+    check(&mut held, now, &[], "NeedInput");
+    held.done(2);
+    check(&mut held, now, &[10], "NeedInput");
+    held.done(2);
+    check(&mut held, now, &[21], "NeedInput");
+    held.push_front(3, Numbered { number: 30, n_bytes: 10 });
+    check(&mut held, now, &[30], "NeedInput");
+}
+
+#[test]
 fn a_share_can_be_narrowed_and_widened() {
     let now = start();
     let mut held = roomy(2);

@@ -1,0 +1,72 @@
+//! A line that waits for its host, as it leaves memory and comes back.
+//!
+//! Does not know where it goes. What it is written as is read by the same process alone, so the form may change.
+
+use crate::crawl::wire::{FetchTask, Trail};
+use crate::frontier::HeldItem;
+
+impl HeldItem for FetchTask {
+    fn n_bytes(&self) -> usize {
+        let given = self.given.as_ref().map_or(0, String::capacity);
+        // The chain of a trail has its URL too; few lines have one, and it is about as long as that of the line.
+        let trail = self.trail.as_ref().map_or(0, |_| size_of::<Trail>() + self.url.len());
+        size_of::<Self>() + self.url.capacity() + given + trail
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) {
+        *into = postcard::to_extend(self, std::mem::take(into)).expect("a line has a form: it crosses pipes");
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (task, rest) = postcard::take_from_bytes(bytes).ok()?;
+        rest.is_empty().then_some(task)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::fetch::Chain;
+    use crate::ids::Seq;
+    use crate::model::{Line, RejectReason, Rejected, Target};
+
+    #[track_caller]
+    fn check(task: &FetchTask) {
+        let mut bytes = b"before".to_vec();
+        task.encode(&mut bytes);
+        let record = &bytes[b"before".len()..];
+        let back = FetchTask::decode(record).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{task:?}"));
+        assert!(record.len() < task.n_bytes());
+        for length in 0..record.len() {
+            assert!(FetchTask::decode(&record[..length]).is_none(), "{length}");
+        }
+        assert!(FetchTask::decode(&[record, b"x"].concat()).is_none());
+    }
+
+    #[test]
+    fn a_line_comes_back_as_it_was() {
+        let target = Target { seq: Seq(u64::MAX), url: "http://h/x".into(), given: Some("h/x".into()) };
+        let plain = FetchTask::of(Line::Target(target), None);
+        check(&plain);
+        check(&FetchTask { once: true, crashes: 2, kills: 1, ..plain.clone() });
+        let chain = Chain {
+            url: "https://other/".into(),
+            redirects: 1,
+            requests: 2,
+            status: 302,
+            as_get: true,
+            left_origin: true,
+            authorization: Some(b"Basic eA==".to_vec()),
+            started: SystemTime::UNIX_EPOCH,
+            spent: Duration::from_millis(1),
+        };
+        let trail = Trail { attempts: 1, requests: 3, started: Some(SystemTime::UNIX_EPOCH), chain: None };
+        check(&FetchTask { trail: Some(Box::new(trail.clone())), ..plain.clone() });
+        check(&FetchTask { trail: Some(Box::new(Trail { chain: Some(chain), ..trail })), ..plain });
+        let rejected = Rejected { seq: Seq(0), url: String::new(), reason: RejectReason::NotAbsolute };
+        check(&FetchTask::of(Line::Rejected(rejected), None));
+    }
+}

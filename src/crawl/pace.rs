@@ -1,0 +1,303 @@
+//! How fast lines may be handed over, so that a whole run keeps to its requests and bytes per second.
+//!
+//! Pure: does not know a clock, nor what a line is.
+//!
+//! Invariants:
+//! - in any stretch of time no more lines are handed over than its share of the rate and one burst;
+//! - what a line costs beyond what was reckoned with is made up for by the lines after it;
+//! - an idle stretch is not made up for.
+//!
+//! A line costs one request when it is handed over; its hops, further attempts and questions for robots.txt are known
+//! when its row comes, and so is what it costs in bytes. Until then it is taken for a mean one.
+
+use std::time::{Duration, Instant};
+
+use crate::crawl::Pace;
+
+/// What may be handed over at once, as time at the full rate.
+const BURST_SECONDS: f64 = 0.1;
+
+/// By how much a timer may be late without loss, where a burst is a single line. A guess: a few of its milliseconds.
+const LATE_SECONDS: f64 = 0.01;
+
+/// What is taken for the bytes of a line before any row has come: the size of a small page.
+const FIRST_MEAN: f64 = (16 << 10) as f64;
+
+/// The rows that the first mean counts for, and the most that all earlier rows count for beside a new one, so that a
+/// list whose pages grow is noticed. Guesses.
+const FIRST_WEIGHT: f64 = 16.0;
+const MOST_WEIGHT: f64 = 1024.0;
+
+/// The longest that is waited for before the figures are looked at again.
+const LONGEST_WAIT: f64 = 3600.0;
+
+/// Keeps a run to its rates.
+///
+/// Ask `ready_at` before each line, and tell what becomes of it: `hand_over`, then `take_back` or `finish`.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    requests: Option<Bucket>,
+    bytes: Option<Bytes>,
+}
+
+/// What may be spent, and is filled at a rate.
+#[derive(Debug)]
+struct Bucket {
+    per_second: f64,
+    capacity: f64,
+    level: f64,
+    filled_at: Instant,
+}
+
+/// A bucket of bytes, from which lines without a row have not taken theirs yet.
+#[derive(Debug)]
+struct Bytes {
+    bucket: Bucket,
+    n_out: f64,
+    mean: f64,
+    weight: f64,
+}
+
+impl Pacer {
+    /// For this pace; `None` where it has no limits.
+    pub(super) fn new(pace: Pace, now: Instant) -> Option<Self> {
+        let requests = pace.requests.map(|rate| {
+            let capacity = (rate * BURST_SECONDS).max(1.0 + rate * LATE_SECONDS);
+            Bucket::new(rate, capacity, now)
+        });
+        let bytes = pace.bytes.map(|rate| {
+            let rate = rate as f64;
+            let bucket = Bucket::new(rate, (rate * BURST_SECONDS).max(1.0), now);
+            Bytes { bucket, n_out: 0.0, mean: FIRST_MEAN, weight: FIRST_WEIGHT }
+        });
+        (requests.is_some() || bytes.is_some()).then_some(Self { requests, bytes })
+    }
+
+    /// When the next line may be handed over; `None` if now.
+    pub(super) fn ready_at(&mut self, now: Instant) -> Option<Instant> {
+        let requests = self.requests.as_mut().map_or(0.0, |bucket| bucket.seconds_until(1.0, 0.0, now));
+        let bytes = self.bytes.as_mut().map_or(0.0, |bytes| bytes.seconds_until_ready(now));
+        let seconds = requests.max(bytes).min(LONGEST_WAIT);
+        // A timer goes by milliseconds: what is nearer is now.
+        (seconds > 0.0).then(|| now + Duration::from_secs_f64(seconds))
+    }
+
+    /// A line was handed over.
+    pub(super) fn hand_over(&mut self) {
+        if let Some(bucket) = &mut self.requests {
+            bucket.level -= 1.0;
+        }
+        if let Some(bytes) = &mut self.bytes {
+            bytes.n_out += 1.0;
+        }
+    }
+
+    /// A line came back without a row.
+    pub(super) fn take_back(&mut self) {
+        if let Some(bucket) = &mut self.requests {
+            bucket.level += 1.0;
+        }
+        if let Some(bytes) = &mut self.bytes {
+            bytes.n_out -= 1.0;
+        }
+    }
+
+    /// A line has its row, for which so many requests were made and so many bytes came.
+    pub(super) fn finish(&mut self, n_requests: u32, n_bytes: u64) {
+        if let Some(bucket) = &mut self.requests {
+            bucket.level -= f64::from(n_requests) - 1.0;
+        }
+        if let Some(bytes) = &mut self.bytes {
+            bytes.finish(n_bytes as f64);
+        }
+    }
+}
+
+impl Bucket {
+    /// A full one.
+    fn new(per_second: f64, capacity: f64, now: Instant) -> Self {
+        Self { per_second, capacity, level: capacity, filled_at: now }
+    }
+
+    /// How long until there is so much in it beside what is spoken for.
+    fn seconds_until(&mut self, wanted: f64, spoken_for: f64, now: Instant) -> f64 {
+        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.filled_at = self.filled_at.max(now);
+        self.level = (self.level + passed * self.per_second).min(self.capacity + spoken_for);
+        // Time has no finer parts than nanoseconds; what a part of one would bring is there.
+        let missing = wanted - (self.level - spoken_for);
+        if missing <= self.per_second * 1e-9 { 0.0 } else { missing / self.per_second + 1e-9 }
+    }
+}
+
+impl Bytes {
+    fn seconds_until_ready(&mut self, now: Instant) -> f64 {
+        // A line that costs more than a burst waits for a full bucket, and leaves a debt.
+        let wanted = self.mean.min(self.bucket.capacity);
+        self.bucket.seconds_until(wanted, self.n_out * self.mean, now)
+    }
+
+    fn finish(&mut self, n_bytes: f64) {
+        self.n_out -= 1.0;
+        self.bucket.level -= n_bytes;
+        self.mean += (n_bytes - self.mean) / (self.weight + 1.0);
+        self.weight = (self.weight + 1.0).min(MOST_WEIGHT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a base for simulated time")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn pacer(requests: Option<f64>, bytes: Option<u64>, now: Instant) -> Pacer {
+        Pacer::new(Pace { requests, bytes }, now).unwrap()
+    }
+
+    /// When lines go that are always there, where each wake-up is late by what `late` says.
+    fn times(
+        pacer: &mut Pacer,
+        start: Instant,
+        n_lines: usize,
+        mut late: impl FnMut() -> Duration,
+        mut on_line: impl FnMut(&mut Pacer),
+    ) -> Vec<f64> {
+        let mut now = start;
+        let mut times = Vec::new();
+        while times.len() < n_lines {
+            if let Some(ready) = pacer.ready_at(now) {
+                assert!(ready > now);
+                now = ready + late();
+            } else {
+                pacer.hand_over();
+                on_line(pacer);
+                times.push((now - start).as_secs_f64());
+            }
+        }
+        times
+    }
+
+    /// In no stretch are there more than its share and one burst.
+    fn check_stretches(times: &[f64], per_second: f64, burst: f64) {
+        for (first, start) in times.iter().enumerate() {
+            for (last, end) in times.iter().enumerate().skip(first) {
+                let n_lines = (last - first + 1) as f64;
+                let most = (end - start) * per_second + burst + 1e-3;
+                assert!(n_lines <= most, "{n_lines} lines within {} s, {most} at most", end - start);
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_nothing_to_keep_without_a_limit() {
+        assert!(Pacer::new(Pace::default(), start()).is_none());
+    }
+
+    #[test]
+    fn a_slow_rate_is_one_line_at_a_time() {
+        let start = start();
+        let mut pacer = pacer(Some(2.0), None, start);
+        let times = times(&mut pacer, start, 5, || Duration::ZERO, |_| {});
+        check_stretches(&times, 2.0, 1.02);
+        assert!(times[0] == 0.0 && (times[4] - 2.0).abs() < 0.02, "{times:?}");
+    }
+
+    #[test]
+    fn an_idle_stretch_is_not_made_up_for() {
+        let start = start();
+        let mut pacer = pacer(Some(100.0), None, start);
+        assert_eq!(times(&mut pacer, start, 1, || Duration::ZERO, |_| {}), [0.0]);
+        let later = start + Duration::from_secs(60);
+        let times = times(&mut pacer, later, 40, || Duration::ZERO, |_| {});
+        check_stretches(&times, 100.0, 10.0);
+    }
+
+    #[test]
+    fn requests_beyond_the_first_slow_down_what_follows() {
+        let start = start();
+        let mut pacer = pacer(Some(50.0), None, start);
+        let times = times(&mut pacer, start, 100, || Duration::ZERO, |pacer| pacer.finish(4, 0));
+        assert!((7.8..8.2).contains(&times[99]), "{}", times[99]);
+    }
+
+    #[test]
+    fn a_line_that_was_not_asked_costs_nothing() {
+        let start = start();
+        let mut pacer = pacer(Some(1.0), Some(1), start);
+        let times = times(
+            &mut pacer,
+            start,
+            100,
+            || Duration::ZERO,
+            |pacer| {
+                pacer.take_back();
+                pacer.hand_over();
+                pacer.finish(0, 0);
+            },
+        );
+        assert!(times[99] < 1e-3, "{}", times[99]);
+    }
+
+    #[test]
+    fn bytes_are_as_many_as_they_turn_out_to_be() {
+        let start = start();
+        // Pages far larger than any burst, and far smaller, whose rows come long after: in the end it is their bytes.
+        for (n_bytes, n_out) in [(1_000_000, 1), (1_000_000, 40), (100, 1), (100, 40)] {
+            let mut pacer = pacer(None, Some(50_000), start);
+            let mut rows = VecDeque::new();
+            let times = times(
+                &mut pacer,
+                start,
+                1000,
+                || Duration::ZERO,
+                |pacer| {
+                    rows.push_back(n_bytes);
+                    if rows.len() > n_out {
+                        pacer.finish(1, rows.pop_front().unwrap());
+                    }
+                },
+            );
+            let expected = 1000.0 * n_bytes as f64 / 50_000.0;
+            // The first lines are taken for pages of another size.
+            let slack = 0.05 * expected + 20.0 * n_out as f64;
+            assert!((times[999] - expected).abs() < slack, "{n_bytes} {n_out}: {} {expected}", times[999]);
+        }
+    }
+
+    #[test]
+    fn a_debt_of_years_is_waited_for_by_the_hour() {
+        let start = start();
+        let mut pacer = pacer(None, Some(1), start);
+        pacer.hand_over();
+        pacer.finish(1, u64::MAX);
+        assert!(pacer.ready_at(start).is_some_and(|ready| ready <= start + Duration::from_secs(3601)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_rate_is_kept_and_never_exceeded(
+            rate in prop_oneof![0.01..1.0_f64, 1.0..100.0_f64, 100.0..5000.0_f64],
+            late in proptest::collection::vec(0..2000_u64, 1..20),
+        ) {
+            let start = start();
+            let mut pacer = pacer(Some(rate), None, start);
+            let mut late = late.into_iter().cycle();
+            let late = || Duration::from_micros(late.next().unwrap());
+            let n_lines = 300;
+            let times = times(&mut pacer, start, n_lines, late, |_| {});
+            let burst = (rate / 10.0).max(1.0 + rate / 100.0);
+            check_stretches(&times, rate, burst);
+            // Less the last line, at which the clock stops.
+            let due = times[n_lines - 1] * rate * 0.98;
+            prop_assert!((n_lines - 1) as f64 >= due.floor(), "{} lines, {due} due", n_lines);
+        }
+    }
+}
