@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 
 use crate::crawl::engine::Finished;
 use crate::crawl::wire::{BadNote, HostNews, Later, Reply, facts_of};
+use crate::frontier::{WaitRule, Waits};
 use crate::model::Outcome;
-use crate::report::{RowFacts, Stats};
+use crate::report::{RowFacts, Stats, Waiting};
 use crate::state::RowNote;
 
 /// The counts of a run, and the rows that are on their way to the output.
@@ -17,6 +18,7 @@ use crate::state::RowNote;
 pub(super) struct Books {
     stats: Stats,
     unwritten: VecDeque<RowFacts>,
+    waits: Waits,
 }
 
 /// What a batch of finished tasks comes to.
@@ -41,7 +43,7 @@ pub(super) struct NewRows {
 impl Books {
     /// Books that go on from `stats`.
     pub(super) fn new(stats: Stats) -> Self {
-        Self { stats, unwritten: VecDeque::new() }
+        Self { stats, unwritten: VecDeque::new(), waits: Waits::default() }
     }
 
     /// Takes what is finished; the rows of it go to the output next.
@@ -54,6 +56,9 @@ impl Books {
             match finished {
                 Finished::Row(mut reply) => {
                     rows.news.extend(reply.news.take().map(|news| *news));
+                    if let Some(told) = reply.waits.take() {
+                        self.waits.merge(told.waits());
+                    }
                     self.take_reply(&reply, &mut rows)?;
                 }
                 Finished::NotDone => rows.n_not_done += 1,
@@ -88,9 +93,27 @@ impl Books {
         &self.stats
     }
 
+    /// What was waited for the sake of politeness, as far as workers have told.
+    pub(super) fn waiting(&self) -> Waiting {
+        let rules = WaitRule::ALL.map(|rule| (option_of(rule), self.waits.times().of(rule)));
+        let hosts = self.waits.hosts();
+        let hosts = hosts.iter().map(|host| (host.host.to_string(), host.times.total()));
+        Waiting { rules: rules.into(), hosts: hosts.collect() }
+    }
+
     /// Rows that have come, written or not.
     pub(super) fn n_rows(&self) -> u64 {
         self.stats.rows() + u64::try_from(self.unwritten.len()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What a person would change to wait less, or whom to ask.
+fn option_of(rule: WaitRule) -> &'static str {
+    match rule {
+        WaitRule::PerHost => "--per-host",
+        WaitRule::HostDelay => "--host-delay",
+        WaitRule::CrawlDelay => "Crawl-delay",
+        WaitRule::RetryAfter => "Retry-After",
     }
 }
 

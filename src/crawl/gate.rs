@@ -18,12 +18,15 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::frontier::{GivenUp, HostRules, HostTable, Ticket, Turn};
+use crate::frontier::{GivenUp, HostRules, HostTable, Ticket, Turn, Waits};
 use crate::model::HostKey;
 
 /// A host that must wait for longer than this has its URLs given back. A guess: below it, the places that they take in
 /// the worker's window cost less than sending them to and fro.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// How often it is told what was waited for hosts; the telling looks at every host that is remembered.
+const WAITS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Places for requests, for each host and in all.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ struct State {
     waiting: HashMap<Ticket, oneshot::Sender<Turn>>,
     /// What the task that waits for a time sleeps for, where there is one.
     sleeps_until: Option<Instant>,
+    /// When it is told again what was waited.
+    waits_due: Instant,
     closed: bool,
 }
 
@@ -80,6 +85,7 @@ impl Gate {
             n_free: n_slots.get(),
             waiting: HashMap::new(),
             sleeps_until: None,
+            waits_due: Instant::now() + WAITS_INTERVAL,
             closed: false,
         };
         Self { state: Mutex::new(state), earlier: Notify::new(), closing: Semaphore::new(0) }
@@ -138,6 +144,17 @@ impl Gate {
             self.see_to_waking(&mut state);
         }
         answer
+    }
+
+    /// What was waited for hosts since this was told last, now and then.
+    pub(super) fn due_waits(&self) -> Option<Waits> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        if now < state.waits_due {
+            return None;
+        }
+        state.waits_due = now + WAITS_INTERVAL;
+        Some(state.table.take_waits(now)).filter(|waits| !waits.times().total().is_zero())
     }
 
     /// Waits; `false` where the gate was closed meanwhile.

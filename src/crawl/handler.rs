@@ -100,7 +100,10 @@ impl Handler {
         crate::crawl::torture::suffer(&visit.fetched.headers);
         let requests = visit.requests + self.visitor.robots.as_ref().map_or(0, Robots::take_requests);
         let news = visit.news.clone();
-        Answer::Row(reply(&row_of(seq, url, slot, visit), requests).with_news(news))
+        Answer::Row(
+            reply(&row_of(seq, url, slot, visit), requests)
+                .with_news(news, self.visitor.gate.due_waits().as_ref()),
+        )
     }
 }
 

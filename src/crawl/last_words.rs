@@ -12,7 +12,7 @@ use crate::crawl::{Mode, ProgressStyle, RunEnd, RunPlan};
 use crate::ids::SlotId;
 use crate::model::Outcome;
 use crate::output::RunDirectory;
-use crate::report::{Destination, Ending, MasterFigures, Stats, Summary, UrlCount, WorkerFigures};
+use crate::report::{Destination, Ending, MasterFigures, Stats, Summary, UrlCount, Waiting, WorkerFigures};
 use crate::rusage;
 use crate::text::{escape_control, with_causes};
 
@@ -34,6 +34,7 @@ pub(super) fn tell_finished(plan: &RunPlan, finished: &FinishedBefore) -> RunEnd
             elapsed: Duration::ZERO,
             master: master_figures(plan, &workers),
             workers: &workers,
+            waiting: Waiting::default(),
             destination: Destination::Directory(directory.path()),
         };
         if let Err(error) = directory.write_summary(&summary.to_json()) {

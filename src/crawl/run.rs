@@ -341,6 +341,7 @@ impl Crawl {
             elapsed: started.elapsed(),
             master: master_figures(plan, &workers),
             workers: &workers,
+            waiting: self.books.waiting(),
             destination: match &plan.output {
                 OutputPlan::Stdout => Destination::StandardOutput,
                 OutputPlan::Directory(path) => Destination::Directory(Path::new(path)),

@@ -12,9 +12,9 @@ use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::{Courtesy, LogFormat, LogPlan, Mode, RunPlan};
 use crate::fetch::{Chain, FetchOptions};
-use crate::frontier::host_hash;
+use crate::frontier::{HostWait, WaitRule, WaitTimes, Waits, host_hash};
 use crate::ids::{Seq, SlotId};
-use crate::model::{FailureKind, Line, Outcome, Row, RowError};
+use crate::model::{FailureKind, HostKey, Line, Outcome, Row, RowError};
 use crate::report::RowFacts;
 use crate::state::RowNote;
 
@@ -100,6 +100,38 @@ pub(super) struct HostNews {
     pub(super) delay: Option<Duration>,
     /// Whether it is no longer asked.
     pub(super) given_up: bool,
+}
+
+/// What a worker's requests waited for the sake of politeness since it told last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct WaitsTold {
+    times: RuleTimes,
+    hosts: Vec<(String, RuleTimes, Duration)>,
+}
+
+type RuleTimes = [Duration; WaitRule::ALL.len()];
+
+impl WaitsTold {
+    pub(super) fn of(waits: &Waits) -> Self {
+        let times = |times: &WaitTimes| WaitRule::ALL.map(|rule| times.of(rule));
+        let hosts = waits.hosts();
+        let hosts = hosts.iter().map(|host| (host.host.to_string(), times(&host.times), host.uncertain));
+        Self { times: times(waits.times()), hosts: hosts.collect() }
+    }
+
+    pub(super) fn waits(&self) -> Waits {
+        let times = |told: &RuleTimes| {
+            let mut times = WaitTimes::default();
+            WaitRule::ALL.iter().zip(told).for_each(|(rule, time)| times.add(*rule, *time));
+            times
+        };
+        let hosts = self.hosts.iter().map(|(host, told, uncertain)| HostWait {
+            host: HostKey::from(host.as_str()),
+            times: times(told),
+            uncertain: *uncertain,
+        });
+        Waits::told(times(&self.times), hosts.collect())
+    }
 }
 
 /// What a row says of a URL that is not asked.
@@ -209,6 +241,8 @@ pub(super) struct Reply {
     slot: Option<u32>,
     /// What the worker has learnt of the host.
     pub(super) news: Option<Box<HostNews>>,
+    /// What was waited for hosts; told now and then.
+    pub(super) waits: Option<Box<WaitsTold>>,
 }
 
 /// A note that speaks of an outcome or a kind that there is not.
@@ -230,12 +264,13 @@ impl Reply {
             requests,
             slot: row.worker.map(|slot| slot.0),
             news: None,
+            waits: None,
         }
     }
 
-    /// The same, with what was learnt of the host.
-    pub(super) fn with_news(self, news: Option<HostNews>) -> Self {
-        Self { news: news.map(Box::new), ..self }
+    /// The same, with what was learnt of hosts.
+    pub(super) fn with_news(self, news: Option<HostNews>, waits: Option<&Waits>) -> Self {
+        Self { news: news.map(Box::new), waits: waits.map(|waits| Box::new(WaitsTold::of(waits))), ..self }
     }
 
     /// What the journal keeps of the row.

@@ -10,6 +10,7 @@ mod overview;
 mod progress;
 mod stats;
 mod summary;
+mod waiting;
 
 pub use display::Progress;
 pub use histogram::{Histogram, Quantiles};
@@ -17,3 +18,4 @@ pub use overview::Colour;
 pub use progress::{ProgressView, RateMeter};
 pub use stats::{RowFacts, Stats, Tally};
 pub use summary::{Destination, Ending, MasterFigures, Mismatch, Summary, UrlCount, WorkerFigures};
+pub use waiting::Waiting;

@@ -132,6 +132,9 @@ impl Text {
             // None but zero is told of workers that were killed before they could tell.
             Some(_) | None => self.line("memory", &master),
         }
+        if let Some([reason, hosts]) = summary.waiting.lines(summary.elapsed) {
+            self.line("courtesy", &format!("{reason}\n{:INDENT$}{hosts}", ""));
+        }
         if let Some(restarts) = restarts_text(summary) {
             let restarts = self.tint(&restarts, Tone::Warning);
             self.line("restarts", &restarts);
@@ -262,7 +265,7 @@ mod tests {
     use super::*;
     use crate::ids::SlotId;
     use crate::model::FailureKind;
-    use crate::report::{MasterFigures, RowFacts, WorkerFigures};
+    use crate::report::{MasterFigures, RowFacts, Waiting, WorkerFigures};
 
     fn record(
         stats: &mut Stats,
@@ -287,6 +290,7 @@ mod tests {
             elapsed: Duration::from_millis(2_130),
             master: MasterFigures { cpu: Duration::from_millis(12), peak_rss_bytes: 14 << 20 },
             workers,
+            waiting: Waiting::default(),
             destination: Destination::Directory(Path::new("out")),
         }
     }

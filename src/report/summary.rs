@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::ids::SlotId;
 use crate::model::{FailureKind, Outcome};
-use crate::report::{Quantiles, Stats};
+use crate::report::{Quantiles, Stats, Waiting};
 
 /// Everything that is told of a run at its end.
 ///
@@ -35,6 +35,8 @@ pub struct Summary<'a> {
     pub master: MasterFigures,
     /// One entry a worker, in the order of their slots.
     pub workers: &'a [WorkerFigures],
+    /// What was waited for the sake of politeness, in this invocation.
+    pub waiting: Waiting,
     /// Where the rows are.
     pub destination: Destination<'a>,
 }
@@ -205,6 +207,7 @@ struct Document {
     requests: u64,
     resumed: u64,
     finished: bool,
+    politeness: Politeness,
 }
 
 #[derive(Serialize)]
@@ -219,6 +222,18 @@ struct Latency {
     p90: Option<f64>,
     p99: Option<f64>,
     max: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Politeness {
+    waited_seconds: BTreeMap<&'static str, f64>,
+    hosts: Vec<WaitedFor>,
+}
+
+#[derive(Serialize)]
+struct WaitedFor {
+    host: String,
+    waited_seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -260,6 +275,20 @@ impl Document {
             requests: stats.requests(),
             resumed: summary.resumed,
             finished: summary.ending == Ending::Finished,
+            politeness: Politeness::of(&summary.waiting),
+        }
+    }
+}
+
+impl Politeness {
+    fn of(waiting: &Waiting) -> Self {
+        let waited_for = |(host, time): &(String, Duration)| WaitedFor {
+            host: host.clone(),
+            waited_seconds: seconds(*time),
+        };
+        Self {
+            waited_seconds: waiting.rules.iter().map(|(rule, time)| (*rule, seconds(*time))).collect(),
+            hosts: waiting.hosts.iter().map(waited_for).collect(),
         }
     }
 }
@@ -327,6 +356,10 @@ mod tests {
             elapsed: Duration::from_secs(7),
             master: MasterFigures { cpu: Duration::from_millis(20), peak_rss_bytes: 8_000_000 },
             workers,
+            waiting: Waiting {
+                rules: vec![("--per-host", Duration::from_millis(2_500))],
+                hosts: vec![("http://h".to_owned(), Duration::from_millis(2_500))],
+            },
             destination: Destination::StandardOutput,
         }
     }
@@ -387,7 +420,18 @@ mod tests {
   ],
   "requests": 8,
   "resumed": 1,
-  "finished": true
+  "finished": true,
+  "politeness": {
+    "waited_seconds": {
+      "--per-host": 2.5
+    },
+    "hosts": [
+      {
+        "host": "http://h",
+        "waited_seconds": 2.5
+      }
+    ]
+  }
 }
 "#;
         assert_eq!(summary(&stats, &workers).to_json(), expected);

@@ -39,7 +39,7 @@ const ROW_KEYS: [&str; 25] = [
 ];
 
 /// The keys of a summary, in the order of the contract.
-const SUMMARY_KEYS: [&str; 18] = [
+const SUMMARY_KEYS: [&str; 19] = [
     "urls",
     "rows",
     "ok",
@@ -58,6 +58,7 @@ const SUMMARY_KEYS: [&str; 18] = [
     "requests",
     "resumed",
     "finished",
+    "politeness",
 ];
 
 /// What must be the same in every run of a list, whatever the mode and the weather.

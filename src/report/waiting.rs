@@ -1,0 +1,77 @@
+//! What was waited for the sake of politeness, as the summary tells it.
+//!
+//! Does not know how it was measured.
+
+use std::time::Duration;
+
+use crate::report::human::{share, span};
+
+/// How many requests must have waited at a time, on average, before a person is told: below one, the machine or the
+/// list set the pace.
+const WORTH_TELLING: f64 = 1.0;
+
+/// Hosts that a person is told of.
+const NAMED_HOSTS: usize = 3;
+
+/// What was waited for the sake of politeness: times are summed over requests, so ten that wait a second are ten seconds.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Waiting {
+    /// Under each rule, by the name of its option or header field.
+    pub rules: Vec<(&'static str, Duration)>,
+    /// For the hosts that were waited for most, the first one longest.
+    pub hosts: Vec<(String, Duration)>,
+}
+
+impl Waiting {
+    /// In all.
+    pub fn total(&self) -> Duration {
+        self.rules.iter().map(|(_, time)| *time).sum()
+    }
+
+    /// For a person, where politeness and not capacity set the pace: how many waited, why, and for whom.
+    pub(super) fn lines(&self, elapsed: Duration) -> Option<[String; 2]> {
+        let total = self.total();
+        let waiting = total.as_secs_f64() / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
+        if waiting < WORTH_TELLING {
+            return None;
+        }
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let mut rules: Vec<_> = self.rules.iter().filter(|(_, time)| !time.is_zero()).collect();
+        rules.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
+        let rules: Vec<_> = rules
+            .iter()
+            .map(|(name, time)| format!("{name} {}", share(millis(*time), millis(total)).trim()))
+            .collect();
+        let hosts: Vec<_> = self.hosts.iter().take(NAMED_HOSTS).collect();
+        let hosts: Vec<_> = hosts.iter().map(|(host, time)| format!("{host} ({})", span(*time))).collect();
+        let first = format!("{waiting:.1} URLs waited for their hosts at a time: {}", rules.join(", "));
+        Some([first, format!("most for {}", hosts.join(", "))])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn waiting() -> Waiting {
+        let rules =
+            vec![("--per-host", SECOND * 10), ("--host-delay", Duration::ZERO), ("Retry-After", SECOND * 30)];
+        let hosts = vec![("http://a".to_owned(), SECOND * 30), ("http://b".to_owned(), SECOND * 10)];
+        Waiting { rules, hosts }
+    }
+
+    #[test]
+    fn a_person_is_told_why_and_for_whom() {
+        let [first, second] = waiting().lines(SECOND * 10).unwrap();
+        assert_eq!(first, "4.0 URLs waited for their hosts at a time: Retry-After 75.0%, --per-host 25.0%");
+        assert_eq!(second, "most for http://a (30.0 s), http://b (10.0 s)");
+    }
+
+    #[test]
+    fn a_little_waiting_is_not_worth_telling() {
+        assert_eq!(waiting().lines(SECOND * 41), None);
+        assert_eq!(Waiting::default().lines(Duration::ZERO), None);
+    }
+}
