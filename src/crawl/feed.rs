@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use async_channel::Receiver;
 use futures_util::{Stream, stream};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 
 use crate::crawl::books::NewRows;
@@ -260,7 +261,11 @@ impl Source {
                     }
                     return Some(task);
                 }
-                Deed::Take => self.take_lines(now),
+                Deed::Take => {
+                    self.take_lines(now);
+                    // A list of hosts that wait is read for long, and rows come meanwhile.
+                    yield_now().await;
+                }
                 Deed::Read(until) => self.read(until).await,
                 Deed::Wait(until) => self.wait(until).await,
                 Deed::LookForMore => self.look_for_more().await,

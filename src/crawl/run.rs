@@ -56,9 +56,10 @@ const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// How long a run that ends at once waits for what the pool gives back; it does when it has its turn.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// The most that lines which wait for their hosts take of a disk: some hundred million of them. A guess; past it less is
-/// read ahead.
+/// The most that lines which wait for their hosts take of a disk: some hundred million of them beside the rows, some
+/// millions in the system's temporary directory, which may be memory. Guesses; past them less is read ahead.
 const MOST_HELD_BYTES: u64 = 16 << 30;
+const MOST_HELD_BYTES_IN_TEMPORARY: u64 = 512 << 20;
 
 /// Runs a crawl as planned. Prints progress, logs and the summary on standard error; rows alone on standard output.
 pub fn run(plan: RunPlan) -> RunEnd {
@@ -154,11 +155,11 @@ async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, start
 
 /// The lines that wait for their hosts, those that do not fit the memory beside the rows.
 fn lineup(plan: &RunPlan, capacity: Capacity, sent: Option<Arc<SentMarks>>) -> Lineup {
-    let directory = match &plan.output {
-        OutputPlan::Directory(path) => path.clone(),
-        OutputPlan::Stdout => std::env::temp_dir(),
+    let (directory, most) = match &plan.output {
+        OutputPlan::Directory(path) => (path.clone(), MOST_HELD_BYTES),
+        OutputPlan::Stdout => (std::env::temp_dir(), MOST_HELD_BYTES_IN_TEMPORARY),
     };
-    let spill = SpillFile::in_directory(directory, MOST_HELD_BYTES);
+    let spill = SpillFile::in_directory(directory, most);
     let rules = LineupRules::of(&plan.courtesy, capacity.concurrency);
     Lineup::new(rules, rules.holdback_plan(), spill, sent)
 }

@@ -113,9 +113,9 @@ struct Index {
 }
 
 impl HoldbackPlan {
-    /// With the bounds that suit a crawl: 64 MiB of memory, blocks of 64 KiB.
+    /// With the bounds that suit a crawl: 16 MiB of memory, blocks of 64 KiB.
     pub fn with_share(share: NonZeroU32) -> Self {
-        Self { share, memory_bytes: 64 << 20, block_bytes: 64 << 10 }
+        Self { share, memory_bytes: 16 << 20, block_bytes: 64 << 10 }
     }
 }
 

@@ -7,6 +7,7 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
 
+mod courtesy;
 mod damage;
 mod demo;
 mod directory;

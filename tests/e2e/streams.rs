@@ -57,7 +57,8 @@ fn a_reader_that_was_never_there_ends_the_run_quietly() {
 fn rows_that_nobody_reads_are_not_piled_up() {
     // Rows of 1 KiB: together more bytes than the master may hold.
     let url = format!("http://h/{}{{1..80000}}", "x".repeat(320));
-    let mut running = crawl().words("-w 2 --fetcher null").arg(url).hold_stdout().start();
+    let words = "-w 2 --fetcher null --per-host 0 --no-robots";
+    let mut running = crawl().words(words).arg(url).hold_stdout().start();
     let mut output = running.take_stdout();
     let mut head = [0; 1];
     output.read_exact(&mut head).unwrap();

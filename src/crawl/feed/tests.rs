@@ -39,11 +39,11 @@ impl Feed {
         let (chunks, chunks_rx) = async_channel::bounded(64);
         let most_out = if order == Order::ByHost { NonZeroU32::MIN } else { NonZeroU32::MAX };
         let rules = LineupRules { order, home: HostHome::OneWorker, most_out, delay: Duration::ZERO };
-        let held = HoldbackPlan { memory_bytes, block_bytes: 1024, ..rules.holdback_plan() };
+        let held = HoldbackPlan { memory_bytes, block_bytes: 4096, ..rules.holdback_plan() };
         let spill = SpillFile::in_directory(std::env::temp_dir(), 1 << 30);
         let lineup = Lineup::new(rules, held, spill, plan.sent.clone());
         let (state, tasks) = feed(chunks_rx, plan, lineup, Pacer::new(pace, Instant::now()));
-        Self { chunks: Some(chunks), state, tasks: tasks.boxed_local(), next_seq: 0 }
+        Self { chunks: Some(chunks), state, tasks: tasks.fuse().boxed_local(), next_seq: 0 }
     }
 
     /// The next lines of the input: of these hosts, or rejected where the name is empty.
@@ -67,9 +67,14 @@ impl Feed {
         self.chunks = None;
     }
 
+    /// What the stream says now. It gives way to others after each chunk.
+    fn next(&mut self) -> Option<Option<FetchTask>> {
+        (0..100).find_map(|_| self.tasks.next().now_or_never())
+    }
+
     /// The lines that are given now.
     fn take(&mut self) -> Vec<FetchTask> {
-        std::iter::from_fn(|| self.tasks.next().now_or_never().flatten()).collect()
+        std::iter::from_fn(|| self.next().flatten()).collect()
     }
 
     #[track_caller]
@@ -81,12 +86,12 @@ impl Feed {
 
     #[track_caller]
     fn expect_end(&mut self) {
-        assert!(matches!(self.tasks.next().now_or_never(), Some(None)), "the stream goes on");
+        assert!(matches!(self.next(), Some(None)), "the stream goes on");
     }
 
     #[track_caller]
     fn expect_no_end(&mut self) {
-        assert!(self.tasks.next().now_or_never().is_none(), "the stream gives something or ends");
+        assert!(self.next().is_none(), "the stream gives something or ends");
     }
 
     fn finish(&self, tasks: &[FetchTask]) {
@@ -137,6 +142,7 @@ fn lines_that_come_back_go_out_again_in_either_order() {
             let out = feed.expect(&[0, 1, 2]);
             feed.come_back(out, Duration::ZERO);
             let mut out = feed.take();
+            out.sort_by_key(|task| task.seq);
             assert_eq!(out.iter().map(|task| task.seq).collect::<Vec<_>>(), [0, 1, 2], "{order:?}");
             let last = out.split_off(1);
             feed.come_back(out, Duration::from_secs(3600));
@@ -239,19 +245,34 @@ fn lines_go_on_where_the_input_breaks() {
 fn more_may_wait_than_fits_the_memory() {
     within(async {
         const N_LINES: usize = 3000;
-        let mut feed = Feed::new(Order::ByHost, plan(), 4096, Pace::default());
+        let mut feed = Feed::new(Order::ByHost, plan(), 64 << 10, Pace::default());
         for _ in 0..N_LINES / 100 {
             feed.send(&["a"; 100]);
         }
         feed.send(&["b"]);
         feed.end();
         let mut out = feed.expect(&[0, N_LINES as u64]);
+        feed.finish(&out.split_off(1));
         for seq in 1..N_LINES as u64 {
-            feed.finish(&out[..1]);
+            feed.finish(&out);
             out = feed.expect(&[seq]);
         }
         feed.finish(&out);
-        feed.finish(&[]);
+        feed.expect_end();
+    });
+}
+
+#[test]
+fn others_have_their_turn_while_much_is_read_ahead() {
+    within(async {
+        let mut feed = Feed::new(Order::ByHost, plan(), 1 << 20, Pace::default());
+        for _ in 0..60 {
+            feed.send(&["a"; 10]);
+        }
+        assert!(feed.tasks.next().now_or_never().is_none());
+        assert_eq!(feed.state.n_lines(), 10);
+        feed.expect(&[0]);
+        assert_eq!(feed.state.n_lines(), 600);
     });
 }
 
