@@ -6,8 +6,7 @@ use std::num::NonZeroU32;
 
 use super::settings::Reader;
 use super::values;
-use crate::crawl::{Courtesy, Pace};
-use crate::robots::product_token;
+use crate::crawl::{Courtesy, Pace, product_token};
 
 /// The most attempts that anybody could mean.
 const MOST_RETRIES: u32 = 100;

@@ -73,7 +73,7 @@ impl Engine {
             let capacity = Capacity { concurrency: n_loops, ..capacity };
             let handler =
                 Handler::new(&Setup::of(plan, capacity, sent)).map_err(|error| with_causes(&error))?;
-            let n_loops = if plan.courtesy.per_host.is_some() { widened(n_loops) } else { n_loops };
+            let n_loops = if plan.courtesy.binds_hosts() { widened(n_loops) } else { n_loops };
             return Ok(Self::Multi(MultiEngine::start(Arc::new(handler), n_loops, feed)));
         }
         let placement = if plan.courtesy.binds_hosts() {
@@ -81,7 +81,7 @@ impl Engine {
         } else {
             Placement::LeastLoaded
         };
-        let waits = plan.courtesy.per_host.is_some() && plan.mode != Mode::Serial;
+        let waits = plan.courtesy.binds_hosts() && plan.mode != Mode::Serial;
         let window = if waits { widened(concurrency) } else { concurrency };
         let mut builder = Pool::<FetchTask>::builder(Setup::of(plan, capacity, sent))
             .workers(usize::try_from(plan.n_workers.get()).unwrap_or(usize::MAX))

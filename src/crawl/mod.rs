@@ -44,6 +44,7 @@ mod visit;
 mod wire;
 
 pub use crate::fetch::{FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
+pub use crate::robots::product_token;
 pub use courtesy::{Courtesy, Pace};
 pub use limits::{NotAPercent, Percent, RunLimits, WorkerLimits};
 pub use outcome::RunEnd;

@@ -39,7 +39,7 @@ impl Setup {
             fetch: plan.fetch.clone(),
             capacity,
             courtesy: plan.courtesy.clone(),
-            is_alone: !(has_peers && plan.courtesy.has_host_rules()),
+            is_alone: !(has_peers && plan.courtesy.binds_hosts()),
             sent,
             log_filter: plan.log.filter.clone(),
             log_json: plan.log.format == LogFormat::Json,
