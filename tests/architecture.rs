@@ -71,6 +71,7 @@ const MAY_STAND_IN: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["fetch/name_servers.rs", "fetch/name_sockets.rs"]),
     ("indicatif", &["report/"]),
     ("postcard", &["crawl/held_task.rs", "state/"]),
+    ("psl", &["fetch/cookies/"]),
     // The origin shares no code with the client; a test of its pages has the library judge them.
     ("reqwest", &["fetch/", "origin/page.rs"]),
     ("roaring", &["state/"]),

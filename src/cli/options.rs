@@ -282,6 +282,10 @@ fn request_options() -> Vec<Arg> {
                     .short('u'),
             ),
             rare(value("cookie", "NAME=VALUE", "Send these cookies ('a=1; b=2')").short('b')),
+            rare(flag(
+                "cookies",
+                "Keep the cookies that servers set and send them back; each worker has its own, and a host has one worker",
+            )),
             value(
                 "proxy",
                 "URL",

@@ -35,6 +35,7 @@ pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Op
     let user_agent = reader.shaping_value("user-agent", request::header_value);
     let user = reader.shaping_value("user", request::user);
     let cookie = reader.shaping_value("cookie", request::cookie);
+    let cookies = reader.is_shaping("cookies");
     let proxy = reader.shaping_value("proxy", request::proxy).unwrap_or(ProxyChoice::Environment);
     let ca_certificates = reader.shaping_value("cacert", request::certificates);
     let resolve = resolve(reader);
@@ -64,6 +65,7 @@ pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Op
         user_agent: user_agent?,
         user,
         cookie,
+        cookies,
         proxy,
         insecure,
         ca_certificates,

@@ -3,13 +3,13 @@
 //! Does not know where it goes. What it is written as is read by the same process alone, so the form may change.
 
 use crate::crawl::wire::{FetchTask, Trail};
+use crate::fetch::Cookie;
 use crate::frontier::HeldItem;
 
 impl HeldItem for FetchTask {
     fn n_bytes(&self) -> usize {
         let given = self.given.as_ref().map_or(0, String::capacity);
-        // The chain of a trail has its URL too; few lines have one, and it is about as long as that of the line.
-        let trail = self.trail.as_ref().map_or(0, |_| size_of::<Trail>() + self.url.len());
+        let trail = self.trail.as_ref().map_or(0, |trail| size_of::<Trail>() + n_bytes_of_chain(trail));
         size_of::<Self>() + self.url.capacity() + given + trail
     }
 
@@ -21,6 +21,12 @@ impl HeldItem for FetchTask {
         let (task, rest) = postcard::take_from_bytes(bytes).ok()?;
         rest.is_empty().then_some(task)
     }
+}
+
+fn n_bytes_of_chain(trail: &Trail) -> usize {
+    let Some(chain) = &trail.chain else { return 0 };
+    let authorization = chain.authorization.as_ref().map_or(0, Vec::len);
+    chain.url.len() + authorization + chain.cookies.iter().map(Cookie::n_bytes).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -60,6 +66,7 @@ mod tests {
             as_get: true,
             left_origin: true,
             authorization: Some(b"Basic eA==".to_vec()),
+            cookies: Vec::new(),
             started: SystemTime::UNIX_EPOCH,
             spent: Duration::from_millis(1),
         };

@@ -27,7 +27,7 @@ use super::limits::{self, Limit, Limits};
 use super::probe::{self, State};
 use super::redirect::{self, Hop, Origin, Resend, Verdict};
 use super::target::strip_credentials;
-use super::{Chain, Failure, Fetched, Step, headers};
+use super::{Chain, Cookie, Failure, Fetched, Step, headers};
 use crate::model::{FailureKind, HttpVersion, Truncated};
 
 /// What is read of a robots.txt, and the redirects that are followed to it (RFC 9309 sections 2.5 and 2.3.1.2).
@@ -75,6 +75,9 @@ async fn one_hop(
     let timer = pin!(limits::timer(start, client.max_time, client.read_timeout));
     let mut limits = Limits::new(timer, start, client.max_time, client.read_timeout);
     limits.heard_at(now);
+    if let (Some(jar), Some(chain)) = (&client.cookies, &chain) {
+        jar.adopt(&chain.cookies, SystemTime::now());
+    }
     let mut attempt = Attempt {
         client,
         purpose,
@@ -113,6 +116,8 @@ struct Outgoing<'a> {
     method: Method,
     headers: Cow<'a, HeaderMap>,
     body: Option<&'a Bytes>,
+    /// The `Cookie` field, where there is more to send than the header fields hold.
+    cookie: Option<HeaderValue>,
     as_get: bool,
     left_origin: bool,
 }
@@ -134,6 +139,9 @@ impl Attempt<'_> {
         if !url.username().is_empty() || url.password().is_some() {
             self.client.take_credentials(&mut url, self.outgoing.headers.to_mut());
         }
+        if let Some(jar) = &self.client.cookies {
+            self.outgoing.cookie = jar.field(&url, &self.outgoing.headers, SystemTime::now());
+        }
         let mut response = match self.exchange(&url).await {
             Ok(response) => response,
             Err(failure) => {
@@ -149,6 +157,9 @@ impl Attempt<'_> {
         self.version = http_version(response.version());
         if let Some(failure) = refusal(&response) {
             return self.fail(url, failure, Answer::head(&mut response, at));
+        }
+        if let Some(jar) = &self.client.cookies {
+            jar.take(&url, response.headers(), SystemTime::now());
         }
         match self.verdict(&url, &response) {
             Verdict::Final => Step::Done(self.finish(url, &mut response, at).await),
@@ -178,8 +189,17 @@ impl Attempt<'_> {
             as_get: self.outgoing.as_get,
             left_origin: self.outgoing.left_origin,
             authorization: self.outgoing.own_authorization(),
+            cookies: self.cookies_for(hop),
             started: self.started,
             spent: self.start.elapsed(),
+        }
+    }
+
+    /// The cookies for a hop that another worker may take over.
+    fn cookies_for(&self, hop: &Hop) -> Vec<Cookie> {
+        match &self.client.cookies {
+            Some(jar) if hop.origin == Origin::Other => jar.copies_for(&hop.url, SystemTime::now()),
+            _ => Vec::new(),
         }
     }
 
@@ -368,6 +388,7 @@ impl<'a> Outgoing<'a> {
             method: client.method.clone(),
             headers: Cow::Borrowed(&client.headers),
             body: client.body.as_ref(),
+            cookie: None,
             as_get: false,
             left_origin: false,
         };
@@ -411,6 +432,9 @@ impl<'a> Outgoing<'a> {
     fn request(&self, url: &Url) -> reqwest::Request {
         let mut request = reqwest::Request::new(self.method.clone(), url.clone());
         *request.headers_mut() = HeaderMap::clone(&self.headers);
+        if let Some(cookie) = &self.cookie {
+            request.headers_mut().insert(header::COOKIE, cookie.clone());
+        }
         if let Some(body) = self.body {
             *request.body_mut() = Some(body.clone().into());
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fetch::Fetched;
+use crate::fetch::{Cookie, Fetched};
 
 /// What the hops so far of one attempt have left for the next.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Chain {
     pub left_origin: bool,
     /// The `Authorization` that came of a URL with credentials, for as long as it is sent.
     pub authorization: Option<Vec<u8>>,
+    /// What the jar of whoever goes on should hold, where the next hop leads to another origin.
+    pub cookies: Vec<Cookie>,
     /// When the attempt began.
     pub started: SystemTime,
     /// What it has used of its time.

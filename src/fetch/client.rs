@@ -15,6 +15,7 @@ use url::Url;
 
 use super::address::Allowance;
 use super::attempt::Purpose;
+use super::cookies::CookieJar;
 use super::headers::{self, HeaderError};
 use super::probe::ProbeLayer;
 use super::proxy::Proxies;
@@ -143,6 +144,8 @@ pub struct HttpClient {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Bytes>,
+    /// Where cookies are kept.
+    pub(super) cookies: Option<CookieJar>,
     pub(super) proxies: Proxies,
     pub(super) allow_private: bool,
     pub(super) max_redirects: u32,
@@ -200,6 +203,7 @@ impl HttpClient {
             method,
             headers: headers::prepare(options, authorization)?,
             body: options.body.clone(),
+            cookies: options.cookies.then(CookieJar::new),
             proxies,
             allow_private: options.allow_private,
             max_redirects: options.max_redirects,

@@ -15,6 +15,7 @@ mod chain;
 mod classify;
 mod client;
 mod coding;
+mod cookies;
 mod decode;
 mod fetched;
 mod headers;
@@ -39,6 +40,8 @@ mod tests;
 #[cfg(test)]
 mod tests_bodies;
 #[cfg(test)]
+mod tests_cookies;
+#[cfg(test)]
 mod tests_safety;
 #[cfg(test)]
 mod tests_tls;
@@ -46,6 +49,7 @@ mod tests_tls;
 pub use address::may_lead_to;
 pub use chain::{Chain, Step};
 pub use client::{BuildError, Client, HttpClient};
+pub use cookies::Cookie;
 pub use fetched::{Failure, Fetched, content_type};
 pub use headers::HeaderError;
 pub use http::{HeaderMap, StatusCode};

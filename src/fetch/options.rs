@@ -30,6 +30,8 @@ pub struct FetchOptions {
     pub user: Option<(String, String)>,
     /// The value of `Cookie`.
     pub cookie: Option<String>,
+    /// Keep the cookies that servers set, and send them back.
+    pub cookies: bool,
     /// Which way requests leave.
     pub proxy: ProxyChoice,
     /// Accept any certificate.

@@ -26,6 +26,7 @@ pub(super) fn options() -> FetchOptions {
         user_agent: "myriapod-test".into(),
         user: None,
         cookie: None,
+        cookies: false,
         proxy: ProxyChoice::Direct,
         insecure: false,
         ca_certificates: None,

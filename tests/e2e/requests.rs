@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::tempdir;
 
-use crate::support::{Seen, TestOrigin, Witness, crawl};
+use crate::support::{Invocation, MODES, Seen, TestOrigin, Witness, crawl, worker};
 
 /// The request that a crawl of one URL with these options makes.
 #[track_caller]
@@ -74,6 +74,40 @@ fn users_and_cookies_are_sent() {
     // base64 of "ann:secret".
     check(&["-u", "ann:secret"], "authorization", &["Basic YW5uOnNlY3JldA=="]);
     check(&["-b", "a=1; b=2"], "cookie", &["a=1; b=2"]);
+}
+
+/// Leads from `/login?to=URL` to the URL by way of `/in`, and sets a cookie at each; only to those who come back with the
+/// first of the two.
+fn login(seen: &Seen) -> String {
+    match seen.target.split_once('?') {
+        Some(("/login", rest)) => format!("Set-Cookie: sid=1; Path=/\r\nLocation: /in?{rest}\r\n"),
+        Some(("/in", rest)) if seen.values("cookie") == ["sid=1"] => {
+            let to = rest.strip_prefix("to=").expect("it says where to go");
+            format!("Set-Cookie: in=2; Path=/\r\nLocation: {to}\r\n")
+        }
+        _ => String::new(),
+    }
+}
+
+#[test]
+fn cookies_of_servers_are_kept_where_that_is_asked_for() {
+    let check = |command: Invocation, expected: &[&str]| {
+        let (first, last) = (Witness::saying(login), Witness::start());
+        let url = first.url(&format!("/login?to={}", last.url("/home")));
+        command.stdin(url).run().expect_code(0).rows().expect_all("ok");
+        let sent = |witness: &Witness| {
+            witness.take().iter().map(|seen| seen.values("cookie").join("|")).collect::<Vec<_>>()
+        };
+        // Another port is another server and may be another worker, but a cookie knows no ports.
+        assert_eq!([sent(&first), sent(&last)].concat(), expected);
+    };
+    let kept = ["", "sid=1", "sid=1; in=2"];
+    for mode in MODES {
+        check(crawl().words(mode).args(["--cookies", "-"]), &kept);
+    }
+    check(worker().arg("--cookies"), &kept);
+    check(crawl().env("MYRIAPOD_COOKIES", "true").arg("-").arg("-b").arg("u=0"), &["u=0", "sid=1; u=0"]);
+    check(crawl().arg("-"), &["", ""]);
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn what_shapes_rows_is_told_by_its_meaning() {
         (&["-A", ""], "user-agent"),
         (&["-u", "ann:b"], "user"),
         (&["-b", "a=1"], "cookie"),
+        (&["--cookies"], "cookies"),
         (&["-x", ""], "proxy"),
         (&["-x", "http://p:1"], "proxy"),
         (&["-k"], "insecure"),

@@ -56,8 +56,19 @@ fn redirected(task: FetchTask, url: &str) -> FetchTask {
     let started = std::time::SystemTime::UNIX_EPOCH;
     let (status, as_get, left_origin, spent) = (302, false, true, Duration::ZERO);
     let (url, redirects, requests) = (url.to_owned(), 1, 1);
-    let chain =
-        Chain { url, redirects, requests, status, as_get, left_origin, authorization: None, started, spent };
+    let (authorization, cookies) = (None, Vec::new());
+    let chain = Chain {
+        url,
+        redirects,
+        requests,
+        status,
+        as_get,
+        left_origin,
+        authorization,
+        cookies,
+        started,
+        spent,
+    };
     FetchTask { trail: Some(Box::new(Trail { chain: Some(chain), ..Trail::default() })), ..task }
 }
 

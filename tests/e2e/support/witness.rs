@@ -1,4 +1,5 @@
 //! A server that answers anything with an empty 200, at once or when it is told to, and remembers what it was asked.
+//! It can say more in its head, as a function of the request.
 //!
 //! Rows do not carry bodies, so what an echo says would not be seen.
 
@@ -39,11 +40,16 @@ struct Memory {
     /// How many requests are answered at once; all of them where nothing is said.
     n_answered: Option<usize>,
     /// Connections whose requests are not answered yet.
-    held: Vec<TcpStream>,
+    held: Vec<(TcpStream, String)>,
 }
 
 impl Witness {
     pub(crate) fn start() -> Self {
+        Self::saying(|_| String::new())
+    }
+
+    /// One whose answers have these fields in their heads, each with its line end.
+    pub(crate) fn saying(fields: fn(&Seen) -> String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let (memory, stopping) = (Arc::<Mutex<Memory>>::default(), Arc::new(AtomicBool::new(false)));
@@ -54,7 +60,8 @@ impl Witness {
                     return;
                 }
                 if let Some((stream, seen)) = stream.ok().and_then(listen_to) {
-                    kept.lock().unwrap().take_in(stream, seen);
+                    let fields = fields(&seen);
+                    kept.lock().unwrap().take_in(stream, seen, fields);
                 }
             }
         });
@@ -101,7 +108,7 @@ impl Witness {
     pub(crate) fn release(&self) {
         let mut memory = self.memory.lock().unwrap();
         memory.n_answered = None;
-        memory.held.drain(..).for_each(answer);
+        memory.held.drain(..).for_each(|(stream, fields)| answer(stream, &fields));
     }
 }
 
@@ -117,12 +124,12 @@ impl Drop for Witness {
 }
 
 impl Memory {
-    fn take_in(&mut self, stream: TcpStream, seen: Seen) {
+    fn take_in(&mut self, stream: TcpStream, seen: Seen, fields: String) {
         self.seen.push(seen);
         if self.n_answered.is_some_and(|n_answered| self.seen.len() > n_answered) {
-            self.held.push(stream);
+            self.held.push((stream, fields));
         } else {
-            answer(stream);
+            answer(stream, &fields);
         }
     }
 }
@@ -140,9 +147,12 @@ fn listen_to(mut stream: TcpStream) -> Option<(TcpStream, Seen)> {
     }
 }
 
-fn answer(mut stream: TcpStream) {
+/// A `Location` among the fields makes a redirect of it.
+fn answer(mut stream: TcpStream, fields: &str) {
+    let status = if fields.contains("Location:") { "302 Found" } else { "200 OK" };
+    let head = format!("HTTP/1.1 {status}\r\n{fields}Content-Length: 0\r\nConnection: close\r\n\r\n");
     // Whoever asked may be dead.
-    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let _ = stream.write_all(head.as_bytes());
 }
 
 /// The request, once all of it is there.
