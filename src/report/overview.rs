@@ -132,7 +132,7 @@ impl Text {
             // None but zero is told of workers that were killed before they could tell.
             Some(_) | None => self.line("memory", &master),
         }
-        if let Some([reason, hosts]) = summary.waiting.lines(summary.elapsed) {
+        if let Some([reason, hosts]) = summary.waiting.lines(summary.elapsed, WIDTH - INDENT) {
             self.line("courtesy", &format!("{reason}\n{:INDENT$}{hosts}", ""));
         }
         if let Some(restarts) = restarts_text(summary) {

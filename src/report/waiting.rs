@@ -10,9 +10,6 @@ use crate::report::human::{share, span};
 /// list set the pace.
 const WORTH_TELLING: f64 = 1.0;
 
-/// Hosts that a person is told of.
-const NAMED_HOSTS: usize = 3;
-
 /// What was waited for the sake of politeness: times are summed over requests, so ten that wait a second are ten seconds.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Waiting {
@@ -28,8 +25,9 @@ impl Waiting {
         self.rules.iter().map(|(_, time)| *time).sum()
     }
 
-    /// For a person, where politeness and not capacity set the pace: how many waited, why, and for whom.
-    pub(super) fn lines(&self, elapsed: Duration) -> Option<[String; 2]> {
+    /// For a person, where politeness and not capacity set the pace: how many waited, why, and for whom, as many hosts as
+    /// fit into `width`.
+    pub(super) fn lines(&self, elapsed: Duration, width: usize) -> Option<[String; 2]> {
         let total = self.total();
         let waiting = total.as_secs_f64() / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
         if waiting < WORTH_TELLING {
@@ -42,10 +40,17 @@ impl Waiting {
             .iter()
             .map(|(name, time)| format!("{name} {}", share(millis(*time), millis(total)).trim()))
             .collect();
-        let hosts: Vec<_> = self.hosts.iter().take(NAMED_HOSTS).collect();
-        let hosts: Vec<_> = hosts.iter().map(|(host, time)| format!("{host} ({})", span(*time))).collect();
-        let first = format!("{waiting:.1} URLs waited for their hosts at a time: {}", rules.join(", "));
-        Some([first, format!("most for {}", hosts.join(", "))])
+        let mut second = String::from("most for");
+        for (nth, (host, time)) in self.hosts.iter().enumerate() {
+            let comma = if nth == 0 { "" } else { "," };
+            let named = format!("{comma} {host} ({})", span(*time));
+            if nth > 0 && second.len() + named.len() > width {
+                break;
+            }
+            second.push_str(&named);
+        }
+        let first = format!("{waiting:.1} URLs waited at a time: {}", rules.join(", "));
+        Some([first, second])
     }
 }
 
@@ -64,14 +69,16 @@ mod tests {
 
     #[test]
     fn a_person_is_told_why_and_for_whom() {
-        let [first, second] = waiting().lines(SECOND * 10).unwrap();
-        assert_eq!(first, "4.0 URLs waited for their hosts at a time: Retry-After 75.0%, --per-host 25.0%");
+        let [first, second] = waiting().lines(SECOND * 10, 80).unwrap();
+        assert_eq!(first, "4.0 URLs waited at a time: Retry-After 75.0%, --per-host 25.0%");
         assert_eq!(second, "most for http://a (30.0 s), http://b (10.0 s)");
+        let [_, narrow] = waiting().lines(SECOND * 10, 30).unwrap();
+        assert_eq!(narrow, "most for http://a (30.0 s)");
     }
 
     #[test]
     fn a_little_waiting_is_not_worth_telling() {
-        assert_eq!(waiting().lines(SECOND * 41), None);
-        assert_eq!(Waiting::default().lines(Duration::ZERO), None);
+        assert_eq!(waiting().lines(SECOND * 41, 80), None);
+        assert_eq!(Waiting::default().lines(Duration::ZERO, 80), None);
     }
 }
