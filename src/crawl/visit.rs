@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 
-use crate::crawl::gate::{Gate, LONGEST_WAIT, Pass, Refused};
+use crate::crawl::gate::{Gate, Pass, Refused};
 use crate::crawl::pauses::Pauses;
 use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
@@ -126,9 +126,12 @@ impl Visitor {
             trail.add(&fetched);
             match self.may_try_again(task, &host, &fetched, trail.attempts) {
                 None => return Visited::Done(Visit::of(fetched, &trail, news)),
-                Some(wait) if wait > LONGEST_WAIT => return Visited::Later { wait, trail, news },
-                Some(wait) if self.gate.wait(wait).await => {}
-                Some(_) => return Visited::NotDone,
+                // The back-off is of this line alone: were it given back for so long, its host would wait with it.
+                Some(wait) if !self.gate.wait(wait).await => return Visited::NotDone,
+                Some(_) if self.is_of_others(task, &line) => {
+                    return Visited::Later { wait: Duration::ZERO, trail, news };
+                }
+                Some(_) => {}
             }
         }
     }
@@ -141,28 +144,23 @@ impl Visitor {
         mut chain: Option<Chain>,
         news: &mut Option<HostNews>,
     ) -> Attempted {
-        let mut held: Option<(HostKey, Pass<'_>)> = None;
         let mut is_first = true;
         loop {
             let url = next_url(line, chain.as_ref());
             let host = HostKey::of(&url);
-            let has_pass = held.as_ref().is_some_and(|(holder, _)| *holder == host);
-            if !has_pass {
-                held = None;
-                if !is_first && !self.is_alone && !task.once && host_hash(url.as_str()) != task.host() {
-                    return Attempted::Later { wait: Duration::ZERO, chain };
-                }
+            if !is_first && !task.once && self.is_of_others(task, &url) {
+                return Attempted::Later { wait: Duration::ZERO, chain };
             }
             is_first = false;
-            match self.clear(&host, &url, has_pass, task.once && chain.is_some()).await {
-                Ok(Some(pass)) => held = Some((host.clone(), pass)),
-                Ok(None) => {}
+            // For each hop another: it is a request like any other, and its host may have a gap to be kept.
+            let _pass = match self.clear(&host, &url, task.once && chain.is_some()).await {
+                Ok(pass) => pass,
                 Err(Hindrance::Row(failure)) => {
                     return Attempted::Ended { host, fetched: not_asked(url, failure, chain.as_ref()) };
                 }
                 Err(Hindrance::MustWait(wait)) => return Attempted::Later { wait, chain },
                 Err(Hindrance::Left) => return Attempted::Left,
-            }
+            };
             if let Err(failure) = self.mark(task) {
                 return Attempted::Ended { host, fetched: not_asked(url, failure, chain.as_ref()) };
             }
@@ -175,37 +173,43 @@ impl Visitor {
         }
     }
 
-    /// Waits until a request may be made: robots.txt first, then the host's turn, unless it is held.
+    /// Whether another worker asks the host of a URL: this one was given the line for the host that it led to.
+    fn is_of_others(&self, task: &FetchTask, url: &Url) -> bool {
+        !self.is_alone && host_hash(url.as_str()) != task.host()
+    }
+
+    /// Waits until a request may be made, as long as it is worth it.
     async fn clear(
         self: &Arc<Self>,
         host: &HostKey,
         url: &Url,
-        has_pass: bool,
         must_go_on: bool,
-    ) -> Result<Option<Pass<'_>>, Hindrance> {
-        if let Some(robots) = &self.robots {
-            robots.check(self, host, url).await?;
-        }
-        if has_pass {
-            return Ok(None);
-        }
+    ) -> Result<Pass<'_>, Hindrance> {
         loop {
-            match self.gate.pass(host).await {
-                Ok(pass) => return Ok(Some(pass)),
-                Err(Refused::Closed) => return Err(Hindrance::Left),
-                Err(Refused::GivenUp(reason)) => {
-                    let failure = Failure::new(FailureKind::HostGivenUp, reason.to_string());
-                    return Err(Hindrance::Row(failure));
-                }
+            match self.try_clear(host, url).await {
                 // What has been sent and must not be sent again goes on here, however long it takes.
-                Err(Refused::MustWait(wait)) if must_go_on => {
+                Err(Hindrance::MustWait(wait)) if must_go_on => {
                     if !self.gate.wait(wait).await {
                         return Err(Hindrance::Left);
                     }
                 }
-                Err(Refused::MustWait(wait)) => return Err(Hindrance::MustWait(wait)),
+                cleared => return cleared,
             }
         }
+    }
+
+    /// Robots.txt first, then the host's turn.
+    async fn try_clear(self: &Arc<Self>, host: &HostKey, url: &Url) -> Result<Pass<'_>, Hindrance> {
+        if let Some(robots) = &self.robots {
+            robots.check(self, host, url).await?;
+        }
+        self.gate.pass(host).await.map_err(|refused| match refused {
+            Refused::Closed => Hindrance::Left,
+            Refused::MustWait(wait) => Hindrance::MustWait(wait),
+            Refused::GivenUp(reason) => {
+                Hindrance::Row(Failure::new(FailureKind::HostGivenUp, reason.to_string()))
+            }
+        })
     }
 
     fn mark(&self, task: &FetchTask) -> Result<(), Failure> {
