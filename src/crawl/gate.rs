@@ -5,6 +5,7 @@
 //! Invariants:
 //! - a turn is taken from the table only while a fetch slot is free, so a host that must wait holds no slot, and
 //!   a request begins when the table says that it does;
+//! - nobody waits for a host that wants to be left alone for longer than is waited here;
 //! - while nobody waits for a time, nothing here wakes up.
 
 #![expect(clippy::disallowed_methods, reason = "gives the table of hosts the time")]
@@ -43,7 +44,7 @@ pub(super) struct Gate {
 struct State {
     table: HostTable,
     n_free: u32,
-    waiting: HashMap<Ticket, oneshot::Sender<Turn>>,
+    waiting: HashMap<Ticket, oneshot::Sender<Told>>,
     /// What the task that waits for a time sleeps for, where there is one.
     sleeps_until: Option<Instant>,
     /// When it is told again what was waited.
@@ -61,10 +62,13 @@ pub(super) struct Pass<'a> {
 
 #[derive(Debug)]
 enum TurnState {
-    Waits(oneshot::Receiver<Turn>),
+    Waits(oneshot::Receiver<Told>),
     Begun,
     Void,
 }
+
+/// What somebody who waits is told: to begin, or why not.
+type Told = Result<(), Refused>;
 
 /// Why a request does not start.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,7 +89,7 @@ impl Gate {
             n_free: n_slots.get(),
             waiting: HashMap::new(),
             sleeps_until: None,
-            waits_due: Instant::now() + WAITS_INTERVAL,
+            waits_due: now() + WAITS_INTERVAL,
             closed: false,
         };
         Self { state: Mutex::new(state), earlier: Notify::new(), closing: Semaphore::new(0) }
@@ -99,13 +103,13 @@ impl Gate {
             TurnState::Begun | TurnState::Void => return Ok(pass),
         };
         match turn {
-            Ok(Turn::Start) => {
+            Ok(Ok(())) => {
                 pass.turn = TurnState::Begun;
                 Ok(pass)
             }
-            Ok(Turn::GivenUp(reason)) => {
+            Ok(Err(refused)) => {
                 pass.turn = TurnState::Void;
-                Err(Refused::GivenUp(reason))
+                Err(refused)
             }
             Err(_) => Err(Refused::Closed),
         }
@@ -116,15 +120,14 @@ impl Gate {
         if state.closed {
             return Err(Refused::Closed);
         }
-        let now = Instant::now();
+        let now = now();
         let wait = state.table.least_wait(host, now);
         if wait > LONGEST_WAIT {
             return Err(Refused::MustWait(wait));
         }
         let ticket = state.table.enter(host, now);
         match state.deal(now, Some(ticket)) {
-            Some(Turn::Start) => Ok(Pass { gate: self, ticket, turn: TurnState::Begun }),
-            Some(Turn::GivenUp(reason)) => Err(Refused::GivenUp(reason)),
+            Some(told) => told.map(|()| Pass { gate: self, ticket, turn: TurnState::Begun }),
             None => {
                 let (tell, turn) = oneshot::channel();
                 state.waiting.insert(ticket, tell);
@@ -137,7 +140,7 @@ impl Gate {
     /// Asks or tells the table of hosts something; whoever may start because of it does.
     pub(super) fn with_table<R>(self: &Arc<Self>, act: impl FnOnce(&mut HostTable, Instant) -> R) -> R {
         let mut state = self.lock();
-        let now = Instant::now();
+        let now = now();
         let answer = act(&mut state.table, now);
         if !state.waiting.is_empty() {
             state.deal(now, None);
@@ -149,12 +152,24 @@ impl Gate {
     /// What was waited for hosts since this was told last, now and then.
     pub(super) fn due_waits(&self) -> Option<Waits> {
         let mut state = self.lock();
-        let now = Instant::now();
+        let now = now();
         if now < state.waits_due {
             return None;
         }
         state.waits_due = now + WAITS_INTERVAL;
         Some(state.table.take_waits(now)).filter(|waits| !waits.times().total().is_zero())
+    }
+
+    /// Sends away whoever waits for a host, if it wants to be left alone for longer than is waited here.
+    pub(super) fn turn_away(&self, host: &HostKey) {
+        let mut state = self.lock();
+        let Some((wait, tickets)) = state.table.turn_away(host, LONGEST_WAIT, now()) else { return };
+        for ticket in tickets {
+            if let Some(tell) = state.waiting.remove(&ticket) {
+                // Who has left meanwhile needs to be told nothing.
+                let _ = tell.send(Err(Refused::MustWait(wait)));
+            }
+        }
     }
 
     /// Waits; `false` where the gate was closed meanwhile.
@@ -191,6 +206,11 @@ impl Gate {
     }
 }
 
+/// The runtime's clock, because its timers are what wakes those that wait.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 async fn wake_at_turns(gate: Arc<Gate>, first: Instant) {
     let mut next = first;
     loop {
@@ -198,7 +218,7 @@ async fn wake_at_turns(gate: Arc<Gate>, first: Instant) {
         // However this ends, it is time to look.
         let _ = tokio::time::timeout_at(next.into(), earlier).await;
         let mut state = gate.lock();
-        state.deal(Instant::now(), None);
+        state.deal(now(), None);
         state.sleeps_until = state.next_wake();
         match state.sleeps_until {
             Some(wake) => next = wake,
@@ -209,17 +229,21 @@ async fn wake_at_turns(gate: Arc<Gate>, first: Instant) {
 
 impl State {
     /// Gives out the turns that have come, while slots are free. That of `own` is returned.
-    fn deal(&mut self, now: Instant, own: Option<Ticket>) -> Option<Turn> {
+    fn deal(&mut self, now: Instant, own: Option<Ticket>) -> Option<Told> {
         let mut found = None;
         while self.n_free > 0
             && let Some((ticket, turn)) = self.table.poll_turn(now)
         {
-            let is_start = turn == Turn::Start;
+            let told = match turn {
+                Turn::Start => Ok(()),
+                Turn::GivenUp(reason) => Err(Refused::GivenUp(reason)),
+            };
+            let is_start = told.is_ok();
             let is_taken = if Some(ticket) == own {
-                found = Some(turn);
+                found = Some(told);
                 true
             } else {
-                self.waiting.remove(&ticket).is_some_and(|tell| tell.send(turn).is_ok())
+                self.waiting.remove(&ticket).is_some_and(|tell| tell.send(told).is_ok())
             };
             if is_start && is_taken {
                 self.n_free -= 1;
@@ -245,10 +269,10 @@ impl Drop for Pass<'_> {
             TurnState::Waits(turn) => {
                 state.waiting.remove(&self.ticket);
                 // Its turn may have come just now.
-                matches!(turn.try_recv(), Ok(Turn::Start))
+                matches!(turn.try_recv(), Ok(Ok(())))
             }
         };
-        let now = Instant::now();
+        let now = now();
         state.table.leave(self.ticket, now);
         state.n_free += u32::from(has_begun);
         if !state.waiting.is_empty() {
@@ -257,3 +281,6 @@ impl Drop for Pass<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

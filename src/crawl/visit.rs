@@ -276,6 +276,9 @@ impl Visitor {
             table.take_note(host, now)
         });
         if let Some(note) = note {
+            if note.not_before.is_some() {
+                self.gate.turn_away(host);
+            }
             *news = Some(news_of(host, note));
         }
     }

@@ -241,6 +241,20 @@ impl HostTable {
         known.map_or(Duration::ZERO, |host| host.least_wait(now, &self.rules))
     }
 
+    /// Where a host wants to be left alone for longer than `most`: for how long, and who waited for it. They wait no
+    /// more; their tickets are void.
+    pub fn turn_away(
+        &mut self,
+        host: &HostKey,
+        most: Duration,
+        now: Instant,
+    ) -> Option<(Duration, Vec<Ticket>)> {
+        let id = *self.ids.get(host)?;
+        let wait = self.hosts.get(&id)?.hold_left(now).filter(|wait| *wait > most)?;
+        let numbers = self.change(id, now, |host, _| host.turn_away());
+        Some((wait, numbers.into_iter().map(|number| Ticket { number, host: id }).collect()))
+    }
+
     /// How many hosts are remembered, asked or not.
     pub fn n_hosts(&self) -> usize {
         self.hosts.len()

@@ -119,6 +119,16 @@ impl Host {
         }
     }
 
+    /// Nobody waits any more; who did.
+    pub(super) fn turn_away(&mut self) -> Vec<u64> {
+        std::iter::from_fn(|| self.waiting.pop()).collect()
+    }
+
+    /// For how long it wants to be left alone; nothing where it is no longer asked.
+    pub(super) fn hold_left(&self, now: Instant) -> Option<Duration> {
+        self.pace.hold_left(now).filter(|_| self.health.given_up().is_none())
+    }
+
     /// What the request that waited longest has to do. To be called when [`Host::standing`] says so.
     pub(super) fn take_turn(&mut self, now: Instant) -> Option<(u64, Turn)> {
         let number = self.waiting.pop()?;

@@ -392,3 +392,27 @@ fn waiting_for_a_slot_is_not_held_against_politeness() {
     let waits = table.take_waits(now + ms(2_000));
     assert_eq!(WaitRule::ALL.map(|rule| waits.times().of(rule).as_millis()), [0, 100, 0, 0]);
 }
+
+#[test]
+fn who_waits_for_a_host_that_wants_a_long_pause_can_be_sent_away() {
+    let start = Instant::now();
+    let mut table = HostTable::new(rules(1, 0));
+    let open = table.enter(&host(0), start);
+    assert_eq!(table.poll_turn(start), Some((open, Turn::Start)));
+    let waiting = [table.enter(&host(0), start), table.enter(&host(0), start)];
+    assert_eq!(table.turn_away(&host(0), ms(100), start), None, "it wants no pause");
+    assert_eq!(table.turn_away(&host(1), ms(100), start), None, "nobody knows it");
+    table.handle_response(&host(0), 503, Some(ms(400)), start);
+    assert_eq!(table.turn_away(&host(0), ms(400), start), None, "so much is waited");
+    assert_eq!(table.turn_away(&host(0), ms(399), start), Some((ms(400), waiting.to_vec())));
+    for ticket in [waiting[0], open, waiting[1]] {
+        table.leave(ticket, start + ms(1));
+    }
+    assert_eq!((table.next_wake(), table.poll_turn(start + ms(500))), (None, None));
+    assert_eq!(table.turn_away(&host(0), ms(100), start + ms(1)), Some((ms(399), Vec::new())));
+    let late = table.enter(&host(0), start + ms(2));
+    assert_eq!(table.poll_turn(start + ms(399)), None);
+    assert_eq!(table.poll_turn(start + ms(400)), Some((late, Turn::Start)));
+    table.handle_response(&host(0), 503, Some(ms(9_000)), start + ms(400));
+    assert_eq!(table.turn_away(&host(0), ms(1), start + ms(401)), None, "it is given up");
+}
