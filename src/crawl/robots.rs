@@ -60,6 +60,7 @@ impl Robots {
             Known::HostFails { kind, message } => {
                 Err(Hindrance::Row(Failure::new(kind, format!("robots.txt: {message}"))))
             }
+            Known::AskedAgain(wait) => Err(Hindrance::MustWait(wait)),
             Known::Leaving => Err(Hindrance::Left),
         }
     }

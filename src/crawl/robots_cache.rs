@@ -5,6 +5,7 @@
 //! Invariants:
 //! - a host is asked by one inquiry at a time, whoever and how many want to know;
 //! - an inquiry is a task of its own, so that it goes on where who caused it ends; without one nothing runs;
+//! - nobody waits for long while an inquiry does: between two tries all that ask are told when the next one is;
 //! - once the cache is closed, nobody waits and nothing is asked.
 //!
 //! `inquiry` says what answers mean and when a host is asked again, `memory` what is remembered for how long.
@@ -18,7 +19,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -26,6 +27,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::crawl::gate::LONGEST_WAIT;
 use crate::model::{FailureKind, HostKey};
 use crate::robots::Rules;
 pub(super) use inquiry::Asked;
@@ -54,6 +56,8 @@ pub(super) enum Known {
         /// The same in words.
         message: String,
     },
+    /// Nothing yet: it is asked for again after so long, and those that want to know should come back then.
+    AskedAgain(Duration),
     /// The cache is closed.
     Leaving,
 }
@@ -71,6 +75,8 @@ struct State {
 #[derive(Debug)]
 struct Running {
     answer: watch::Sender<Known>,
+    /// When the next try begins, where the inquiry waits for one.
+    asks_again: Option<Instant>,
     task: AbortHandle,
 }
 
@@ -87,7 +93,7 @@ impl RobotsCache {
         Arc::new(Self { agent, state: Mutex::new(state) })
     }
 
-    /// What is known of a host, at once where it is; else it is found out, which may take minutes: to be called
+    /// What is known of a host, at once where it is; else it is asked, which takes as long as a fetch may: to be called
     /// within a runtime, without a place that others need.
     ///
     /// `fetch` makes one try to fetch the host's robots.txt, and is called for each. It is not called where the host
@@ -132,11 +138,16 @@ impl RobotsCache {
             return Look::Known(known);
         }
         if let Some(running) = state.inquiries.get(host) {
-            return Look::Wait(running.answer.subscribe());
+            return match running.asks_again {
+                Some(at) => {
+                    Look::Known(Known::AskedAgain(at.into_std().saturating_duration_since(now.machine)))
+                }
+                None => Look::Wait(running.answer.subscribe()),
+            };
         }
         let (answer, receiver) = watch::channel(Known::Leaving);
         let task = tokio::spawn(inquire(self.clone(), host.clone(), fetch)).abort_handle();
-        state.inquiries.insert(host.clone(), Running { answer, task });
+        state.inquiries.insert(host.clone(), Running { answer, asks_again: None, task });
         Look::Wait(receiver)
     }
 
@@ -146,6 +157,20 @@ impl RobotsCache {
         state.n_requests = state.n_requests.saturating_add(asked.requests);
         // The keys of the hasher are random, so two workers that begin together do not ask together again.
         state.inquiries.hasher().hash_one((host, state.n_requests))
+    }
+
+    /// Sends away those that wait, since the next try is so far off.
+    fn note_wait(&self, host: &HostKey, wait: Duration) {
+        let mut state = self.lock();
+        let Some(running) = state.inquiries.get_mut(host) else { return };
+        running.asks_again = Some(Instant::now() + wait);
+        running.answer.send_replace(Known::AskedAgain(wait));
+    }
+
+    fn note_next_try(&self, host: &HostKey) {
+        if let Some(running) = self.lock().inquiries.get_mut(host) {
+            running.asks_again = None;
+        }
     }
 
     fn conclude(&self, host: &HostKey, finding: Finding) {
@@ -189,7 +214,13 @@ where
         let asked = fetch().await;
         let seed = cache.note_try(host, &asked);
         match inquiry.handle_asked(asked, &cache.agent, seed) {
-            Step::AskAfter(wait) => tokio::time::sleep(wait).await,
+            Step::AskAfter(wait) => {
+                if wait > LONGEST_WAIT {
+                    cache.note_wait(host, wait);
+                }
+                tokio::time::sleep(wait).await;
+                cache.note_next_try(host);
+            }
             Step::End(finding) => return finding,
         }
     }

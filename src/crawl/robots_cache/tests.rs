@@ -1,7 +1,6 @@
 //! Askers and inquiries in time that stands still: it passes when all wait.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -82,6 +81,16 @@ fn is_status_503(known: &Known) -> bool {
     *known == Known::Unreachable("no robots.txt in 3 tries: status 503".to_owned())
 }
 
+/// Asks as a line does that comes back when it is told to.
+async fn ask(cache: &Arc<RobotsCache>, host: &HostKey, server: &Server) -> Known {
+    loop {
+        match cache.ask(host, server.fetch()).await {
+            Known::AskedAgain(wait) => tokio::time::sleep(wait).await,
+            known => return known,
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn all_who_ask_share_one_fetch_and_then_nobody_waits() {
     let (cache, host, server) = (cache(), host("a"), Server::of(&[status(200)]));
@@ -97,7 +106,7 @@ async fn an_inquiry_outlives_who_caused_it() {
     let (cache, host, server) = (cache(), host("a"), Server::of(&[status(503), status(200)]));
     assert!(cache.ask(&host, server.fetch()).now_or_never().is_none());
     let second = Server::of(&[status(404)]);
-    assert!(is_rules(&cache.ask(&host, second.fetch()).await));
+    assert!(is_rules(&ask(&cache, &host, &second).await));
     assert_eq!((server.n_fetches(), second.n_fetches()), (2, 0));
 }
 
@@ -115,7 +124,7 @@ async fn hosts_do_not_wait_for_each_other() {
 async fn a_server_that_fails_is_tried_for_a_minute_and_then_left_alone_for_ten() {
     let (cache, host, server) = (cache(), host("a"), Server::of(&[status(503)]));
     let start = Instant::now();
-    assert!(is_status_503(&cache.ask(&host, server.fetch()).await));
+    assert!(is_status_503(&ask(&cache, &host, &server).await));
     let seconds = start.elapsed().as_secs();
     assert!((48 + 3..=72 + 3).contains(&seconds), "{seconds} s");
     tokio::time::advance(9 * MINUTE).await;
@@ -123,8 +132,24 @@ async fn a_server_that_fails_is_tried_for_a_minute_and_then_left_alone_for_ten()
     assert!(is_status_503(&known));
     assert_eq!(server.n_fetches(), 3);
     tokio::time::advance(MINUTE).await;
-    assert!(is_status_503(&cache.ask(&host, server.fetch()).await));
+    assert!(is_status_503(&ask(&cache, &host, &server).await));
     assert_eq!(server.n_fetches(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_between_two_tries() {
+    let (cache, host, server) = (cache(), host("a"), Server::of(&[status(503), status(200)]));
+    let first = join_all((0..3).map(|_| cache.ask(&host, server.fetch()))).await;
+    let Known::AskedAgain(wait) = first[0] else { panic!("{first:?}") };
+    assert!((12..=18).contains(&wait.as_secs()), "{wait:?}");
+    assert_eq!(first, vec![Known::AskedAgain(wait); 3]);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let later = cache.ask(&host, server.fetch()).now_or_never();
+    assert_eq!(later, Some(Known::AskedAgain(wait - Duration::from_secs(5))));
+    tokio::time::sleep(wait - Duration::from_secs(5) + FETCH / 2).await;
+    // The second try is under way, so that it pays to wait.
+    assert!(is_rules(&cache.ask(&host, server.fetch()).await));
+    assert_eq!(server.n_fetches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +160,7 @@ async fn rules_are_fetched_anew_after_a_day_and_stand_in_if_they_can_not_be() {
     tokio::time::advance(DAY - FETCH).await;
     assert!(is_rules(&cache.ask(&host, server.fetch()).now_or_never().expect("it is known")));
     tokio::time::advance(FETCH).await;
-    assert!(is_rules(&cache.ask(&host, server.fetch()).await), "the older rules");
+    assert!(is_rules(&ask(&cache, &host, &server).await), "the older rules");
     assert_eq!(server.n_fetches(), 4);
     tokio::time::advance(10 * MINUTE).await;
     assert_eq!(cache.ask(&host, server.fetch()).await, Known::Rules(Arc::default()));
@@ -156,7 +181,7 @@ async fn want_of_room_is_waited_out() {
     let mut answers = vec![Asked { exhausted: true, requests: 0, ..refused() }; 50];
     answers.push(status(200));
     let (cache, server) = (cache(), Server::of(&answers));
-    assert!(is_rules(&cache.ask(&host("a"), server.fetch()).await));
+    assert!(is_rules(&ask(&cache, &host("a"), &server).await));
     assert_eq!(server.n_fetches(), 51);
     assert_eq!(cache.take_requests(), 1);
 }
@@ -166,7 +191,7 @@ async fn each_request_is_told_of_once() {
     let cache = cache();
     let hops = Asked { requests: 4, ..status(200) };
     let server = Server::of(&[status(503), hops]);
-    cache.ask(&host("a"), server.fetch()).await;
+    ask(&cache, &host("a"), &server).await;
     assert_eq!((cache.take_requests(), cache.take_requests()), (5, 0));
     cache.ask(&host("a"), server.fetch()).await;
     assert_eq!(cache.take_requests(), 0);
@@ -192,7 +217,7 @@ async fn nobody_waits_for_a_closed_cache_and_nothing_of_it_runs_on() {
         tokio::time::sleep(30 * FETCH).await;
         cache.close();
     };
-    let asked = join_all((0..3).map(|_| cache.ask(&failing, server.fetch())));
+    let asked = join_all((0..3).map(|_| ask(&cache, &failing, &server)));
     assert_eq!(tokio::join!(asked, close).0, [Known::Leaving, Known::Leaving, Known::Leaving]);
     for host in [&known, &failing] {
         let later = cache.ask(host, server.fetch()).now_or_never().expect("nobody waits");
