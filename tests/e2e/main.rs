@@ -20,6 +20,7 @@ mod limits;
 mod logging;
 mod master_deaths;
 mod modes;
+mod politeness;
 mod posts;
 mod requests;
 mod resume;

@@ -156,7 +156,7 @@ fn answer(mut stream: TcpStream, fields: &str) {
 }
 
 /// The request, once all of it is there.
-fn parse(bytes: &[u8]) -> Option<Seen> {
+pub(super) fn parse(bytes: &[u8]) -> Option<Seen> {
     let mut fields = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut fields);
     let httparse::Status::Complete(head) = request.parse(bytes).expect("a client speaks HTTP") else {
