@@ -6,9 +6,10 @@
 use std::error::Error;
 use std::io;
 
-use rustls::{CertificateError, InvalidMessage};
+use rustls::{CertificateError, InvalidMessage, OtherError};
 
 use super::resolver::LookUpError;
+use super::tls::SelfSigned;
 use crate::fetch::Failure;
 use crate::model::FailureKind;
 
@@ -256,6 +257,9 @@ fn certificate_message(error: &CertificateError) -> String {
             format!("the certificate is for another host: {}", names.join(", "))
         }
         CertificateError::UnknownIssuer => "the issuer of the certificate is not trusted".to_owned(),
+        CertificateError::Other(OtherError(error)) if error.is::<SelfSigned>() => {
+            "the certificate is self-signed and not trusted".to_owned()
+        }
         CertificateError::Revoked => "the certificate is revoked".to_owned(),
         other => format!("the certificate is not accepted: {other}"),
     }

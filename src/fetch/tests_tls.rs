@@ -1,7 +1,8 @@
 //! The client against a server that speaks TLS.
 //!
 //! The certificates under `fixtures` were made with openssl: an authority, and a server of that authority for
-//! `good.test` and `127.0.0.1`, both good for a hundred years. The authority's key was thrown away.
+//! `good.test` and `127.0.0.1`, both good for a hundred years. The authority's key was thrown away. Three more of the same
+//! key vouch for themselves: one good for as long, one that ended in 2020, one that begins in 2120.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -15,12 +16,16 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, Stream};
 
-use super::tests::{LONG, options};
+use super::scripted::{Server, say};
+use super::tests::{LONG, client_with, options};
 use super::*;
 use crate::model::FailureKind;
 
 const AUTHORITY: &[u8] = include_bytes!("fixtures/authority.pem");
 const SERVER: &[u8] = include_bytes!("fixtures/server.pem");
+const SELF_SIGNED: &[u8] = include_bytes!("fixtures/self-signed.pem");
+const EXPIRED: &[u8] = include_bytes!("fixtures/expired.pem");
+const FUTURE: &[u8] = include_bytes!("fixtures/future.pem");
 const SERVER_KEY: &[u8] = include_bytes!("fixtures/server.key.pem");
 
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
@@ -34,8 +39,12 @@ enum End {
     Dropped,
 }
 
-/// Serves `response` on one connection, and says which protocols the client offered.
-fn serve(response: &'static [u8], end: End) -> (SocketAddr, thread::JoinHandle<Vec<String>>) {
+/// Serves `response` on one connection with this certificate, and says which protocols the client offered.
+fn serve(
+    certificate: &'static [u8],
+    response: &'static [u8],
+    end: End,
+) -> (SocketAddr, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
@@ -49,7 +58,7 @@ fn serve(response: &'static [u8], end: End) -> (SocketAddr, thread::JoinHandle<V
         };
         let offered = accepted.client_hello().alpn().into_iter().flatten();
         let offered = offered.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-        if let Ok(mut tls) = accepted.into_connection(server_config()) {
+        if let Ok(mut tls) = accepted.into_connection(server_config(certificate)) {
             // The client may refuse the certificate, and then nothing of this succeeds.
             let _ = answer(&mut tls, &mut tcp, response, end);
         }
@@ -74,8 +83,8 @@ fn answer(
     Ok(())
 }
 
-fn server_config() -> Arc<ServerConfig> {
-    let certificates = CertificateDer::pem_slice_iter(SERVER).collect::<Result<_, _>>().unwrap();
+fn server_config(certificate: &[u8]) -> Arc<ServerConfig> {
+    let certificates = CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>().unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -87,7 +96,15 @@ fn server_config() -> Arc<ServerConfig> {
 
 /// Fetches `https://HOST` from a server on loopback with these options.
 async fn fetch(host: &str, change: impl FnOnce(&mut FetchOptions)) -> (Fetched, Vec<String>) {
-    let (address, server) = serve(RESPONSE, End::Closed);
+    fetch_with(SERVER, host, change).await
+}
+
+async fn fetch_with(
+    certificate: &'static [u8],
+    host: &str,
+    change: impl FnOnce(&mut FetchOptions),
+) -> (Fetched, Vec<String>) {
+    let (address, server) = serve(certificate, RESPONSE, End::Closed);
     let mut options = options();
     options.resolve = vec![ResolveRule {
         host: host.to_owned(),
@@ -133,20 +150,51 @@ async fn insecure_accepts_what_is_not_trusted() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_a_tls_failure() {
-    let check = async |host: &str, change: fn(&mut FetchOptions), expected: &str| {
-        let (fetched, _) = fetch(host, change).await;
+    let check = async |certificate, host: &str, change: fn(&mut FetchOptions), expected: &str| {
+        let (fetched, _) = fetch_with(certificate, host, change).await;
         let failure = fetched.failure.unwrap();
         assert_eq!(failure.kind, FailureKind::Tls);
         assert!(failure.message.starts_with(expected), "{}", failure.message);
     };
-    check("good.test", |_| (), "the issuer of the certificate is not trusted").await;
-    check("bad.test", trusting, "the certificate is for another host: ").await;
+    check(SERVER, "good.test", |_| (), "the issuer of the certificate is not trusted").await;
+    check(SERVER, "bad.test", trusting, "the certificate is for another host: ").await;
+    let self_signed = "the certificate is self-signed and not trusted";
+    check(SELF_SIGNED, "good.test", |_| (), self_signed).await;
+    check(SELF_SIGNED, "good.test", trusting, self_signed).await;
+    let trusting_it =
+        |options: &mut FetchOptions| options.ca_certificates = Some(Bytes::from_static(EXPIRED));
+    check(EXPIRED, "good.test", trusting_it, "the certificate has expired").await;
+    let trusting_it = |options: &mut FetchOptions| options.ca_certificates = Some(Bytes::from_static(FUTURE));
+    check(FUTURE, "good.test", trusting_it, "the certificate is not valid yet").await;
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_can_be_trusted_by_name() {
+    let trusting_it =
+        |options: &mut FetchOptions| options.ca_certificates = Some(Bytes::from_static(SELF_SIGNED));
+    let (fetched, _) = fetch_with(SELF_SIGNED, "good.test", trusting_it).await;
+    assert_eq!((fetched.failure, fetched.body.as_ref()), (None, &b"secret"[..]));
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_as_such() {
+    for (says, expected) in [
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "the server does not speak TLS on this port"),
+        ("SSH-2.0-OpenSSH_9.7\r\n", "the server does not speak TLS on this port"),
+        ("", "connection closed during the TLS handshake"),
+    ] {
+        let server = Server::start(vec![vec![say(says)]]).await;
+        let url = server.url("/").as_str().replace("http:", "https:");
+        let fetched = client_with(|_| ()).fetch(parse_target(&url).unwrap()).await;
+        let failure = fetched.failure.unwrap();
+        assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Tls, expected));
+    }
 }
 
 #[tokio::test]
 async fn a_body_without_length_needs_a_proper_end() {
     for (end, expected) in [(End::Closed, None), (End::Dropped, Some(FailureKind::Disconnected))] {
-        let (address, server) = serve(b"HTTP/1.1 200 OK\r\n\r\nall of it?", end);
+        let (address, server) = serve(SERVER, b"HTTP/1.1 200 OK\r\n\r\nall of it?", end);
         let mut options = options();
         trusting(&mut options);
         let client = Client::build(&options, NonZeroU32::MIN, LONG).unwrap();

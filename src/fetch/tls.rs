@@ -13,8 +13,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+};
 use thiserror::Error;
+use webpki::EndEntityCert;
 
 use crate::fetch::FetchOptions;
 
@@ -57,9 +60,11 @@ pub(super) fn client_config(options: &FetchOptions) -> Result<ClientConfig, TlsE
         let verifier = Arc::new(AcceptAll { provider });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     } else if let Some(pem) = options.ca_certificates.as_deref() {
-        builder.with_root_certificates(given_roots(pem)?).with_no_client_auth()
+        let loaded = verifier(Arc::new(given_roots(pem)?), &provider).into();
+        let verifier = Arc::new(LazyVerifier { provider, loaded });
+        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     } else {
-        let verifier = Arc::new(SystemVerifier { provider, loaded: OnceLock::new() });
+        let verifier = Arc::new(LazyVerifier { provider, loaded: OnceLock::new() });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     };
     config.alpn_protocols = if options.http1_only {
@@ -92,25 +97,47 @@ fn given_roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
     if roots.is_empty() { Err(TlsError::NoCertificate) } else { Ok(roots) }
 }
 
-/// Verifies as usual, with the system's certificates, which it loads when it is first asked.
+fn verifier(roots: Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Arc<WebPkiServerVerifier> {
+    WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+        .build()
+        .expect("there is always someone to trust")
+}
+
+/// A certificate that vouches for itself, and that nobody else is trusted to vouch for. To the TLS library it is one of
+/// an unknown issuer; for whoever looks for the reason it is another thing.
+#[derive(Debug, Error)]
+#[error("the certificate is self-signed")]
+pub(super) struct SelfSigned;
+
+/// Says of a certificate whose issuer is unknown whether that is itself.
+fn named(error: rustls::Error, certificate: &CertificateDer<'_>) -> rustls::Error {
+    let is_self_signed = || {
+        let parsed = EndEntityCert::try_from(certificate);
+        parsed.is_ok_and(|certificate| certificate.issuer() == certificate.subject())
+    };
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) if is_self_signed() => {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(SelfSigned))))
+        }
+        error => error,
+    }
+}
+
+/// Verifies as usual, with certificates that are given, or else with those of the system, which it loads when it is
+/// first asked.
 #[derive(Debug)]
-struct SystemVerifier {
+struct LazyVerifier {
     provider: Arc<CryptoProvider>,
     loaded: OnceLock<Arc<WebPkiServerVerifier>>,
 }
 
-impl SystemVerifier {
+impl LazyVerifier {
     fn loaded(&self) -> &WebPkiServerVerifier {
-        self.loaded.get_or_init(|| {
-            let provider = Arc::clone(&self.provider);
-            WebPkiServerVerifier::builder_with_provider(Arc::new(system_roots()), provider)
-                .build()
-                .expect("there is always someone to trust")
-        })
+        self.loaded.get_or_init(|| verifier(Arc::new(system_roots()), &self.provider))
     }
 }
 
-impl ServerCertVerifier for SystemVerifier {
+impl ServerCertVerifier for LazyVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -119,7 +146,9 @@ impl ServerCertVerifier for SystemVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.loaded().verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verified =
+            self.loaded().verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        verified.map_err(|error| named(error, end_entity))
     }
 
     fn verify_tls12_signature(
