@@ -1,26 +1,37 @@
 //! Makes text from outside safe to show on a terminal or in a log line.
 //!
 //! Does not know where the text came from or where it is shown.
-//! Rows are not its business: JSON and CSV have an escaping of their own.
 //!
-//! Invariant: what it returns is one line that moves no cursor, changes no colour and turns no direction of writing.
+//! Invariant: what it returns is one line that moves no cursor, changes no colour, turns no direction of writing and
+//! hides nothing.
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write;
 
-/// `text` with every character that acts on a terminal shown as its code, such as `\u{1b}`.
+/// `text` with every character that acts on a terminal, or on the eye, shown as its code, such as `\u{1b}`.
 ///
 /// These are the control characters (C0, DEL and C1, so line ends and tabs too),
-/// the controls of writing direction, which can make a name look like another one,
+/// the controls of writing direction and the characters without a shape, which can make a name look like another one,
 /// and the line separators of Unicode, which some log readers take for line ends.
 pub fn escape_control(text: &str) -> Cow<'_, str> {
-    let Some(first) = text.find(acts_on_terminal) else { return Cow::Borrowed(text) };
+    escape_with(text, |character, escaped| write!(escaped, "{}", character.escape_unicode()))
+}
+
+/// One line of JSON with the same characters as JSON writes them, such as `\u001b`: it says what it said before.
+///
+/// They can stand within strings alone, so nothing need be known of where a string begins.
+pub fn escape_control_in_json(line: &str) -> Cow<'_, str> {
+    escape_with(line, |character, escaped| write!(escaped, "\\u{:04x}", u32::from(character)))
+}
+
+fn escape_with(text: &str, write: impl Fn(char, &mut String) -> std::fmt::Result) -> Cow<'_, str> {
+    let Some(first) = text.find(acts) else { return Cow::Borrowed(text) };
     let mut escaped = String::with_capacity(text.len() + 16);
     escaped.push_str(&text[..first]);
     for character in text[first..].chars() {
-        if acts_on_terminal(character) {
-            write!(escaped, "{}", character.escape_unicode()).expect("a String takes any text");
+        if acts(character) {
+            write(character, &mut escaped).expect("a String takes any text");
         } else {
             escaped.push(character);
         }
@@ -28,10 +39,14 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-fn acts_on_terminal(character: char) -> bool {
+/// Whether a character does anything but stand there. Those without a shape are left out that choose between two shapes
+/// of the character before them, as with an emoji. All have four digits, as an escape of JSON needs them.
+fn acts(character: char) -> bool {
     matches!(character,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
-        | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// An error with the chain of its causes, in one line.
@@ -65,10 +80,12 @@ mod tests {
         check("\x1b[2Jgone", "\\u{1b}[2Jgone");
         check("a\rb\nc\td\0", "a\\u{d}b\\u{a}c\\u{9}d\\u{0}");
         check("\x7f\u{80}\u{9b}31m\u{9f}\u{a0}", "\\u{7f}\\u{80}\\u{9b}31m\\u{9f}\u{a0}");
-        check("\u{61c}\u{200d}\u{200e}\u{200f}", "\\u{61c}\u{200d}\\u{200e}\\u{200f}");
+        check("\u{61c}\u{200d}\u{200e}\u{200f}", "\\u{61c}\\u{200d}\\u{200e}\\u{200f}");
+        check("a\u{ad}b\u{200b}c\u{feff}d", "a\\u{ad}b\\u{200b}c\\u{feff}d");
+        check("\u{2764}\u{fe0f}", "\u{2764}\u{fe0f}");
         check("\u{2027}\u{2028}\u{2029}\u{202a}", "\u{2027}\\u{2028}\\u{2029}\\u{202a}");
         check("user\u{202e}gpj.exe\u{202f}", "user\\u{202e}gpj.exe\u{202f}");
-        check("\u{2065}\u{2066}\u{2069}\u{206a}", "\u{2065}\\u{2066}\\u{2069}\u{206a}");
+        check("\u{2065}\u{2066}\u{2069}\u{206a}", "\\u{2065}\\u{2066}\\u{2069}\\u{206a}");
     }
 
     #[test]
@@ -76,11 +93,32 @@ mod tests {
         assert!(matches!(escape_control("https://example.org/ä"), Cow::Borrowed(_)));
     }
 
+    #[test]
+    fn a_line_of_json_says_what_it_said_before() {
+        let check = |text: &str, expected: &str| {
+            let line = serde_json::to_string(text).unwrap();
+            let escaped = escape_control_in_json(&line);
+            assert_eq!(escaped, expected);
+            assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
+        };
+        check("gr\u{fc}n", "\"gr\u{fc}n\"");
+        check("\x1b\x7f\u{9b}\u{202e}", r#""\u001b\u007f\u009b\u202e""#);
+        check("\\\u{9b}\u{ad}", r#""\\\u009b\u00ad""#);
+    }
+
     proptest! {
+        #[test]
+        fn any_text_comes_back_from_json(text in any::<String>()) {
+            let line = serde_json::to_string(&text).unwrap();
+            let escaped = escape_control_in_json(&line);
+            prop_assert!(!escaped.contains(acts));
+            prop_assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
+        }
+
         #[test]
         fn nothing_that_acts_is_left(text in any::<String>()) {
             let escaped = escape_control(&text).into_owned();
-            prop_assert!(!escaped.contains(acts_on_terminal));
+            prop_assert!(!escaped.contains(acts));
             prop_assert_eq!(escape_control(&escaped), &*escaped);
         }
     }

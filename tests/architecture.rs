@@ -32,7 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pool", &["backoff", "ids", "ipc", "rusage", "version"]),
     ("fetch", &["backoff", "model"]),
     ("robots", &["model"]),
-    ("output", &["ids", "model"]),
+    ("output", &["ids", "model", "text"]),
     ("state", &[]),
     ("report", &["ids", "model", "text"]),
     ("origin", &["model"]),

@@ -21,6 +21,7 @@ mod help;
 mod lenient;
 mod limits;
 mod options;
+mod panics;
 mod parse;
 mod plan;
 mod print;

@@ -2,12 +2,14 @@
 //!
 //! Does not know what a setting means. The TOML holds secrets as they are, the JSON masks them.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde_json::json;
 
 use super::secrets;
 use super::settings::{Setting, Settings, Shape};
+use crate::text::{escape_control, escape_control_in_json};
 
 /// Options that only make sense where they were typed: no part of a file, nor of what is printed for one.
 pub(super) const NOT_IN_FILES: [&str; 2] = ["config", "print-config"];
@@ -17,7 +19,7 @@ pub(super) fn toml(settings: &Settings) -> String {
     let mut text = String::new();
     for setting in kept(settings) {
         let name = &setting.name;
-        let written = match toml_value(setting) {
+        let written = match toml_text(setting) {
             Some(value) => writeln!(text, "{name} = {value}  # {}", settings.source(name)),
             None => writeln!(text, "# {name} is not set"),
         };
@@ -36,18 +38,29 @@ fn kept(settings: &Settings) -> impl Iterator<Item = &Setting> {
     settings.iter().filter(|setting| !NOT_IN_FILES.contains(&setting.name.as_str()))
 }
 
-fn toml_value(setting: &Setting) -> Option<toml::Value> {
-    let string = |text: &String| toml::Value::String(text.clone());
+fn toml_text(setting: &Setting) -> Option<String> {
     match setting.shape {
         Shape::List | Shape::Arguments => {
-            Some(toml::Value::Array(setting.values.iter().map(string).collect()))
+            let strings: Vec<String> = setting.values.iter().map(|text| toml_string(text)).collect();
+            Some(format!("[{}]", strings.join(", ")))
         }
-        Shape::Switch => Some(toml::Value::Boolean(setting.text() == Some("true"))),
+        Shape::Switch => Some((setting.text() == Some("true")).to_string()),
         Shape::Count => setting
             .values
             .first()
-            .map(|text| text.parse().map_or_else(|_| string(text), toml::Value::Integer)),
-        Shape::Text => setting.values.first().map(string),
+            .map(|text| text.parse().map_or_else(|_| toml_string(text), |number: i64| number.to_string())),
+        Shape::Text => setting.values.first().map(|text| toml_string(text)),
+    }
+}
+
+/// A string in one line that does nothing to a terminal. The escapes of JSON are those of TOML too.
+fn toml_string(text: &str) -> String {
+    match escape_control(text) {
+        Cow::Borrowed(_) => toml::Value::String(text.to_owned()).to_string(),
+        Cow::Owned(_) => {
+            let json = serde_json::Value::String(text.to_owned()).to_string();
+            escape_control_in_json(&json).into_owned()
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::demo::DemoOrigin;
 use super::exit::ExitCode;
 use super::files::Surroundings;
+use super::panics;
 use super::parse::{Parsed, parse, parse_worker};
 use super::plan::{MasterPlan, OriginPlan};
 use crate::crawl::{
@@ -30,6 +31,7 @@ use crate::text::escape_control;
 
 /// The `myriapod` command with these arguments, the first of which is the program's name.
 pub fn run_master(arguments: impl IntoIterator<Item = OsString>) -> process::ExitCode {
+    panics::tell_harmlessly();
     let plan = match understand("myriapod", parse(arguments, &Surroundings::of_this_process())) {
         Ok(plan) => plan,
         Err(code) => return code.into(),
@@ -50,6 +52,7 @@ pub fn run_master(arguments: impl IntoIterator<Item = OsString>) -> process::Exi
 
 /// The `myriapod-worker` command started by hand: URLs on standard input, rows on standard output.
 pub fn run_worker(arguments: impl IntoIterator<Item = OsString>) -> process::ExitCode {
+    panics::tell_harmlessly();
     let code = match understand("myriapod-worker", parse_worker(arguments, &Surroundings::of_this_process()))
     {
         Ok(plan) => crawl(filter_plan(plan)),

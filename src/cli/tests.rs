@@ -347,6 +347,7 @@ fn what_is_printed_gives_the_same_plan_again() {
             "myriapod=debug",
             INPUT,
         ],
+        &["-H", "X: \u{202e}\u{200b}\"\\'", "-A", "\u{2066}", INPUT],
     ];
     for line in lines {
         let asked: Vec<&str> = line.iter().copied().chain(["--print-config"]).collect();
@@ -355,6 +356,10 @@ fn what_is_printed_gives_the_same_plan_again() {
         let again = plan(&["--config", path.to_str().unwrap()]);
         assert_eq!(comparable(again), comparable(plan(line)), "{line:?}");
     }
+    let hostile = "X: \u{202e}a\u{ad}\"\\";
+    let text = printed(crawl_with(&["--print-config", "-H", hostile, "-o", "a\u{9b}\n"], &[]));
+    assert!(text.contains(r#"header = ["X: \u202ea\u00ad\"\\"]"#), "{text}");
+    assert!(text.contains(r#"output = "a\u009b\n""#), "{text}");
     let text = printed(crawl_with(&["--print-config", "-c", "5"], &[("MYRIAPOD_PIN", "1")]));
     assert!(text.contains("concurrency = 5  # command line\n"), "{text}");
     assert!(text.contains("pin = true  # MYRIAPOD_PIN\n"), "{text}");

@@ -8,11 +8,12 @@
 use std::cell::RefCell;
 use std::io::{self, Write};
 
+use serde::de::IgnoredAny;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::crawl::{LogFormat, LogPlan};
-use crate::text::escape_control;
+use crate::text::{escape_control, escape_control_in_json};
 
 thread_local! {
     /// Lines that wait for the loop of the master to write them between two drawings of the bar.
@@ -33,7 +34,10 @@ pub(super) fn start_in_worker(plan: &LogPlan) {
 
 fn start(plan: &LogPlan) {
     let filter = EnvFilter::builder().parse_lossy(&plan.filter);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LineWriter).with_ansi(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(LineWriter(plan.format))
+        .with_ansi(false);
     // Whoever embeds the crawl may have a subscriber of its own, and threads find that of their process.
     let _ = match plan.format {
         LogFormat::Text => builder.with_target(false).try_init(),
@@ -65,10 +69,12 @@ pub(super) fn add_worker_line(slot: u32, line: &str, format: LogFormat) {
 }
 
 fn json_line(slot: u32, line: &str) -> String {
-    match line.strip_prefix("{\"") {
-        Some(rest) if line.ends_with('}') => format!("{{\"slot\":{slot},\"{rest}"),
+    let is_object = serde_json::from_str::<IgnoredAny>(line).is_ok();
+    let text = match line.strip_prefix("{\"") {
+        Some(rest) if is_object => format!("{{\"slot\":{slot},\"{rest}"),
         _ => serde_json::json!({ "slot": slot, "level": "ERROR", "message": line }).to_string(),
-    }
+    };
+    escape_control_in_json(&text).into_owned()
 }
 
 fn write_line(bytes: &[u8]) {
@@ -85,22 +91,25 @@ fn write_line(bytes: &[u8]) {
     }
 }
 
-struct LineWriter;
+struct LineWriter(LogFormat);
 
 impl<'a> MakeWriter<'a> for LineWriter {
     type Writer = Line;
 
     fn make_writer(&'a self) -> Line {
-        Line(Vec::new())
+        Line { text: Vec::new(), format: self.0 }
     }
 }
 
 /// One event as it is formatted; written as a whole when it is dropped.
-struct Line(Vec<u8>);
+struct Line {
+    text: Vec<u8>,
+    format: LogFormat,
+}
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.extend_from_slice(bytes);
+        self.text.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -111,8 +120,13 @@ impl Write for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let text = String::from_utf8_lossy(&self.0);
-        let mut line = escape_control(text.trim_end_matches('\n')).into_owned();
+        let text = String::from_utf8_lossy(&self.text);
+        let text = text.trim_end_matches('\n');
+        let mut line = match self.format {
+            LogFormat::Text => escape_control(text),
+            LogFormat::Json => escape_control_in_json(text),
+        }
+        .into_owned();
         line.push('\n');
         write_line(line.as_bytes());
     }
@@ -121,6 +135,17 @@ impl Drop for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_either_form_stays_one_and_does_nothing() {
+        let check = |format, text: &str, expected: &str| {
+            WAITING.with_borrow_mut(|waiting| *waiting = Some(Vec::new()));
+            LineWriter(format).make_writer().write_all(text.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(stop_waiting()).unwrap(), expected);
+        };
+        check(LogFormat::Text, "WARN a\u{9b}b\nc\n", "WARN a\\u{9b}b\\u{a}c\n");
+        check(LogFormat::Json, "{\"message\":\"a\u{9b}\u{202e}\"}\n", "{\"message\":\"a\\u009b\\u202e\"}\n");
+    }
 
     #[test]
     fn a_line_of_a_worker_carries_its_slot() {
@@ -132,6 +157,11 @@ mod tests {
             json_line(3, "thread panicked"),
             r#"{"level":"ERROR","message":"thread panicked","slot":3}"#
         );
+        assert_eq!(
+            json_line(3, "{\"thread \x1b\u{9b} panicked}"),
+            r#"{"level":"ERROR","message":"{\"thread \u001b\u009b panicked}","slot":3}"#
+        );
+        assert_eq!(json_line(3, "{\"message\":\"\u{202e}\"}"), r#"{"slot":3,"message":"\u202e"}"#);
         WAITING.with_borrow_mut(|waiting| *waiting = Some(Vec::new()));
         add_worker_line(2, "a\u{1b}[2Jb", LogFormat::Text);
         assert_eq!(stop_waiting(), b"[worker 2] a\\u{1b}[2Jb\n");

@@ -2,8 +2,9 @@
 
 use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
+use tempfile::tempdir;
 
-use crate::support::{Finished, TestOrigin, crawl, myriapod};
+use crate::support::{Finished, MODES, Seen, TestOrigin, Witness, crawl, myriapod};
 
 /// A crawl with a worker that is killed, so that there is something to tell.
 fn eventful_crawl(options: &str) -> Finished {
@@ -72,12 +73,77 @@ fn whatever_a_worker_prints_carries_its_slot() {
     }
 }
 
+/// Sets a title, forges a line, colours, turns the direction of writing, hides.
+const HOSTILE: &str =
+    "\u{1b}]0;title\u{7}\rmyriapod\u{85}\u{9b}31m\u{7f}\u{202e}gpj\u{2066}x\u{2069}\u{200b}\u{feff}";
+
+/// That a text may be shown: no character of it does anything but stand there.
+#[track_caller]
+fn expect_harmless(text: &str) {
+    let acts = |character: char| {
+        (character.is_control() && character != '\n')
+            || HOSTILE.chars().any(|hostile| !hostile.is_ascii() && hostile == character)
+    };
+    assert!(!text.contains(acts), "{}", text.escape_debug());
+}
+
+/// A redirect, or an answer, that says what it should not.
+fn hostile_head(seen: &Seen) -> String {
+    let hostile: String = HOSTILE.chars().filter(|character| !character.is_ascii_control()).collect();
+    let fields = format!("Server: {hostile}\r\nContent-Type: text/{hostile}\r\nSet-Cookie: a={hostile}\r\n");
+    match seen.target.as_str() {
+        "/on" => format!("{fields}Location: /there?{hostile}\r\n"),
+        "/bad" => format!("{fields}Location: http://{hostile}:x/\r\n"),
+        "/away" => format!("{fields}Location: x-{hostile}:y\r\n"),
+        _ => fields,
+    }
+}
+
 #[test]
-fn what_a_server_says_reaches_no_terminal_unescaped() {
-    let origin = TestOrigin::start();
-    let url = origin.url("/small/1?\u{1b}]0;title\u{7}");
-    let invocation = myriapod().words("crawl --log trace --progress plain -").stdin(url);
-    let finished = invocation.run().expect_code(0);
-    assert!(!finished.stderr.contains('\u{1b}') && !finished.stderr.contains('\u{7}'), "{}", finished.stderr);
-    assert!(!finished.stdout.contains(&0x1b));
+fn what_a_server_or_the_list_says_reaches_no_terminal_unescaped() {
+    let server = Witness::saying(hostile_head);
+    let urls = ["/on", "/bad", "/away", "/x?"].map(|path| server.url(path) + HOSTILE + "\n").concat()
+        + &["/on", "/bad", "/away"].map(|path| server.url(path) + "\n").concat()
+        + &format!("{HOSTILE}\nhttp://{HOSTILE}/\nhttp://a.{HOSTILE}.invalid/\n");
+    for (mode, format) in MODES.iter().zip(["text", "json", "text", "json", "text"]) {
+        let told = format!("crawl --cookies --log trace --progress plain -H X:1 --log-format {format} -");
+        let finished = myriapod().words(&told).words(mode).stdin(urls.clone()).run().expect_code(0);
+        expect_harmless(&finished.stderr);
+        expect_harmless(std::str::from_utf8(&finished.stdout).unwrap());
+        finished.rows().expect_each_once(10);
+        let objects = finished.stderr.lines().filter(|line| line.starts_with('{'));
+        objects.for_each(|line| drop(serde_json::from_str::<Value>(line).expect(line)));
+    }
+}
+
+#[test]
+fn what_was_typed_reaches_no_terminal_unescaped() {
+    let scratch = tempdir().unwrap();
+    let directory = scratch.path().join(HOSTILE);
+    let url = TestOrigin::start().url("/small/1");
+    for expected in [0, 2] {
+        let finished =
+            myriapod().arg("crawl").arg("-o").arg(&directory).arg(&url).run().expect_code(expected);
+        expect_harmless(&finished.stderr);
+    }
+    let option = format!("--{HOSTILE}");
+    for arguments in [
+        &[option.as_str()][..],
+        &[HOSTILE],
+        &["--mode", HOSTILE],
+        &["--proxy", HOSTILE],
+        &["--config", HOSTILE],
+        &["--cacert", HOSTILE],
+        &["--resolve", HOSTILE],
+        &["--header", HOSTILE],
+        &["--data", "@\u{1b}[2J"],
+        &["http://h/{1..\u{1b}\u{202e}}"],
+    ] {
+        let finished = myriapod().arg("crawl").args(arguments).run().expect_code(2);
+        expect_harmless(&finished.stderr);
+    }
+    let finished = myriapod().words("crawl --print-config http://h/ -o").arg(HOSTILE).run().expect_code(0);
+    expect_harmless(std::str::from_utf8(&finished.stdout).unwrap());
+    let proxied = crawl().env("http_proxy", format!("http://{HOSTILE}:1")).arg("http://h.invalid/").run();
+    expect_harmless(&proxied.stderr);
 }

@@ -3,17 +3,18 @@
 //! Does not know how rows are collected or written.
 //!
 //! Invariants: the keys and their order never depend on the row; an absent fact is `null`, never left out;
-//! the line holds no line end but its last byte.
+//! the line holds no line end but its last byte, and nothing that acts on a terminal: rows are often looked at.
 //!
 //! Every page is rendered, so this is written out by hand: the keys are constants, strings that need no escape (nearly
 //! all do not) are copied, numbers are formatted in place. A serialiser took six times the instructions for a row.
-//! A string that needs an escape is left to `serde_json`.
+//! A string that needs an escape, or might, is left to `serde_json`.
 
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::model::{HttpVersion, Outcome, Row, RowError, Truncated};
+use crate::text::escape_control_in_json;
 
 /// The last second that RFC 3339 can write: 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -86,7 +87,8 @@ impl Line<'_> {
 
     fn text(&mut self, text: &str) {
         if needs_escape(text.as_bytes()) {
-            serde_json::to_writer(&mut *self.out, text).expect("a string goes to memory");
+            let json = serde_json::to_string(text).expect("a string goes to memory");
+            self.out.extend_from_slice(escape_control_in_json(&json).as_bytes());
         } else {
             self.quoted(text.as_bytes());
         }
@@ -147,10 +149,12 @@ fn digit(number: u64) -> u8 {
     b'0' + u8::try_from(number).expect("a digit is less than ten")
 }
 
-/// Whether JSON writes any of the bytes other than as it is (RFC 8259 section 7). No early exit: that keeps it to a few
-/// instructions for sixteen bytes.
+/// Whether JSON writes any of the bytes other than as it is (RFC 8259 section 7), or it may be part of a character that
+/// acts on a terminal. No early exit: that keeps it to a few instructions for sixteen bytes.
 fn needs_escape(bytes: &[u8]) -> bool {
-    bytes.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'))
+    bytes.iter().fold(false, |found, byte| {
+        found | (byte.wrapping_sub(0x20) >= 0x5f) | (*byte == b'"') | (*byte == b'\\')
+    })
 }
 
 /// The nearest time that RFC 3339 can write: a clock may be set to anything, and the formatter takes years up to 9999.
@@ -259,6 +263,13 @@ mod tests {
     }
 
     #[test]
+    fn what_acts_on_a_terminal_is_written_as_json_can() {
+        let row = Row { url: "http://h/\u{9b}31m\u{202e}\u{7f}\u{e9}".to_owned(), ..full_row() };
+        let line = text(&row);
+        assert!(line.contains(r#""url":"http://h/\u009b31m\u202e\u007fé""#), "{line}");
+    }
+
+    #[test]
     fn the_buffer_is_appended_to() {
         let mut out = b"before\n".to_vec();
         render(&full_row(), &mut out);
@@ -354,6 +365,7 @@ mod tests {
         fn any_row_is_one_object_on_one_line_with_the_same_keys(row in any_row()) {
             let line = text(&row);
             prop_assert_eq!(line.find('\n'), Some(line.len() - 1));
+            prop_assert!(!line.trim_end_matches('\n').contains(char::is_control));
             let keys: KeysInOrder = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(keys.0, KEYS);
             let value: serde_json::Value = serde_json::from_str(&line).unwrap();
