@@ -77,7 +77,7 @@ impl Engine {
             return Ok(Self::Multi(MultiEngine::start(Arc::new(handler), n_loops, feed)));
         }
         let placement = if plan.courtesy.binds_hosts() {
-            Placement::ByKey(FetchTask::host)
+            Placement::ByKey(FetchTask::key)
         } else {
             Placement::LeastLoaded
         };

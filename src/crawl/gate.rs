@@ -10,11 +10,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "gives the table of hosts the time")]
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use fnv::FnvHashMap;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::timeout;
@@ -44,7 +44,7 @@ pub(super) struct Gate {
 struct State {
     table: HostTable,
     n_free: u32,
-    waiting: HashMap<Ticket, oneshot::Sender<Told>>,
+    waiting: FnvHashMap<Ticket, oneshot::Sender<Told>>,
     /// What the task that waits for a time sleeps for, where there is one.
     sleeps_until: Option<Instant>,
     /// When it is told again what was waited.
@@ -87,7 +87,7 @@ impl Gate {
         let state = State {
             table: HostTable::new(rules),
             n_free: n_slots.get(),
-            waiting: HashMap::new(),
+            waiting: FnvHashMap::default(),
             sleeps_until: None,
             waits_due: now() + WAITS_INTERVAL,
             closed: false,

@@ -150,7 +150,7 @@ impl Lineup {
         if task.verdict.is_some() {
             return self.hostless.push_back(task);
         }
-        let host = task.host();
+        let host = task.host;
         self.held.push(host, task);
         self.remind(host, now);
     }
@@ -181,19 +181,20 @@ impl Lineup {
         }
     }
 
-    fn hand_over(&mut self, host: u64, task: FetchTask, now: Instant) -> FetchTask {
+    fn hand_over(&mut self, host: u64, mut task: FetchTask, now: Instant) -> FetchTask {
         self.n_out += 1;
         self.out.insert(task.seq, host);
-        let mut news = None;
         if !self.known.is_empty() {
-            news = self.known.news_of(host, now);
+            task.news = self.known.news_of(host, now);
             let delay = self.known.get(host).and_then(|known| known.delay);
             if let (HostHome::AnyWorker, Some(delay)) = (self.rules.home, delay) {
                 self.held.hold(host, later(now, delay));
             }
         }
-        let sent = if task.once { self.sent.clone() } else { None };
-        FetchTask { news, sent, ..task }
+        if task.once {
+            task.sent.clone_from(&self.sent);
+        }
+        task
     }
 
     /// A line has its row.
@@ -216,7 +217,7 @@ impl Lineup {
     pub(super) fn take_back(&mut self, later_line: Later, now: Instant) {
         let Later { task, wait, news } = later_line;
         self.finish_unnamed();
-        let (host, before) = (task.host(), self.out.remove(&task.seq));
+        let (host, before) = (task.host, self.out.remove(&task.seq));
         let task = FetchTask { news: None, ..task };
         if before == Some(host) {
             self.held.put_back(host, task, later(now, wait));

@@ -175,7 +175,7 @@ impl Visitor {
 
     /// Whether another worker asks the host of a URL: this one was given the line for the host that it led to.
     fn is_of_others(&self, task: &FetchTask, url: &Url) -> bool {
-        !self.is_alone && host_hash(url.as_str()) != task.host()
+        !self.is_alone && host_hash(url.as_str()) != task.host
     }
 
     /// Waits until a request may be made, as long as it is worth it.

@@ -59,6 +59,8 @@ pub(super) struct FetchTask {
     pub(super) url: String,
     /// The line as given, where that is not the URL.
     pub(super) given: Option<String>,
+    /// The host that is asked next, as a hash.
+    pub(super) host: u64,
     /// What its row says, where that is known without asking. Boxed, as it is rare and a task is moved often.
     pub(super) verdict: Option<Box<Verdict>>,
     /// Whether its request must not be sent twice.
@@ -160,12 +162,14 @@ impl FetchTask {
         match line {
             Line::Target(target) => {
                 let (seq, url, given, once) = (target.seq.0, target.url, target.given, sent.is_some());
-                Self { seq, url, given, verdict: None, once, crashes, kills, trail, news, sent }
+                let host = host_hash(&url);
+                Self { seq, url, given, host, verdict: None, once, crashes, kills, trail, news, sent }
             }
             Line::Rejected(line) => {
                 let verdict = Some(Box::new(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string())));
-                let (seq, url, given) = (line.seq.0, line.url, None);
-                Self { seq, url, given, verdict, once: false, crashes, kills, trail, news, sent: None }
+                // Any will do: it asks none.
+                let (seq, url, given, host) = (line.seq.0, line.url, None, line.seq.0);
+                Self { seq, url, given, host, verdict, once: false, crashes, kills, trail, news, sent: None }
             }
         }
     }
@@ -185,17 +189,17 @@ impl FetchTask {
 
     /// The same line to be given out again, with how far it has come.
     pub(super) fn again(&self, trail: Trail) -> Self {
-        Self { trail: Some(Box::new(trail)), news: None, ..self.clone() }
+        let host = host_hash(trail.chain.as_ref().map_or(&self.url, |chain| &chain.url));
+        Self { host, trail: Some(Box::new(trail)), news: None, ..self.clone() }
     }
 
     pub(super) fn seq(&self) -> Seq {
         Seq(self.seq)
     }
 
-    /// The host that is asked next, as a hash.
-    pub(super) fn host(&self) -> u64 {
-        let chain = self.trail.as_ref().and_then(|trail| trail.chain.as_ref());
-        host_hash(chain.map_or(&self.url, |chain| &chain.url))
+    /// For the pool: what keeps a host in one worker.
+    pub(super) fn key(&self) -> u64 {
+        self.host
     }
 
     /// What the row says was asked for.

@@ -172,7 +172,10 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
     pub fn done(&mut self, host: u64) {
         let entry = self.hosts.get_mut(&host).expect("a host with an item out is known");
         entry.take_back();
-        self.settle(host);
+        if self.index.settle_or_forget(host, entry) {
+            self.hosts.remove(&host);
+        }
+        self.end_rest();
     }
 
     /// An item that was out has not been asked, and is not to be before this time, like all others of its host. It is
@@ -269,7 +272,9 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
                 host.n_failed_reads.is_multiple_of(READ_TRIES).then_some(Next::Unreadable(error))
             }
         };
-        self.settle(key);
+        // It has an item out, or more of them waiting.
+        self.index.settle(key, host);
+        self.end_rest();
         next
     }
 
@@ -305,13 +310,14 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
     /// Draws the consequences of a change of a host that is known.
     fn settle(&mut self, key: u64) {
         let host = self.hosts.get_mut(&key).expect("what has changed is known");
-        if host.n_out == 0 && host.queue.is_empty() {
-            self.index.forget(key, host);
+        if self.index.settle_or_forget(key, host) {
             self.hosts.remove(&key);
-        } else {
-            self.index.settle(key, host);
         }
-        // A place that was full may have room by now; it is not asked again for each item.
+        self.end_rest();
+    }
+
+    /// A place that was full may have room by now; it is not asked again for each item.
+    fn end_rest(&mut self) {
         if self.index.n_bytes < self.plan.memory_bytes / 2 {
             self.store.end_rest();
         }
@@ -356,6 +362,17 @@ impl<T: HeldItem> Host<T> {
 }
 
 impl Index {
+    /// Brings everything up to date with a host that has changed. Says whether there is nothing left of it.
+    fn settle_or_forget<T: HeldItem>(&mut self, key: u64, host: &mut Host<T>) -> bool {
+        let is_over = host.n_out == 0 && host.queue.is_empty();
+        if is_over {
+            self.forget(key, host);
+        } else {
+            self.settle(key, host);
+        }
+        is_over
+    }
+
     /// Brings everything up to date with a host that has changed.
     fn settle<T: HeldItem>(&mut self, key: u64, host: &mut Host<T>) {
         let wanted = host.wanted();

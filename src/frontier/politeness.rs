@@ -85,6 +85,8 @@ pub struct HostNote {
 pub struct HostTable {
     rules: HostRules,
     ids: HashMap<HostKey, HostId>,
+    /// The host that was looked for last: of each, several things are asked and told in a row.
+    last_found: Option<(HostKey, HostId)>,
     hosts: FnvHashMap<HostId, Host>,
     n_hosts_met: u64,
     n_tickets: u64,
@@ -109,6 +111,7 @@ impl HostTable {
         Self {
             rules,
             ids: HashMap::new(),
+            last_found: None,
             hosts: FnvHashMap::default(),
             n_hosts_met: 0,
             n_tickets: 0,
@@ -163,7 +166,7 @@ impl HostTable {
         now: Instant,
     ) {
         // That a host answered matters to one that is being asked, and nobody asks a host that is not here.
-        if retry_after.is_none() && !self.ids.contains_key(host) {
+        if retry_after.is_none() && self.find(host).is_none() {
             return;
         }
         let id = self.find_or_add(host, now);
@@ -202,8 +205,8 @@ impl HostTable {
     /// What is to be known of a host should this worker die. Everything is told once; a second note of a host replaces
     /// the first.
     pub fn take_note(&mut self, host: &HostKey, now: Instant) -> Option<HostNote> {
-        let id = self.ids.get(host)?;
-        self.hosts.get_mut(id).expect("what has an id is there").take_note(now)
+        let id = self.find(host)?;
+        self.hosts.get_mut(&id).expect("what has an id is there").take_note(now)
     }
 
     /// Whether a request is made again after its attempt number `attempt`, counted from one; if so, that counts as
@@ -236,8 +239,8 @@ impl HostTable {
 
     /// How long a request that entered now would wait at the least, by what is known of times: a caller that can do
     /// something else with it need not enter it.
-    pub fn least_wait(&self, host: &HostKey, now: Instant) -> Duration {
-        let known = self.ids.get(host).and_then(|id| self.hosts.get(id));
+    pub fn least_wait(&mut self, host: &HostKey, now: Instant) -> Duration {
+        let known = self.find(host).and_then(|id| self.hosts.get(&id));
         known.map_or(Duration::ZERO, |host| host.least_wait(now, &self.rules))
     }
 
@@ -249,7 +252,7 @@ impl HostTable {
         most: Duration,
         now: Instant,
     ) -> Option<(Duration, Vec<Ticket>)> {
-        let id = *self.ids.get(host)?;
+        let id = self.find(host)?;
         let wait = self.hosts.get(&id)?.hold_left(now).filter(|wait| *wait > most)?;
         let numbers = self.change(id, now, |host, _| host.turn_away());
         Some((wait, numbers.into_iter().map(|number| Ticket { number, host: id }).collect()))
@@ -260,9 +263,20 @@ impl HostTable {
         self.hosts.len()
     }
 
+    fn find(&mut self, key: &HostKey) -> Option<HostId> {
+        if let Some((found, id)) = &self.last_found
+            && found == key
+        {
+            return Some(*id);
+        }
+        let id = *self.ids.get(key)?;
+        self.last_found = Some((key.clone(), id));
+        Some(id)
+    }
+
     fn find_or_add(&mut self, key: &HostKey, now: Instant) -> HostId {
-        if let Some(id) = self.ids.get(key) {
-            return *id;
+        if let Some(id) = self.find(key) {
+            return id;
         }
         let id = HostId(self.n_hosts_met);
         self.n_hosts_met += 1;
@@ -315,6 +329,7 @@ impl HostTable {
             self.shelf.remove(&entry);
             let mut host = self.hosts.remove(&entry.host).expect("a host on the shelf is there");
             self.ids.remove(&host.key);
+            self.last_found.take_if(|(_, id)| *id == entry.host);
             host.give_waited(&mut self.waits);
             // Where it is forgotten too early, for want of room, its gap must still be kept; that it is the oldest
             // makes the wait of others short.

@@ -17,7 +17,7 @@ impl HostKey {
     /// The host that a URL names. Credentials are no part of it, and a port that the scheme implies is left out.
     pub fn of(url: &Url) -> Self {
         let name = &url[Position::BeforeHost..Position::BeforePath];
-        Self(format!("{}://{name}", url.scheme()).into())
+        Self([url.scheme(), "://", name].concat().into())
     }
 
     /// As text, such as `https://example.com` or `http://example.com:8080`.

@@ -3,8 +3,8 @@
 //! Does not know whether the rules are still good, nor what is done with a verdict.
 //!
 //! Invariants: the rules stand in the order in which they decide, so the first that matches is the verdict: longer
-//! patterns first, and of equally long ones those that allow (RFC 9309 section 2.2.2). They are one string, because
-//! a crawl remembers those of many hosts.
+//! patterns first, and of equally long ones those that allow (RFC 9309 section 2.2.2). Their patterns are one string,
+//! because a crawl remembers those of many hosts.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -21,9 +21,21 @@ pub const MAX_CRAWL_DELAY: Duration = Duration::from_secs(30);
 /// What robots.txt says to one crawler.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Rules {
-    /// For each rule its sign, its pattern in normal form, and a line feed; empty where nothing is forbidden.
-    rules: Box<str>,
+    /// Empty where nothing is forbidden.
+    rules: Box<[Rule]>,
+    /// Their patterns in normal form, one behind the other.
+    patterns: Box<str>,
     crawl_delay: Option<Duration>,
+}
+
+/// One rule. Its pattern begins where that of the rule before it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Rule {
+    sign: Sign,
+    pattern_end: u32,
+    /// How many bytes of the pattern come before its first sign, if it has one. Every page is held against the rules of
+    /// its host, and most rules are out of the question here.
+    n_literal: u32,
 }
 
 /// What is said of one path.
@@ -45,7 +57,9 @@ impl Rules {
     pub fn parse(bytes: &[u8], agent: &str) -> Self {
         let text = text(bytes);
         let share = share_of(lines(&text), agent);
-        Self { crawl_delay: share.crawl_delay, rules: in_order(&share) }
+        let mut rules = Self { crawl_delay: share.crawl_delay, ..Self::default() };
+        rules.take(&in_order(&share));
+        rules
     }
 
     /// What is said of a path with its query, as in a request line. A fragment is no part of it.
@@ -63,11 +77,16 @@ impl Rules {
         if path == "/robots.txt" {
             return Verdict::Allowed;
         }
-        for rule in self.rules.split_terminator('\n') {
-            let (sign, pattern) = rule.split_at(1);
-            if matches(pattern, &path) {
-                return if sign == "-" { Verdict::Denied { pattern } } else { Verdict::Allowed };
+        let mut start = 0;
+        for rule in &self.rules {
+            let end = rule.pattern_end as usize;
+            if self.matches(rule, start, &path) {
+                return match rule.sign {
+                    Sign::Allow => Verdict::Allowed,
+                    Sign::Disallow => Verdict::Denied { pattern: &self.patterns[start..end] },
+                };
             }
+            start = end;
         }
         Verdict::Allowed
     }
@@ -79,12 +98,31 @@ impl Rules {
 
     /// The bytes that these rules hold beside their own size, for a memory that has a limit.
     pub fn heap_bytes(&self) -> usize {
-        self.rules.len()
+        self.patterns.len() + size_of_val(&*self.rules)
+    }
+
+    /// Whether a rule speaks of a path; its pattern begins at `start`.
+    fn matches(&self, rule: &Rule, start: usize, path: &str) -> bool {
+        let (end, signs_start) = (rule.pattern_end as usize, start + rule.n_literal as usize);
+        path.as_bytes().starts_with(&self.patterns.as_bytes()[start..signs_start])
+            && (signs_start == end || matches(&self.patterns[start..end], path))
+    }
+
+    fn take(&mut self, in_order: &[(Sign, String)]) {
+        let mut patterns = String::with_capacity(in_order.iter().map(|(_, pattern)| pattern.len()).sum());
+        let short = |length: usize| u32::try_from(length).expect("what is read of a file is short");
+        let rules = in_order.iter().map(|(sign, pattern)| {
+            patterns.push_str(pattern);
+            let n_literal = short(pattern.find(['*', '$']).unwrap_or(pattern.len()));
+            Rule { sign: *sign, pattern_end: short(patterns.len()), n_literal }
+        });
+        self.rules = rules.collect();
+        self.patterns = patterns.into();
     }
 }
 
-/// The rules as they are remembered.
-fn in_order(share: &Share<'_>) -> Box<str> {
+/// The rules in the order in which they decide; none where nothing is forbidden.
+fn in_order(share: &Share<'_>) -> Vec<(Sign, String)> {
     let mut rules = Vec::new();
     for (sign, raw) in &share.rules {
         rules.extend(pattern(raw).map(|pattern| (*sign, pattern)));
@@ -93,20 +131,14 @@ fn in_order(share: &Share<'_>) -> Box<str> {
         }
     }
     if rules.iter().all(|(sign, _)| *sign == Sign::Allow) {
-        return Box::default();
+        return Vec::new();
     }
     rules.sort_unstable_by(|(sign, pattern), (other_sign, other)| {
         let order = (Reverse(pattern.len()), sign, pattern);
         order.cmp(&(Reverse(other.len()), other_sign, other))
     });
     rules.dedup();
-    let mut text = String::with_capacity(rules.iter().map(|(_, pattern)| pattern.len() + 2).sum());
-    for (sign, pattern) in &rules {
-        text.push(if *sign == Sign::Allow { '+' } else { '-' });
-        text.push_str(pattern);
-        text.push('\n');
-    }
-    text.into()
+    rules
 }
 
 /// A pattern in normal form; `None` where it is empty, or begins as no path does.
@@ -238,7 +270,7 @@ mod tests {
     #[test]
     fn rules_that_are_said_twice_are_remembered_once() {
         assert_eq!(rules_of(&"disallow: /a\n".repeat(1_000)), rules_of("disallow: /a"));
-        assert_eq!(rules_of("disallow: /a").heap_bytes(), 4);
+        assert_eq!(rules_of("disallow: /a").heap_bytes(), "/a".len() + size_of::<Rule>());
     }
 
     proptest! {

@@ -44,7 +44,7 @@ pub(super) fn line(seq: u64, url: &str) -> FetchTask {
 }
 
 pub(super) fn hash(url: &str) -> u64 {
-    line(0, url).host()
+    line(0, url).host
 }
 
 fn back(task: FetchTask, wait: Duration) -> Later {
@@ -69,7 +69,7 @@ fn redirected(task: FetchTask, url: &str) -> FetchTask {
         started,
         spent,
     };
-    FetchTask { trail: Some(Box::new(Trail { chain: Some(chain), ..Trail::default() })), ..task }
+    task.again(Trail { chain: Some(chain), ..Trail::default() })
 }
 
 fn news(url: &str) -> HostNews {

@@ -213,9 +213,9 @@ mod tests {
         HostKey::from(format!("http://h{number}").as_str())
     }
 
-    /// Rules that hold `n_bytes` bytes, which can not be fewer than three.
+    /// Rules that hold `n_bytes` bytes, which can not be fewer than fifteen.
     fn rules(n_bytes: usize) -> Rules {
-        let text = format!("user-agent: *\ndisallow: /{}", "a".repeat(n_bytes - 3));
+        let text = format!("user-agent: *\ndisallow: /{}", "a".repeat(n_bytes - 13));
         let rules = Rules::parse(text.as_bytes(), "bot");
         assert_eq!(rules.heap_bytes(), n_bytes);
         rules
@@ -236,7 +236,7 @@ mod tests {
         for (at, is_found) in learnt {
             let now = after(start, *at);
             let known = match is_found {
-                true => memory.learn_rules(&host, rules(5), now),
+                true => memory.learn_rules(&host, rules(15), now),
                 false => memory.learn_unreachable(&host, "status 503".to_owned(), now),
             };
             assert_eq!(Some(known), memory.look(&host, now), "what is said is what is remembered");
@@ -271,7 +271,7 @@ mod tests {
         let (start, host) = (start(), host(0));
         let (day, year) = (Duration::from_secs(DAY), Duration::from_secs(365 * DAY));
         let mut memory = Memory::new(Room::USUAL);
-        memory.learn_rules(&host, rules(5), start);
+        memory.learn_rules(&host, rules(15), start);
         let mut check = |machine: Duration, world: SystemTime, expected: bool| {
             let now = Moment { machine: start.machine + machine, world };
             assert_eq!(memory.look(&host, now).is_some(), expected, "{now:?}");
@@ -292,20 +292,20 @@ mod tests {
     }
 
     proptest! {
-        /// `None` is a look, `Some` is what is learnt: a failure of so many bytes where these are fewer than three.
+        /// `None` is a look, `Some` is what is learnt: a failure of so many bytes where these are fewer than fifteen.
         #[test]
         fn who_was_used_least_recently_goes_first(
             uses in proptest::collection::vec((0_usize..6, proptest::option::of(0_usize..9)), 0..60),
         ) {
             let now = start();
-            let mut memory = Memory::new(Room { n_hosts: 4, n_bytes: 20 });
+            let mut memory = Memory::new(Room { n_hosts: 4, n_bytes: 100 });
             let mut model: Vec<(usize, usize)> = Vec::new();
             for (number, learnt) in uses {
                 let place = model.iter().position(|(known, _)| *known == number);
                 let former = place.map(|place| model.remove(place));
-                if let Some(n_bytes) = learnt {
+                if let Some(n_bytes) = learnt.map(|fives| 5 * fives) {
                     let mut held = n_bytes;
-                    if n_bytes < 3 {
+                    if n_bytes < 15 {
                         held += memory.hosts.get(&host(number)).and_then(|entry| entry.state.found())
                             .map_or(0, |older| older.rules.heap_bytes());
                         memory.learn_unreachable(&host(number), "x".repeat(n_bytes), now);
@@ -317,7 +317,7 @@ mod tests {
                     prop_assert_eq!(memory.look(&host(number), now).is_some(), former.is_some());
                     model.extend(former);
                 }
-                while model.len() > 4 || model.iter().map(|(_, held)| held).sum::<usize>() > 20 {
+                while model.len() > 4 || model.iter().map(|(_, held)| held).sum::<usize>() > 100 {
                     model.remove(0);
                 }
                 prop_assert!(model.iter().all(|(known, _)| memory.hosts.contains_key(&host(*known))));

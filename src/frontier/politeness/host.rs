@@ -92,12 +92,12 @@ impl Host {
     pub(super) fn settle(&mut self, now: Instant, rules: &HostRules) {
         let from = self.settled;
         self.settled = from.max(now);
-        if self.waiting.is_empty() || self.health.given_up().is_some() {
+        if now <= from || self.waiting.is_empty() || self.health.given_up().is_some() {
             return;
         }
         let n_waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         let (timed, rest) = self.pace.share(rules.delay, from, now);
-        for (rule, time) in timed {
+        for (rule, time) in timed.into_iter().filter(|(_, time)| !time.is_zero()) {
             self.waited.add(rule, time.saturating_mul(n_waiting));
         }
         if self.is_full(rules.per_host) {

@@ -69,6 +69,11 @@ impl Pace {
         to: Instant,
     ) -> ([(WaitRule, Duration); 2], Duration) {
         let gap = if self.crawl_delay > delay { WaitRule::CrawlDelay } else { WaitRule::HostDelay };
+        // As it mostly is.
+        if self.earliest(delay).is_none_or(|earliest| earliest <= from) {
+            let none = [(WaitRule::RetryAfter, Duration::ZERO), (gap, Duration::ZERO)];
+            return (none, to.saturating_duration_since(from));
+        }
         let held_to = self.hold_until.map_or(from, |until| until.clamp(from, to.max(from)));
         let gap_to = self.gap_end(delay).map_or(held_to, |end| end.clamp(held_to, to.max(held_to)));
         let held = held_to.saturating_duration_since(from);
@@ -83,7 +88,11 @@ impl Pace {
     }
 
     fn gap_end(&self, delay: Duration) -> Option<Instant> {
-        Some(later(self.last_start?, self.gap(delay)))
+        let gap = self.gap(delay);
+        if gap.is_zero() {
+            return None;
+        }
+        Some(later(self.last_start?, gap))
     }
 
     fn gap(&self, delay: Duration) -> Duration {
