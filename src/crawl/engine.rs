@@ -23,7 +23,7 @@ use crate::text::with_causes;
 
 /// How many URLs a worker holds for each that it fetches, where hosts have to wait their turn: so many may wait
 /// without holding a fetch slot. A guess; more would tie more of the list to one worker.
-const WINDOW_FACTOR: u32 = 4;
+pub(super) const WINDOW_FACTOR: NonZeroU32 = NonZeroU32::new(4).expect("four is not zero");
 
 /// What became of one task.
 pub(super) enum Finished {
@@ -203,7 +203,7 @@ pub(super) enum EngineEnd {
 }
 
 fn widened(concurrency: NonZeroU32) -> NonZeroU32 {
-    concurrency.saturating_mul(NonZeroU32::new(WINDOW_FACTOR).expect("the factor is not zero"))
+    concurrency.saturating_mul(WINDOW_FACTOR)
 }
 
 fn without_reply(task: Option<Box<FetchTask>>, error: TaskError) -> Finished {

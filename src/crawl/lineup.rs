@@ -16,15 +16,19 @@ use std::time::{Duration, Instant};
 use fnv::FnvHashMap;
 
 use crate::crawl::Courtesy;
+use crate::crawl::engine::WINDOW_FACTOR;
 use crate::crawl::known_hosts::{Known, KnownHosts};
 use crate::crawl::sent::SentMarks;
 use crate::crawl::spill_file::SpillFile;
 use crate::crawl::wire::{FetchTask, HostNews, Later};
 use crate::frontier::{Holdback, HoldbackPlan, Next, SpillError};
 
-/// Lines of a host that may be out for each request that it may get at a time: two windows of a worker, which has four
-/// lines for each fetch. With fewer a host that answers quickly would run dry while rows are on their way.
-const LINES_PER_REQUEST: NonZeroU32 = NonZeroU32::new(8).expect("eight is not zero");
+/// Lines of a host that may be out for each request that it may get at a time: as many as a worker has for each fetch.
+/// With more, slow hosts would fill the worker's places before its fetches are all in use, and the others stand still.
+const LINES_PER_REQUEST: NonZeroU32 = WINDOW_FACTOR;
+
+/// Lines of a host that may be out before its first row: where its robots.txt is slow, all of them wait for one request.
+const FIRST_LINES: NonZeroU32 = WINDOW_FACTOR;
 
 /// How long a row and the next line are on their way between master and worker, at most: lines for this time are out
 /// where a host has a delay between requests. A guess, for a busy machine.
@@ -98,7 +102,8 @@ impl LineupRules {
 
     /// How much is held in memory.
     pub(super) fn holdback_plan(&self) -> HoldbackPlan {
-        HoldbackPlan::with_share(self.share(Duration::ZERO))
+        let share = self.share(Duration::ZERO);
+        HoldbackPlan { first_share: share.min(FIRST_LINES), ..HoldbackPlan::with_share(share) }
     }
 }
 

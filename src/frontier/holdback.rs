@@ -38,6 +38,8 @@ pub struct HoldbackPlan {
     /// Items that a host has out at a time, unless `set_share` says otherwise. More than a host makes use of takes
     /// places from hosts that were not read yet, and so makes a sorted list slower.
     pub share: NonZeroU32,
+    /// The same until the first of them is done: a host may be one that never answers.
+    pub first_share: NonZeroU32,
     /// Bytes of items and hosts that may be in memory.
     pub memory_bytes: usize,
     /// Bytes that leave memory at a time. A sixteenth of it is the least that does.
@@ -91,6 +93,8 @@ struct Host<T> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Limit {
+    /// Nothing of it is done yet.
+    First(NonZeroU32),
     Share(NonZeroU32),
     GivenUp,
 }
@@ -115,7 +119,7 @@ struct Index {
 impl HoldbackPlan {
     /// With the bounds that suit a crawl: 16 MiB of memory, blocks of 64 KiB.
     pub fn with_share(share: NonZeroU32) -> Self {
-        Self { share, memory_bytes: 16 << 20, block_bytes: 64 << 10 }
+        Self { share, first_share: share, memory_bytes: 16 << 20, block_bytes: 64 << 10 }
     }
 }
 
@@ -134,8 +138,8 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
 
     /// Takes the next item of the input.
     pub fn push(&mut self, host: u64, item: T) {
-        let share = self.plan.share;
-        let entry = self.hosts.entry(host).or_insert_with(|| Host::new(share));
+        let first_share = self.plan.first_share;
+        let entry = self.hosts.entry(host).or_insert_with(|| Host::new(first_share));
         entry.queue.push_back(item);
         self.index.settle(host, entry);
         self.make_room();
@@ -172,6 +176,9 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
     pub fn done(&mut self, host: u64) {
         let entry = self.hosts.get_mut(&host).expect("a host with an item out is known");
         entry.take_back();
+        if let Limit::First(_) = entry.limit {
+            entry.limit = Limit::Share(self.plan.share);
+        }
         if self.index.settle_or_forget(host, entry) {
             self.hosts.remove(&host);
         }
@@ -195,8 +202,8 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
 
     /// Takes an item that was with another host, and is the first of this one now.
     pub fn push_front(&mut self, host: u64, item: T) {
-        let share = self.plan.share;
-        let entry = self.hosts.entry(host).or_insert_with(|| Host::new(share));
+        let first_share = self.plan.first_share;
+        let entry = self.hosts.entry(host).or_insert_with(|| Host::new(first_share));
         entry.queue.push_front(item);
         self.index.settle(host, entry);
         self.make_room();
@@ -325,11 +332,11 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
 }
 
 impl<T: HeldItem> Host<T> {
-    fn new(share: NonZeroU32) -> Self {
+    fn new(first_share: NonZeroU32) -> Self {
         Self {
             queue: HostQueue::new(),
             n_out: 0,
-            limit: Limit::Share(share),
+            limit: Limit::First(first_share),
             not_before: None,
             n_failed_reads: 0,
             standing: Standing::Resting,
@@ -351,7 +358,7 @@ impl<T: HeldItem> Host<T> {
     /// What it is to wait for.
     fn wanted(&self) -> Wanted {
         let has_its_share = match self.limit {
-            Limit::Share(share) => self.n_out >= share.get(),
+            Limit::First(share) | Limit::Share(share) => self.n_out >= share.get(),
             Limit::GivenUp => false,
         };
         if has_its_share || self.queue.is_empty() {

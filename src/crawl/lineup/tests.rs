@@ -245,7 +245,7 @@ fn what_comes_back_waits_without_host_rules_too() {
 fn marks_are_put_back_on_lines_that_waited() {
     let now = start();
     let marks = Arc::new(SentMarks::in_memory().unwrap());
-    let plan = HoldbackPlan { share: share(1), memory_bytes: 0, block_bytes: 64 };
+    let plan = HoldbackPlan { memory_bytes: 0, block_bytes: 64, ..HoldbackPlan::with_share(share(1)) };
     let spill = SpillFile::in_directory(std::env::temp_dir(), 1 << 20);
     let mut lineup = Lineup::new(RULES, plan, spill, Some(marks.clone()));
     for seq in 0..50 {

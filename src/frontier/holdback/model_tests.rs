@@ -47,6 +47,7 @@ struct HostModel {
     queue: VecDeque<Numbered>,
     n_out: u32,
     share: Option<u32>,
+    has_one_done: bool,
     is_given_up: bool,
     not_before: Option<Instant>,
     /// Hosts that got an item since this one could go.
@@ -66,7 +67,8 @@ struct Run {
 
 impl HostModel {
     fn can_go(&self, now: Instant) -> bool {
-        let has_share = self.is_given_up || self.n_out < self.share.unwrap_or(2);
+        let has_share =
+            self.is_given_up || self.n_out < self.share.unwrap_or(1 + u32::from(self.has_one_done));
         !self.queue.is_empty() && has_share && self.not_before.is_none_or(|until| until <= now)
     }
 
@@ -83,7 +85,12 @@ impl Run {
     fn new(course: Course) -> Self {
         let place = Place::default();
         (place.state().n_failing, place.state().seed) = (course.n_failing, course.seed);
-        let plan = HoldbackPlan { share: share(2), memory_bytes: course.memory_bytes, block_bytes: BLOCK };
+        let plan = HoldbackPlan {
+            share: share(2),
+            first_share: share(1),
+            memory_bytes: course.memory_bytes,
+            block_bytes: BLOCK,
+        };
         let numbered = |(number, &(host, half)): (usize, &(u64, u32))| {
             (host, Numbered { number: u32::try_from(number).unwrap(), n_bytes: 2 * half })
         };
@@ -228,6 +235,7 @@ impl Run {
     fn done(&mut self, nth: usize) {
         let Some((host, item)) = self.take_out(nth) else { return };
         self.held.done(host);
+        self.change(host, |model| model.has_one_done = true);
         assert!(self.finished.insert(item.number), "{item:?} came twice");
     }
 
@@ -243,6 +251,7 @@ impl Run {
     fn redirect(&mut self, nth: usize, host: u64) {
         let Some((before, item)) = self.take_out(nth) else { return };
         self.held.done(before);
+        self.change(before, |model| model.has_one_done = true);
         self.settle_models();
         self.held.push_front(host, item);
         self.hosts.entry(host).or_default().queue.push_front(item);

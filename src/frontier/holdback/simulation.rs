@@ -80,7 +80,8 @@ fn a_sorted_list_is_crawled_nearly_as_fast_as_a_shuffled_one() {
 
 #[test]
 fn a_short_memory_makes_it_no_slower() {
-    let plan = HoldbackPlan { share: share(4), memory_bytes: 2 << 20, block_bytes: 16 << 10 };
+    let plan =
+        HoldbackPlan { memory_bytes: 2 << 20, block_bytes: 16 << 10, ..HoldbackPlan::with_share(share(4)) };
     let (shuffled_time, _) = crawl(&shuffled(), HoldbackPlan::with_share(share(4)));
     let (sorted_time, most_bytes) = crawl(&sorted(), plan);
     let ratio = sorted_time.as_secs_f64() / shuffled_time.as_secs_f64();

@@ -103,7 +103,10 @@ fn roomy(n_items: u32) -> Holdback<Numbered, Place> {
 
 /// A holdback whose memory is as short as told, with blocks of 160 bytes.
 fn tight(memory_bytes: usize, place: &Place) -> Holdback<Numbered, Place> {
-    Holdback::new(HoldbackPlan { share: share(1), memory_bytes, block_bytes: 160 }, place.clone())
+    Holdback::new(
+        HoldbackPlan { memory_bytes, block_bytes: 160, ..HoldbackPlan::with_share(share(1)) },
+        place.clone(),
+    )
 }
 
 /// Pushes items of ten bytes.
@@ -230,6 +233,19 @@ fn a_share_can_be_narrowed_and_widened() {
 }
 
 #[test]
+fn a_host_has_few_items_out_until_one_is_done() {
+    let now = start();
+    let plan = HoldbackPlan { first_share: share(2), ..HoldbackPlan::with_share(share(4)) };
+    let mut held = Holdback::new(plan, Place::default());
+    push(&mut held, 1, 10..18);
+    check(&mut held, now, &[10, 11], "NeedInput");
+    held.put_back(1, Numbered { number: 11, n_bytes: 10 }, now);
+    check(&mut held, now, &[11], "NeedInput");
+    held.done(1);
+    check(&mut held, now, &[12, 13, 14], "NeedInput");
+}
+
+#[test]
 fn a_host_that_was_given_up_waits_for_nothing() {
     let now = start();
     let mut held = roomy(1);
@@ -310,8 +326,10 @@ fn no_input_is_asked_for_while_nothing_can_leave_memory() {
 fn short_queues_stay_in_memory() {
     let now = start();
     let place = Place::default();
-    let mut held =
-        Holdback::new(HoldbackPlan { share: share(1), memory_bytes: 1500, block_bytes: 1600 }, place.clone());
+    let mut held = Holdback::new(
+        HoldbackPlan { memory_bytes: 1500, block_bytes: 1600, ..HoldbackPlan::with_share(share(1)) },
+        place.clone(),
+    );
     for host in 0..20 {
         push(&mut held, host, [1, 2, 3]);
     }

@@ -2,7 +2,7 @@
 //!
 //! What is counted is exact. Gaps are measured by the server, which may be late on a busy machine.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 
@@ -221,5 +221,34 @@ fn a_host_that_must_wait_holds_no_slot() {
         let slow_done = recorder.visits(0).iter().filter_map(|visit| visit.end).max().unwrap();
         assert!(others_done < slow_done, "{options}: the quick host waited for the slow one");
         assert!(recorder.peak(0) == 1 && recorder.peak(1) == 1, "{options}");
+    }
+}
+
+/// When a host was asked for the last time.
+fn last_asked(recorder: &Recorder, host: usize) -> Instant {
+    recorder.visits(host).iter().map(|visit| visit.start).max().unwrap()
+}
+
+#[test]
+fn slow_hosts_keep_nobody_waiting_while_there_are_fetches_to_spare() {
+    let answers: [fn(&Request<'_>) -> Reply; 2] = [
+        |request| match request.host {
+            0 => Reply::status(200),
+            _ => Reply::status(200).after(PAGE * 5),
+        },
+        |request| match (request.host, request.is_robots()) {
+            (1.., true) => Reply::status(404).after(PAGE * 30),
+            _ => Reply::status(200),
+        },
+    ];
+    for (answer, options) in answers.into_iter().zip(["--no-robots", ""]) {
+        let recorder = Recorder::start(4, answer);
+        let lines = [1, 2, 3, 0].map(|host| recorder.url(host, "/{1..40}"));
+        let rows = polite().words("-w 1 -c 16").words(options).args(lines).run().expect_code(0).rows();
+        rows.expect_each_once(160).expect_all("ok");
+        // While one of them is asked for the last time, the quick one has long had its share.
+        for slow in 1..4 {
+            assert!(last_asked(&recorder, 0) + 3 * PAGE < last_asked(&recorder, slow), "{options}");
+        }
     }
 }
