@@ -116,7 +116,7 @@ fn asked(fetched: Fetched) -> Asked {
         failure: fetched.failure.map(|failure| (failure.kind, failure.message)),
         status: fetched.status.map(|status| status.as_u16()),
         truncated: fetched.truncated,
-        body: fetched.body,
+        body: fetched.body.bytes(),
         requests: fetched.requests,
         exhausted,
     }

@@ -21,6 +21,7 @@ use super::body::Pushed;
 use super::classify::{Classified, Remedy, classify};
 use super::client::{HttpClient, MAX_HEAD_BYTES};
 use super::coding::{self, Coding};
+use super::content::Content;
 use super::decode::{Body, DecodeError};
 use super::fetched::http_version;
 use super::limits::{self, Limit, Limits};
@@ -300,7 +301,7 @@ impl Attempt<'_> {
         let mut body = Body::new(self.max_body(), &codings(response));
         let stopped = read_body(response, &mut body, &mut self.limits).await;
         let mut answer = Answer::head(response, at);
-        answer.body = body.into_bytes();
+        answer.body = body.into_content();
         let failure = match stopped {
             Ok(Pushed::Whole) => None,
             Ok(Pushed::Cut) => {
@@ -456,13 +457,19 @@ struct Answer {
     headers: HeaderMap,
     remote_addr: Option<std::net::SocketAddr>,
     at: Option<Instant>,
-    body: Bytes,
+    body: Content,
     truncated: Option<Truncated>,
 }
 
 impl Answer {
     fn none() -> Self {
-        Self { headers: HeaderMap::new(), remote_addr: None, at: None, body: Bytes::new(), truncated: None }
+        Self {
+            headers: HeaderMap::new(),
+            remote_addr: None,
+            at: None,
+            body: Content::empty(),
+            truncated: None,
+        }
     }
 
     /// A response head that came at this instant; it is taken out of the response.

@@ -19,6 +19,8 @@ pub(super) struct Collected {
 enum Pieces {
     One(Bytes),
     Many(BytesMut),
+    /// It was let go; how long it is.
+    Length(usize),
 }
 
 /// What became of a piece.
@@ -48,6 +50,7 @@ impl Collected {
                 let promised = promised.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
                 self.append(&piece, promised.min(LARGEST_PROMISE).min(room - piece.len()));
             }
+            Pieces::Length(length) => *length += piece.len(),
         }
         pushed
     }
@@ -64,6 +67,7 @@ impl Collected {
     fn append(&mut self, bytes: &[u8], rest: usize) {
         match &mut self.pieces {
             Pieces::Many(all) => all.extend_from_slice(bytes),
+            Pieces::Length(length) => *length += bytes.len(),
             Pieces::One(first) => {
                 let mut all = BytesMut::with_capacity(first.len() + bytes.len() + rest);
                 all.extend_from_slice(first);
@@ -73,18 +77,34 @@ impl Collected {
         }
     }
 
+    /// Gives the memory back. From now on it is known how long the body is, and no more.
+    pub(super) fn let_go(&mut self) {
+        self.pieces = Pieces::Length(self.len());
+    }
+
+    pub(super) fn is_let_go(&self) -> bool {
+        matches!(self.pieces, Pieces::Length(_))
+    }
+
     /// The body.
+    ///
+    /// # Panics
+    ///
+    /// It was let go.
     pub(super) fn into_bytes(self) -> Bytes {
         match self.pieces {
             Pieces::One(bytes) => bytes,
             Pieces::Many(bytes) => bytes.freeze(),
+            Pieces::Length(_) => panic!("what was let go is not asked for"),
         }
     }
 
-    fn len(&self) -> usize {
+    /// How long it is so far.
+    pub(super) fn len(&self) -> usize {
         match &self.pieces {
             Pieces::One(bytes) => bytes.len(),
             Pieces::Many(bytes) => bytes.len(),
+            Pieces::Length(length) => *length,
         }
     }
 }

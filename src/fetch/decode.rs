@@ -11,7 +11,8 @@
 //! A bomb is small and decodes to much, so what it can cost is the time of decoding up to the limit, twice for two
 //! codings, and the memory of a decoder: 50 KiB for gzip; 150 KiB for zstd and brotli, and a window that grows with
 //! what was decoded, to 8 MiB for zstd and 16 MiB for brotli. A decoder is made with the first bytes and is gone with
-//! the last; a body that comes in one piece, as every bomb can, has none while anything is waited for.
+//! the last; a body that comes in one piece, as every bomb can, has none while anything is waited for. What was decoded
+//! is let go again where it is long and more is to come: it can be had from what came.
 
 mod brotli;
 mod inflate;
@@ -29,6 +30,7 @@ use self::inflate::Inflate;
 use self::zstd::Zstd;
 use super::body::{Collected, Pushed};
 use super::coding::Coding;
+use super::content::{Content, MOST_DECODED};
 
 /// How much is decoded at once. A guess: enough that a call costs little for each byte, and little enough for the stack.
 const PIECE: usize = 16 * 1024;
@@ -66,6 +68,9 @@ pub(super) struct Body {
     kept: Collected,
     /// In the order in which they are undone.
     stages: Vec<Stage>,
+    codings: Vec<Coding>,
+    /// What came, where it is coded.
+    coded: Vec<Bytes>,
 }
 
 /// A coding that is being undone.
@@ -89,9 +94,8 @@ struct Step {
 impl Body {
     /// A body of which nothing has come; at most `limit` bytes are kept of what the codings make of it.
     pub(super) fn new(limit: u64, codings: &[Coding]) -> Self {
-        let input_left = limit.saturating_mul(2).saturating_add(LEAST_INPUT);
-        let stage = |&coding| Stage { decoder: Decoder::new(coding), input_left };
-        Self { kept: Collected::new(limit), stages: codings.iter().map(stage).collect() }
+        let (stages, codings) = (stages(limit, codings), codings.to_vec());
+        Self { kept: Collected::new(limit), stages, codings, coded: Vec::new() }
     }
 
     /// Takes a piece as it came; `promised` is how much the server says is still to come after it.
@@ -102,7 +106,12 @@ impl Body {
         if piece.is_empty() {
             return Ok(Pushed::Whole);
         }
-        feed(&mut self.stages, &piece, &mut self.kept)
+        self.coded.push(piece.clone());
+        let pushed = feed(&mut self.stages, &piece, &mut self.kept)?;
+        if self.kept.len() > MOST_DECODED && promised != Some(0) {
+            self.kept.let_go();
+        }
+        Ok(pushed)
     }
 
     /// Told that all has come: whether that is the end for the codings too.
@@ -111,8 +120,26 @@ impl Body {
     }
 
     /// What is kept.
-    pub(super) fn into_bytes(self) -> Bytes {
-        self.kept.into_bytes()
+    pub(super) fn into_content(self) -> Content {
+        if self.kept.is_let_go() {
+            return Content::coded(self.coded, self.codings, self.kept.len());
+        }
+        Content::decoded(self.kept.into_bytes())
+    }
+}
+
+fn stages(limit: u64, codings: &[Coding]) -> Vec<Stage> {
+    let input_left = limit.saturating_mul(2).saturating_add(LEAST_INPUT);
+    codings.iter().map(|&coding| Stage { decoder: Decoder::new(coding), input_left }).collect()
+}
+
+/// Decodes what came before once more, until `kept` is full. That it went well, or how it went wrong, is known.
+pub(super) fn decode_into(kept: &mut Collected, pieces: &[Bytes], codings: &[Coding]) {
+    let mut stages = stages(u64::MAX, codings);
+    for piece in pieces {
+        if !matches!(feed(&mut stages, piece, kept), Ok(Pushed::Whole)) {
+            return;
+        }
     }
 }
 

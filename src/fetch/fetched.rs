@@ -5,10 +5,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
 use url::Url;
 
+use super::content::Content;
 use super::target::strip_credentials;
 use crate::fetch::Chain;
 use crate::model::{FailureKind, HttpVersion, RowError, Truncated};
@@ -32,7 +32,7 @@ pub struct Fetched {
     pub requests: u32,
     /// The body with its codings undone, at most `max_body` bytes of it; kept in part where the exchange or a coding
     /// broke off, and as it came where its codings are not known, or it is part of a coded one (status 206).
-    pub body: Bytes,
+    pub body: Content,
     /// Why the body is not whole; `None` where it is.
     pub truncated: Option<Truncated>,
     /// The peer of the last exchange, once it answered: a proxy, where one is used.
@@ -79,7 +79,7 @@ impl Fetched {
             // The hop to here was not followed.
             redirects: chain.map_or(0, |chain| chain.redirects.saturating_sub(1)),
             requests: chain.map_or(0, |chain| chain.requests),
-            body: Bytes::new(),
+            body: Content::empty(),
             truncated: None,
             remote_addr: None,
             started: chain.map_or(now, |chain| chain.started),

@@ -6,11 +6,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use crate::fetch::Fetched;
+use crate::fetch::{Content, Fetched};
 
 /// Answers for nobody.
 pub(super) fn fetch(url: Url) -> Fetched {
@@ -22,7 +21,7 @@ pub(super) fn fetch(url: Url) -> Fetched {
         final_url: url,
         redirects: 0,
         requests: 1,
-        body: Bytes::new(),
+        body: Content::empty(),
         truncated: None,
         remote_addr: None,
         started: SystemTime::now(),

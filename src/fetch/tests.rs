@@ -102,7 +102,7 @@ async fn a_page_is_fetched_with_all_its_facts() {
     let server = Server::start(vec![answer(&ok("hello"))]).await;
     let fetched = client().fetch(server.url("/page?q=1#part")).await;
     assert_eq!((kind(&fetched), status(&fetched)), (None, Some(200)));
-    assert_eq!(fetched.body, "hello");
+    assert_eq!(fetched.body.bytes(), "hello");
     assert_eq!(fetched.truncated, None);
     assert_eq!(fetched.version, Some(HttpVersion::Http11));
     assert_eq!(fetched.remote_addr, Some(server.address));
@@ -128,7 +128,7 @@ async fn a_kept_connection_is_used_again_and_has_no_connect_time() {
     let client = client();
     assert!(client.fetch(server.url("/1")).await.time_connect.is_some());
     let second = client.fetch(server.url("/2")).await;
-    assert_eq!((second.body.as_ref(), second.time_connect), (&b"2"[..], None));
+    assert_eq!((second.body.bytes().as_ref(), second.time_connect), (&b"2"[..], None));
     assert!(second.time_first_byte.is_some());
     assert_eq!(server.heard().iter().map(|(idx, _)| *idx).collect::<Vec<_>>(), [0, 0]);
 }
@@ -147,7 +147,7 @@ async fn bodies_end_as_their_framing_says() {
     ] {
         let fetched = fetch_from(&client(), answer(response)).await;
         assert_eq!((kind(&fetched), fetched.truncated), (None, None), "{response}");
-        assert_eq!(fetched.body, body, "{response}");
+        assert_eq!(fetched.body.bytes(), body, "{response}");
     }
 }
 
@@ -173,7 +173,7 @@ async fn a_body_past_the_limit_is_cut_and_no_failure() {
         for response in [ok(&body), chunked, format!("HTTP/1.1 200 OK\r\n\r\n{body}")] {
             let fetched = fetch_from(&client_with(|options| options.max_body = 10), answer(&response)).await;
             assert_eq!((kind(&fetched), fetched.truncated), (None, truncated), "{response}");
-            assert_eq!(fetched.body, &body[..length.min(10)], "{response}");
+            assert_eq!(fetched.body.bytes(), &body[..length.min(10)], "{response}");
         }
     }
 }
@@ -203,7 +203,7 @@ async fn a_body_that_breaks_off_keeps_what_came() {
         let client = client_with(|options| options.read_timeout = Duration::from_millis(50));
         let fetched = fetch_from(&client, [answer(response), end].concat()).await;
         assert_eq!((kind(&fetched), fetched.truncated), (Some(expected.0), Some(expected.1)), "{response}");
-        assert_eq!((status(&fetched), fetched.body.as_ref()), (Some(200), &b"abc"[..]), "{response}");
+        assert_eq!((status(&fetched), fetched.body.bytes().as_ref()), (Some(200), &b"abc"[..]), "{response}");
         assert_eq!(fetched.requests, 1);
     }
 }
@@ -221,7 +221,7 @@ async fn the_limit_that_is_met_names_the_failure() {
     assert_eq!(kind(&fetch_from(&slow, held()).await), Some(FailureKind::Timeout));
     let body = fetch_from(&slow, [answer("HTTP/1.1 200 OK\r\n\r\nabc"), vec![Step::Hold]].concat()).await;
     assert_eq!((kind(&body), body.truncated), (Some(FailureKind::Timeout), Some(Truncated::Time)));
-    assert_eq!((status(&body), body.body.as_ref()), (Some(200), &b"abc"[..]));
+    assert_eq!((status(&body), body.body.bytes().as_ref()), (Some(200), &b"abc"[..]));
 }
 
 #[tokio::test]
@@ -333,7 +333,7 @@ async fn a_stale_connection_is_replaced_and_that_is_no_attempt() {
         let client = client();
         client.fetch(server.url("/1")).await;
         let fetched = client.fetch(server.url("/2")).await;
-        assert_eq!((kind(&fetched), fetched.body.as_ref()), (None, &b"second"[..]));
+        assert_eq!((kind(&fetched), fetched.body.bytes().as_ref()), (None, &b"second"[..]));
         assert_eq!(fetched.requests, 2);
         assert!(fetched.time_connect.is_some());
     }
@@ -359,7 +359,7 @@ async fn redirects_are_followed_on_the_kept_connection() {
     let fetched = client().fetch(server.url("/a/")).await;
     assert_eq!((kind(&fetched), status(&fetched)), (None, Some(200)));
     assert_eq!((fetched.redirects, fetched.requests, fetched.time_connect), (2, 3, None));
-    assert_eq!((fetched.final_url, fetched.body.as_ref()), (server.url("/c?x#y"), &b"end"[..]));
+    assert_eq!((fetched.final_url, fetched.body.bytes().as_ref()), (server.url("/c?x#y"), &b"end"[..]));
 }
 
 #[tokio::test]
@@ -370,7 +370,7 @@ async fn a_redirect_body_is_not_waited_for() {
         let script = [answer(&first), vec![Step::Hold]].concat();
         let server = Server::start(vec![script, answer(&ok("end"))]).await;
         let fetched = client().fetch(server.url("/a")).await;
-        assert_eq!((kind(&fetched), fetched.body.as_ref()), (None, &b"end"[..]));
+        assert_eq!((kind(&fetched), fetched.body.bytes().as_ref()), (None, &b"end"[..]));
         assert!(fetched.time_connect.is_some());
     }
 }
@@ -512,10 +512,10 @@ async fn a_resolve_rule_holds_for_its_port_alone() {
         });
         client.fetch(parse_target(&format!("http://name.invalid:{}/", server.address.port())).unwrap()).await
     };
-    assert_eq!(ask(&rules, &one).await.body, "one");
+    assert_eq!(ask(&rules, &one).await.body.bytes(), "one");
     assert_eq!(kind(&ask(&rules, &two).await), Some(FailureKind::ConnectRefused));
     rules[1] = rule(&two, 1);
-    assert_eq!(ask(&rules, &two).await.body, "two");
+    assert_eq!(ask(&rules, &two).await.body.bytes(), "two");
     let elsewhere = Server::start(vec![]).await;
     assert_eq!(kind(&ask(&rules, &elsewhere).await), Some(FailureKind::Dns));
 }
@@ -526,7 +526,7 @@ async fn a_proxy_is_asked_with_the_whole_url_and_blamed_for_itself() {
     let through =
         |address| client_with(move |options| options.proxy = ProxyChoice::Url(format!("http://{address}")));
     let fetched = through(proxy.address).fetch(parse_target("http://name.invalid/x").unwrap()).await;
-    assert_eq!((fetched.body.as_ref(), fetched.remote_addr), (&b"proxied"[..], Some(proxy.address)));
+    assert_eq!((fetched.body.bytes().as_ref(), fetched.remote_addr), (&b"proxied"[..], Some(proxy.address)));
     assert!(proxy.heard()[0].1.starts_with("GET http://name.invalid/x HTTP/1.1\r\n"));
 
     let refusing = Server::start(vec![answer("HTTP/1.1 403 No\r\n\r\n")]).await;

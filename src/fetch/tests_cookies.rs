@@ -42,7 +42,7 @@ async fn what_a_hop_sets_is_sent_with_the_next() {
     ];
     let server = Server::start(vec![login.concat()]).await;
     let client = keeping(|_| ());
-    assert_eq!(client.fetch(server.url("/login")).await.body, "welcome");
+    assert_eq!(client.fetch(server.url("/login")).await.body.bytes(), "welcome");
     client.fetch(server.url("/in/deep")).await;
     assert_eq!(cookies_of(&server), ["", "sid=1; old=1", "sid=2", "seen=1; sid=2"]);
 }

@@ -126,7 +126,7 @@ fn trusting(options: &mut FetchOptions) {
 async fn a_certificate_of_a_given_authority_is_trusted() {
     for host in ["good.test", "127.0.0.1"] {
         let (fetched, offered) = fetch(host, trusting).await;
-        assert_eq!((fetched.failure, fetched.body.as_ref()), (None, &b"secret"[..]));
+        assert_eq!((fetched.failure, fetched.body.bytes().as_ref()), (None, &b"secret"[..]));
         assert!(fetched.time_connect.is_some());
         assert_eq!(offered, ["h2", "http/1.1"]);
     }
@@ -145,7 +145,7 @@ async fn http1_alone_is_offered_where_it_is_asked_for() {
 #[tokio::test]
 async fn insecure_accepts_what_is_not_trusted() {
     let (fetched, _) = fetch("bad.test", |options| options.insecure = true).await;
-    assert_eq!((fetched.failure, fetched.body.as_ref()), (None, &b"secret"[..]));
+    assert_eq!((fetched.failure, fetched.body.bytes().as_ref()), (None, &b"secret"[..]));
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_self_signed_certificate_can_be_trusted_by_name() {
     let trusting_it =
         |options: &mut FetchOptions| options.ca_certificates = Some(Bytes::from_static(SELF_SIGNED));
     let (fetched, _) = fetch_with(SELF_SIGNED, "good.test", trusting_it).await;
-    assert_eq!((fetched.failure, fetched.body.as_ref()), (None, &b"secret"[..]));
+    assert_eq!((fetched.failure, fetched.body.bytes().as_ref()), (None, &b"secret"[..]));
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_body_without_length_needs_a_proper_end() {
         let client = Client::build(&options, NonZeroU32::MIN, LONG).unwrap();
         let fetched = client.fetch(parse_target(&format!("https://{address}/")).unwrap()).await;
         assert_eq!(fetched.failure.map(|failure| failure.kind), expected);
-        assert_eq!(fetched.body, "all of it?");
+        assert_eq!(fetched.body.bytes(), "all of it?");
         server.join().unwrap();
     }
 }

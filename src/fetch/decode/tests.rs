@@ -83,11 +83,11 @@ fn decode(codings: &[Coding], limit: u64, pieces: &[&[u8]]) -> (Bytes, End) {
     for piece in pieces {
         match body.push(Bytes::copy_from_slice(piece), None) {
             Ok(Pushed::Whole) => {}
-            end => return (body.into_bytes(), end),
+            end => return (body.into_content().bytes(), end),
         }
     }
     let end = body.finish().map(|()| Pushed::Whole);
-    (body.into_bytes(), end)
+    (body.into_content().bytes(), end)
 }
 
 /// Decodes in one piece and byte by byte.
@@ -245,6 +245,25 @@ fn a_bomb_is_cut_at_the_limit() {
 }
 
 #[test]
+fn a_long_body_is_held_as_it_came_while_more_is_to_come() {
+    let text = vec![b'x'; 4 * MOST_DECODED];
+    let coded = gzip(&text);
+    let (first, last) = coded.split_at(coded.len() - 3);
+    for limit in [ROOMY, 3 * MOST_DECODED as u64] {
+        let mut body = Body::new(limit, &[Coding::Gzip]);
+        body.push(Bytes::copy_from_slice(first), None).unwrap();
+        let whole_came = body.push(Bytes::copy_from_slice(last), None).is_ok();
+        assert!(whole_came && body.kept.is_let_go());
+        let content = body.into_content();
+        assert_eq!(content.bytes(), &text[..content.len()]);
+        assert_eq!(content.len() as u64, limit.min(text.len() as u64));
+    }
+    let mut body = Body::new(ROOMY, &[Coding::Gzip]);
+    body.push(coded.into(), Some(0)).unwrap();
+    assert!(!body.kept.is_let_go(), "nothing more is to come");
+}
+
+#[test]
 fn a_stream_that_comes_to_nothing_is_cut_too() {
     let empty_blocks = [&[0x78, 0x9c][..], &[0, 0, 0, 0xff, 0xff].repeat(20_000)].concat();
     let skippable = b"\x50\x2a\x4d\x18\0\0\0\0".repeat(10_000);
@@ -264,7 +283,7 @@ fn an_uncoded_piece_is_not_copied() {
     let piece = Bytes::from(vec![7; 100]);
     let mut body = Body::new(ROOMY, &[]);
     assert_eq!(body.push(piece.clone(), None), Ok(Pushed::Whole));
-    assert_eq!(body.into_bytes().as_ptr(), piece.as_ptr());
+    assert_eq!(body.into_content().bytes().as_ptr(), piece.as_ptr());
 }
 
 fn coding() -> impl Strategy<Value = Coding> {
