@@ -4,7 +4,7 @@
 
 use std::num::NonZeroU32;
 
-use super::settings::Reader;
+use super::settings::{Reader, Settings};
 use super::values;
 use crate::crawl::{Courtesy, Pace, product_token};
 
@@ -40,6 +40,15 @@ fn robots_agent(reader: &mut Reader<'_>) -> Option<String> {
     if reader.is_on("no-robots") {
         return None;
     }
-    let user_agent = reader.settings.get("user-agent").values.last().cloned().unwrap_or_default();
-    Some(given.unwrap_or_else(|| product_token(&user_agent).to_owned()))
+    given.or_else(|| Some(product_token(user_agent(reader.settings)).to_owned()))
+}
+
+/// What servers are told, whichever way it was given.
+fn user_agent(settings: &Settings) -> &str {
+    let fields = settings.get("header").values.iter().rev();
+    let mut named = fields.filter_map(|field| field.split_once(':'));
+    match named.find(|(name, _)| name.trim().eq_ignore_ascii_case("user-agent")) {
+        Some((_, value)) => value,
+        None => settings.get("user-agent").text().unwrap_or_default(),
+    }
 }

@@ -309,6 +309,19 @@ fn a_body_makes_a_post_with_a_content_type() {
 }
 
 #[test]
+fn groups_of_robots_txt_are_those_of_whom_the_server_hears() {
+    let check = |line: &[&str], expected: Option<&str>| {
+        let line: Vec<&str> = line.iter().copied().chain([INPUT]).collect();
+        assert_eq!(plan(&line).courtesy.robots_agent.as_deref(), expected, "{line:?}");
+    };
+    check(&[], Some("myriapod"));
+    check(&["-A", "foobot/1.0 (+https://h/)"], Some("foobot"));
+    check(&["-A", "foobot", "-H", "X: y", "-H", "user-agent: barbot/2"], Some("barbot"));
+    check(&["-H", "User-Agent: barbot", "--robots-agent", "bazbot"], Some("bazbot"));
+    check(&["-H", "User-Agent: barbot", "--no-robots"], None);
+}
+
+#[test]
 fn what_is_printed_gives_the_same_plan_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run.toml");

@@ -328,7 +328,10 @@ impl Source {
             lineup.push(self.take_line(), now);
         }
         if let Some(warning) = lineup.take_warning() {
-            tracing::warn!("could not {}: less is read ahead", with_causes(&warning));
+            tracing::warn!(
+                "could not {}; less is read ahead, so other hosts may have to wait",
+                with_causes(&warning)
+            );
         }
     }
 

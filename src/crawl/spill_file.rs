@@ -81,13 +81,17 @@ impl SpillFile {
 
 impl Spill for SpillFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<Block> {
+        let directory = self.directory.clone();
+        // Whoever is told of it is to know where room is short.
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", directory.display()));
         let file = match self.file.take() {
             Some(file) => file,
-            None => open_nameless(&self.directory)?,
+            None => open_nameless(&directory).map_err(named)?,
         };
         let written = self.append(&file, bytes);
         self.file = Some(file);
-        written
+        written.map_err(named)
     }
 
     fn read(&mut self, block: Block, from: u32, into: &mut [u8]) -> io::Result<()> {
@@ -198,7 +202,10 @@ mod tests {
     #[test]
     fn a_directory_that_is_gone_is_an_error() {
         let (directory, mut spill) = spill(1 << 20);
+        let path = directory.path().display().to_string();
         drop(directory);
-        assert_eq!(spill.write(b"1").unwrap_err().kind(), io::ErrorKind::NotFound);
+        let error = spill.write(b"1").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().starts_with(&path), "{error}");
     }
 }

@@ -69,6 +69,11 @@ impl Health {
         self.given_up
     }
 
+    /// Whether it ever sent something.
+    pub(super) fn has_answered(&self) -> bool {
+        self.has_answered
+    }
+
     /// Whether the last request had no answer.
     pub(super) fn is_failing(&self) -> bool {
         self.failing.is_some()
@@ -102,6 +107,9 @@ impl Health {
 pub(super) enum Evidence {
     /// It can not be reached, or is silent.
     Absent,
+    /// The same, unless it has answered before: servers cut the connection on requests that they do not like, and
+    /// answer the next one.
+    AbsentIfStranger,
     /// It sent something, however little use it was.
     Present,
     /// Nothing: it was not asked, or is there and does not want this request.
@@ -127,9 +135,8 @@ impl Evidence {
             | Kind::Decode
             | Kind::TooManyRedirects
             | Kind::BadRedirect => Self::Present,
-            // Servers cut the connection on requests that they do not like, and answer the next one.
-            Kind::Disconnected
-            | Kind::InvalidUrl
+            Kind::Disconnected => Self::AbsentIfStranger,
+            Kind::InvalidUrl
             | Kind::UnsupportedScheme
             | Kind::ForbiddenAddress
             | Kind::RobotsDenied

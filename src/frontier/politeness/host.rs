@@ -184,7 +184,8 @@ impl Host {
     /// A request to it brought no complete response.
     pub(super) fn on_failure(&mut self, kind: FailureKind, now: Instant) {
         match Evidence::of(kind) {
-            Evidence::Absent => {
+            Evidence::AbsentIfStranger if self.health.has_answered() => {}
+            Evidence::Absent | Evidence::AbsentIfStranger => {
                 let was_given_up = self.health.given_up().is_some();
                 self.health.on_failure(kind, now);
                 self.has_news |= !was_given_up && self.health.given_up().is_some();

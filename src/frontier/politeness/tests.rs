@@ -295,6 +295,23 @@ fn a_dead_host_with_a_long_list_is_given_up_and_a_short_list_is_tried_in_full() 
 }
 
 #[test]
+fn a_host_that_only_hangs_up_is_given_up_and_one_that_answers_too_is_not() {
+    let given_up_after = |answers_first: bool| {
+        let (mut table, start) = (HostTable::new(rules(4, 0)), Instant::now());
+        if answers_first {
+            table.enter(&host(1), start);
+            table.handle_response(&host(1), 200, None, start);
+        }
+        (1..200).find(|nth| {
+            let now = start + Duration::from_secs(1) * *nth;
+            table.handle_failure(&host(1), FailureKind::Disconnected, now);
+            table.take_note(&host(1), now).is_some_and(|note| note.given_up)
+        })
+    };
+    assert_eq!([false, true].map(given_up_after), [Some(30), None]);
+}
+
+#[test]
 fn what_a_dead_worker_knew_is_told_once_and_kept() {
     let now = Instant::now();
     let (mut old, mut new) = (HostTable::new(rules(1, 100)), HostTable::new(rules(1, 100)));
