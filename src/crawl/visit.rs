@@ -92,9 +92,9 @@ pub(super) enum Hindrance {
 }
 
 impl Visitor {
-    /// Another worker may have asked until now whom this one will ask.
+    /// Another worker has asked, or still asks, whom this one will ask.
     pub(super) fn take_over(self: &Arc<Self>) {
-        self.gate.with_table(|table, now| table.handle_takeover(now));
+        self.gate.with_table(|table, _| table.handle_takeover());
     }
 
     /// Asks nothing more; whoever waits is turned away.

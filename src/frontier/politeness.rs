@@ -95,8 +95,10 @@ pub struct HostTable {
     /// Hosts that nobody asks, by the time at which they are forgotten.
     shelf: Timetable,
     max_remembered: usize,
-    /// Until when hosts that are not in the table may have been asked.
+    /// Until when hosts that are not in the table may have been asked from here.
     strangers_asked: Option<Instant>,
+    /// Whether they may have been asked from elsewhere just before they are met.
+    has_predecessor: bool,
     /// What was waited for hosts that are forgotten.
     waits: Waits,
 }
@@ -119,6 +121,7 @@ impl HostTable {
             shelf: Timetable::default(),
             max_remembered,
             strangers_asked: None,
+            has_predecessor: false,
             waits: Waits::default(),
         }
     }
@@ -190,10 +193,10 @@ impl HostTable {
         self.change(id, now, |host, _| host.on_crawl_delay(delay));
     }
 
-    /// Another worker, which is gone, may have begun requests until now to hosts that this one has not met: each of
-    /// them is left alone for one delay.
-    pub fn handle_takeover(&mut self, now: Instant) {
-        self.strangers_asked = self.strangers_asked.max(Some(now));
+    /// Another worker had the hosts of this one. It may have died just now, or finish what it holds while this one works
+    /// already: so each host is left alone for one delay from when it is met.
+    pub fn handle_takeover(&mut self) {
+        self.has_predecessor = true;
     }
 
     /// What another worker knew of a host.
@@ -281,7 +284,8 @@ impl HostTable {
         let id = HostId(self.n_hosts_met);
         self.n_hosts_met += 1;
         self.ids.insert(key.clone(), id);
-        self.hosts.insert(id, Host::new(key.clone(), self.strangers_asked, now));
+        let last_start = if self.has_predecessor { Some(now) } else { self.strangers_asked };
+        self.hosts.insert(id, Host::new(key.clone(), last_start, now));
         id
     }
 

@@ -327,7 +327,7 @@ fn what_a_dead_worker_knew_is_told_once_and_kept() {
     old.handle_response(&host(1), 429, Some(ms(4_000)), now);
     assert!(old.take_note(&host(1), now).unwrap().given_up);
 
-    new.handle_takeover(now);
+    new.handle_takeover();
     new.handle_note(&host(1), &note, now);
     let known = new.enter(&host(1), now);
     let unknown = new.enter(&host(2), now);
@@ -336,6 +336,9 @@ fn what_a_dead_worker_knew_is_told_once_and_kept() {
     assert_eq!(new.next_wake(), Some(now + ms(300)));
     assert_eq!(started(&mut new, now + ms(300)), [known]);
     assert_eq!(new.take_note(&host(1), now), None);
+    let met_later = new.enter(&host(3), now + ms(900));
+    assert_eq!(new.next_wake(), Some(now + ms(1_000)), "the old one may have asked it at 899");
+    assert_eq!(started(&mut new, now + ms(1_000)), [met_later]);
 }
 
 #[test]

@@ -174,6 +174,20 @@ fn workers_that_die_do_not_shorten_the_delay() {
 }
 
 #[test]
+fn workers_that_are_replaced_keep_delay_and_places() {
+    let delay = Duration::from_millis(300);
+    let recorder = Recorder::start(2, slow);
+    let lines = (0..2).map(|host| recorder.url(host, "/{1..16}"));
+    let options = "--host-delay 300ms --per-host 1 -w 2 --recycle-after 5";
+    let finished = polite().words(options).args(lines).run().expect_code(0);
+    finished.rows().expect_each_once(32).expect_all("ok");
+    for host in 0..2 {
+        expect_gaps(&recorder.visits(host), delay);
+        assert_eq!(recorder.peak(host), 1);
+    }
+}
+
+#[test]
 fn a_crawl_delay_outlives_the_worker_that_read_it() {
     let recorder = Recorder::start(1, |request| match request.path {
         "/robots.txt" => Reply::text("User-agent: *\nCrawl-delay: 0.5\n"),
