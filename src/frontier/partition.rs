@@ -8,6 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use url::{Position, Url};
 
+use crate::model::without_root;
+
 /// A number that is the same for all URLs of one host.
 ///
 /// A URL of the common form is not parsed: its host is found and hashed in place, which costs a tenth of a parse.
@@ -22,7 +24,7 @@ pub fn host_hash(url: &str) -> u64 {
         None => match Url::parse(url) {
             Ok(parsed) => {
                 let https = parsed.scheme() == "https";
-                let name = &parsed[Position::BeforeHost..Position::AfterHost];
+                let name = without_root(&parsed[Position::BeforeHost..Position::AfterHost]);
                 Host { https, name, port: parsed.port() }.hash(&mut hasher);
             }
             // It gets its row, and no host.
@@ -84,6 +86,7 @@ fn plain_host(url: &str) -> Option<Host<'_>> {
 fn is_plain_name(name: &[u8]) -> bool {
     let last_label = name.iter().rposition(|byte| *byte == b'.').map_or(0, |dot| dot + 1);
     match name.get(last_label) {
+        // A dot at the end is no part of the host.
         None => false,
         // It may be an address in one of its odd spellings (0x7f.1, 0xffffffff).
         Some(first) if first.is_ascii_digit() => is_plain_address(name),
@@ -128,6 +131,7 @@ fn plain_port(after_colon: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::HostKey;
     use proptest::prelude::*;
 
     #[test]
@@ -143,6 +147,8 @@ mod tests {
                 "http://ex%61mple.com/",
                 " http://example.com/",
                 "http://exam\tple.com/",
+                "http://example.com./",
+                "http://Example.com.:80/x",
             ],
             &["https://example.com/", "https://example.com:443/x", "https://Example.Com?q"],
             &["http://example.com:8080/", "http://example.com:8080/x"],
@@ -158,6 +164,8 @@ mod tests {
             &["http://255.255.255.255/", "http://0xffffffff", "http://0XFFffFFff/x"],
             &["http://bücher.example/", "http://xn--bcher-kva.example/", "http://XN--BCHER-KVA.example/"],
             &["http://[::1]/", "http://[0:0:0:0:0:0:0:1]/"],
+            &["http://ai./", "http://AI./x"],
+            &["http://ai/"],
         ];
         let keys: Vec<u64> = same
             .iter()
@@ -185,6 +193,16 @@ mod tests {
                 prop_assert_eq!(host_hash(&url), host_hash(parsed.as_str()));
                 prop_assert_eq!(host_hash(&url), host_hash(&format!("{scheme}:/{host}{port}/")));
             }
+        }
+
+        #[test]
+        fn urls_of_one_host_have_one_number_and_others_another(
+            hosts in proptest::collection::vec("(a|b)([.](a|b)){0,1}[.]?(:1)?", 2),
+        ) {
+            let urls = hosts.iter().map(|host| format!("http://{host}/"));
+            let (keys, hashes): (Vec<_>, Vec<_>) =
+                urls.map(|url| (HostKey::of(&Url::parse(&url).unwrap()), host_hash(&url))).unzip();
+            prop_assert_eq!(keys[0] == keys[1], hashes[0] == hashes[1]);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Does not know addresses: two names of one machine are two hosts.
 //!
-//! Invariant: URLs of one host (scheme, name, port) have equal keys, however they were written.
+//! Invariant: URLs of one host (scheme, name, port) have equal keys, however they were written: `example.com.`, which
+//! says that nothing is to be added to the name, is `example.com`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +17,9 @@ pub struct HostKey(Arc<str>);
 impl HostKey {
     /// The host that a URL names. Credentials are no part of it, and a port that the scheme implies is left out.
     pub fn of(url: &Url) -> Self {
-        let name = &url[Position::BeforeHost..Position::BeforePath];
-        Self([url.scheme(), "://", name].concat().into())
+        let name = without_root(&url[Position::BeforeHost..Position::AfterHost]);
+        let port = &url[Position::AfterHost..Position::BeforePath];
+        Self([url.scheme(), "://", name, port].concat().into())
     }
 
     /// As text, such as `https://example.com` or `http://example.com:8080`.
@@ -37,6 +39,12 @@ impl fmt::Display for HostKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A name without the dot that stands for the root of all names. A name of one label keeps it: without, a resolver may
+/// add something, and find another host.
+pub fn without_root(name: &str) -> &str {
+    name.strip_suffix('.').filter(|name| name.contains('.')).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -59,5 +67,14 @@ mod tests {
         check("http://127.1/", "http://127.0.0.1");
         check("http://[0:0::1]:8080/", "http://[::1]:8080");
         check("http://b\u{fc}cher.example/", "http://xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn the_dot_at_the_end_of_a_name_makes_no_other_host() {
+        check("http://example.com./a", "http://example.com");
+        check("https://example.com.:8080/", "https://example.com:8080");
+        check("http://127.0.0.1./", "http://127.0.0.1");
+        check("http://ai./", "http://ai.");
+        check("http://ai/", "http://ai");
     }
 }

@@ -7,7 +7,7 @@ mod outcome;
 mod row;
 mod target;
 
-pub use host::HostKey;
+pub use host::{HostKey, without_root};
 pub use outcome::{Blame, FailureKind, Outcome, Truncated};
 pub use row::{HttpVersion, Row, RowError};
 pub use target::{Line, RejectReason, Rejected, Target};

@@ -89,6 +89,23 @@ fn redirects_between_hosts_keep_the_limits_of_each() {
     }
 }
 
+#[test]
+fn a_name_with_a_dot_at_its_end_is_the_same_host() {
+    for options in ["-w 1", "-w 4"] {
+        let recorder = Recorder::start(1, slow);
+        let port = recorder.url(0, "").rsplit(':').next().unwrap().to_owned();
+        let rules = ["a.example", "a.example."].map(|name| format!("--resolve={name}:{port}:127.0.0.1"));
+        let urls = ["a.example", "A.example."].map(|name| format!("http://{name}:{port}/{{1..5}}"));
+        let invocation = polite().words("--per-host 1").words(options).args(rules).args(urls);
+        let rows = invocation.run().expect_code(0).rows();
+        rows.expect_each_once(10).expect_all("ok");
+        assert_eq!((recorder.peak(0), recorder.n_visits()), (1, 11), "{options}");
+        let visits = recorder.visits(0);
+        let with_dot = visits.iter().filter(|visit| visit.seen.values("host")[0].contains(".:"));
+        assert_eq!(with_dot.count(), 5, "what is asked for is as it was written");
+    }
+}
+
 fn kill_all(running: &Running) {
     for worker in running.workers() {
         // It may have gone by itself.
