@@ -1,8 +1,8 @@
 //! One hop of an attempt at one URL: its request, its one timer, and what is kept of it.
 //!
 //! Decides nothing by itself: `redirect` says where to go next, `limits` when it is over, `classify` what an
-//! error means, `decode` what becomes of a body. Does not try again, but for a stale connection and for
-//! a head that only a lenient client takes.
+//! error means, `decode` what becomes of a body. Does not try again, but for a stale connection and for the first head
+//! of a server that only a lenient client takes.
 
 #![expect(clippy::disallowed_methods, reason = "takes the times of an attempt")]
 
@@ -244,7 +244,8 @@ impl Attempt<'_> {
     /// The response head to the current hop's request, sent again once where that alone may help.
     async fn exchange(&mut self, url: &Url) -> Result<reqwest::Response, Failure> {
         let pool = self.client.pool(url);
-        let first = match self.send(&pool.kept, url).await {
+        let is_odd = self.client.odd_servers.contains(url);
+        let first = match self.send(if is_odd { &pool.lenient } else { &pool.kept }, url).await {
             Ok(response) => return Ok(response),
             Err(Stop::Limit(limit)) => return Err(self.out_of_time(limit)),
             Err(Stop::Error(error)) => self.classify(&error, url),
@@ -252,10 +253,13 @@ impl Attempt<'_> {
         let may_help = match first.remedy {
             Remedy::Nothing => false,
             Remedy::NewConnection => self.time_connect.is_none(),
-            Remedy::Leniency => true,
+            Remedy::Leniency => !is_odd,
         };
         if !(may_help && may_be_sent_twice(&self.outgoing.method, self.outgoing.body)) {
             return Err(first.failure);
+        }
+        if first.remedy == Remedy::Leniency {
+            self.client.odd_servers.insert(url);
         }
         self.limits.heard_at(Instant::now());
         self.send(&pool.fresh, url).await.map_err(|stop| match stop {

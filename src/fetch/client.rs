@@ -17,6 +17,7 @@ use super::address::Allowance;
 use super::attempt::Purpose;
 use super::cookies::CookieJar;
 use super::headers::{self, HeaderError};
+use super::odd_servers::OddServers;
 use super::probe::ProbeLayer;
 use super::proxy::Proxies;
 use super::resolve::{self, RuleIndex};
@@ -141,6 +142,8 @@ pub struct HttpClient {
     /// The plain client first, then one for each hand of `--resolve` rules; never empty.
     pools: Vec<Pool>,
     rules: RuleIndex,
+    /// Which servers the lenient clients ask.
+    pub(super) odd_servers: OddServers,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Bytes>,
@@ -155,15 +158,17 @@ pub struct HttpClient {
     pub(super) max_body: u64,
 }
 
-/// Two clients that ask the same servers in the same way.
+/// Clients that ask the same servers in the same way.
 ///
 /// What browsers forgive in a response head costs every response: tables for 1,000 fields are a quarter of a whole
 /// fetch, folded lines and lines without a colon a fiftieth. So a request goes out with a strict client, and where
-/// that fails of the head alone, again with a lenient one. A request that may be sent only once has the lenient
-/// one from the start.
+/// that fails of the head alone, again with a lenient one. The server is remembered then, so that a site of odd heads
+/// gets one request for a page like any other. A request that may be sent only once has a lenient client from the start.
 pub(super) struct Pool {
     /// Keeps connections and uses them again.
     pub(super) kept: reqwest::Client,
+    /// The same for servers that are known to need a lenient one.
+    pub(super) lenient: reqwest::Client,
     /// Lenient; makes a new connection for each request and never keeps one: where a kept connection was stale, the
     /// pool could hand out the next stale one, and this one can not.
     pub(super) fresh: reqwest::Client,
@@ -200,6 +205,7 @@ impl HttpClient {
         Ok(Self {
             pools,
             rules,
+            odd_servers: OddServers::default(),
             method,
             headers: headers::prepare(options, authorization)?,
             body: options.body.clone(),
@@ -253,15 +259,14 @@ struct Recipe<'a> {
 }
 
 impl Recipe<'_> {
-    /// The two clients that go by these `--resolve` rules, of which no two may be for one name.
+    /// The clients that go by these `--resolve` rules, of which no two may be for one name.
     fn pool(&self, rules: &[&ResolveRule]) -> Result<Pool, BuildError> {
-        let mut kept = self.builder(rules).pool_max_idle_per_host(self.n_kept);
-        if !self.may_be_sent_twice {
-            kept = lenient(kept);
-        }
-        let fresh = lenient(self.builder(rules).pool_max_idle_per_host(0));
         let build = |builder: reqwest::ClientBuilder| builder.build().map_err(BuildError::Http);
-        Ok(Pool { kept: build(kept)?, fresh: build(fresh)? })
+        let keeping = || self.builder(rules).pool_max_idle_per_host(self.n_kept);
+        let lenient_one = build(lenient(keeping()))?;
+        let kept = if self.may_be_sent_twice { build(keeping())? } else { lenient_one.clone() };
+        let fresh = build(lenient(self.builder(rules).pool_max_idle_per_host(0)))?;
+        Ok(Pool { kept, lenient: lenient_one, fresh })
     }
 
     fn builder(&self, rules: &[&ResolveRule]) -> reqwest::ClientBuilder {

@@ -5,8 +5,9 @@
 //! A [`Client`] is made once for a worker's life and answers [`Client::fetch`] any number of times at once.
 //! One call is one attempt: redirects are followed here, hop by hop, and one timer watches over all of them.
 //! Bodies come decoded, up to a limit of decoded bytes.
-//! Trying again after a failure is the caller's decision, with one exception: a kept connection that the
-//! server had closed is no failure of the URL, so that request is sent once more, on a new connection, if it may be.
+//! Trying again after a failure is the caller's decision, with two exceptions: a kept connection that the
+//! server had closed is no failure of the URL, so that request is sent once more, on a new connection, if it may be;
+//! and so is the first whose response head only a lenient client takes, once for each server.
 
 mod address;
 mod attempt;
@@ -25,6 +26,7 @@ mod name_cache;
 mod name_servers;
 mod name_sockets;
 mod null;
+mod odd_servers;
 mod options;
 mod probe;
 mod proxy;
@@ -42,6 +44,8 @@ mod tests;
 mod tests_bodies;
 #[cfg(test)]
 mod tests_cookies;
+#[cfg(test)]
+mod tests_heads;
 #[cfg(test)]
 mod tests_safety;
 #[cfg(test)]

@@ -299,33 +299,6 @@ async fn what_is_not_a_response_says_why() {
 }
 
 #[tokio::test]
-async fn a_head_that_a_strict_client_refuses_is_asked_for_again_by_a_lenient_one() {
-    let fields = |n_fields| (0..n_fields).map(|idx| format!("X-{idx}: 1\r\n")).collect::<String>();
-    for (head, n_requests, expected) in [
-        (fields(99), 1, None),
-        (fields(100), 2, None),
-        (fields(999), 2, None),
-        (fields(1000), 2, Some(FailureKind::HeadersTooLarge)),
-        ("no colon\r\nName : x\r\nFolded: a\r\n b\r\n".into(), 2, None),
-    ] {
-        let response = format!("HTTP/1.1 200 OK\r\n{head}Content-Length: 1\r\n\r\na");
-        let shown = head.chars().take(20).collect::<String>();
-        let server = Server::start(vec![answer(&response), answer(&response)]).await;
-        let fetched = client().fetch(server.url("/")).await;
-        assert_eq!((kind(&fetched), fetched.requests), (expected, n_requests), "{shown}");
-
-        let once = client_with(|options| options.method = "POST".into());
-        let fetched = fetch_from(&once, answer(&response)).await;
-        assert_eq!((kind(&fetched), fetched.requests), (expected, 1), "{shown}");
-    }
-
-    let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(600_000));
-    let server = Server::start(vec![answer(&endless), answer(&endless)]).await;
-    let fetched = client().fetch(server.url("/")).await;
-    assert_eq!(kind(&fetched), Some(FailureKind::HeadersTooLarge));
-}
-
-#[tokio::test]
 async fn a_stale_connection_is_replaced_and_that_is_no_attempt() {
     for stale in [vec![], vec![Step::Reset], vec![say("HTTP/1.1 408 Too Late\r\n"), Step::Reset]] {
         let script = [answer(&ok("first")), vec![Step::Hear], stale].concat();

@@ -106,6 +106,18 @@ fn a_name_with_a_dot_at_its_end_is_the_same_host() {
     }
 }
 
+#[test]
+fn a_host_of_odd_response_heads_gets_one_request_for_a_page_like_any_other() {
+    for options in ["-w 2", "--mode multi -w 2"] {
+        let recorder = Recorder::start(1, |request| slow(request).field("Spaced ", "x"));
+        let urls = recorder.url(0, "/{1..10}");
+        let rows = polite().words("--per-host 1").words(options).arg(urls).run().expect_code(0).rows();
+        rows.expect_each_once(10).expect_all("ok");
+        // Of robots.txt and ten pages the first is asked for twice: then it is known.
+        assert_eq!(recorder.n_visits(), 12, "{options}");
+    }
+}
+
 fn kill_all(running: &Running) {
     for worker in running.workers() {
         // It may have gone by itself.
