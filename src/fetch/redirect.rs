@@ -12,6 +12,10 @@ use super::target::{check_scheme, strip_credentials};
 use crate::fetch::Failure;
 use crate::model::FailureKind;
 
+/// The longest `Location` that is followed. What it leads to may have to wait, in memory and on disk and in its row; 8 KB
+/// is what servers are to take of a URL at the least (RFC 9110 section 4.1), and more than most do.
+const MAX_LOCATION: usize = 8 * 1024;
+
 /// What a response means for where to ask next.
 #[derive(PartialEq, Debug)]
 pub(super) enum Verdict {
@@ -67,6 +71,11 @@ pub(super) fn verdict(
             FailureKind::BadRedirect,
             "redirect to nowhere: its location is empty",
         ));
+    }
+    if location.len() > MAX_LOCATION {
+        let message =
+            format!("redirect to a location of {} bytes: {MAX_LOCATION} are followed", location.len());
+        return Verdict::Broken(Failure::new(FailureKind::BadRedirect, message));
     }
     let text = location_text(location.as_bytes());
     let mut url = match current.join(&text) {
@@ -214,6 +223,21 @@ mod tests {
             };
             assert_eq!(failure.kind, FailureKind::BadRedirect);
         }
+    }
+
+    #[test]
+    fn a_location_of_more_than_eight_kibibytes_is_a_bad_redirect() {
+        let of_length = |length| format!("/{}", "x".repeat(length - 1));
+        assert!(matches!(
+            ask(302, of_length(MAX_LOCATION).as_bytes(), Method::GET, BASE),
+            Verdict::Follow(_)
+        ));
+        let Verdict::Broken(failure) = ask(302, of_length(MAX_LOCATION + 1).as_bytes(), Method::GET, BASE)
+        else {
+            panic!("it was followed")
+        };
+        assert_eq!(failure.kind, FailureKind::BadRedirect);
+        assert_eq!(failure.message, "redirect to a location of 8193 bytes: 8192 are followed");
     }
 
     #[test]
