@@ -55,7 +55,7 @@ impl Books {
         for finished in batch {
             match finished {
                 Finished::Row(mut reply) => {
-                    rows.news.extend(reply.news.take().map(|news| *news));
+                    rows.news.append(&mut reply.news);
                     if let Some(told) = reply.waits.take() {
                         self.waits.merge(told.waits());
                     }
@@ -149,15 +149,18 @@ mod tests {
 
     #[test]
     fn what_is_told_of_hosts_and_lines_without_a_row_is_kept_apart() {
-        let news = HostNews { host: 7, not_before: None, delay: None, given_up: true };
+        let news = [7, 8].map(|host| HostNews { host, not_before: None, delay: None, given_up: true });
         let mut told = lost(0);
         let Finished::Row(reply) = &mut told else { panic!("a lost line has a row") };
-        reply.news = Some(Box::new(news.clone()));
+        reply.news = news.to_vec();
         let target = Target { seq: Seq(1), url: "http://h/".into(), given: None };
         let (task, wait) = (FetchTask::of(Line::Target(target), None), Duration::ZERO);
-        let later = Finished::Later(Box::new(Later { task, wait, news: None }));
+        let later = Finished::Later(Box::new(Later { task, wait, news: Vec::new() }));
         let rows = Books::new(Stats::new()).take(vec![told, later, Finished::NotDone]).unwrap();
-        assert_eq!((rows.notes.len(), rows.later.len(), rows.n_not_done, rows.news), (1, 1, 1, vec![news]));
+        assert_eq!(
+            (rows.notes.len(), rows.later.len(), rows.n_not_done, rows.news),
+            (1, 1, 1, news.to_vec())
+        );
     }
 
     #[test]

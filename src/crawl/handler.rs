@@ -88,18 +88,18 @@ impl Handler {
         if let Some(verdict) = &task.verdict {
             return Answer::Row(reply(&unasked(seq, url, slot, verdict.error()), 0));
         }
-        let visit = match self.visitor.visit(task).await {
+        let mut visit = match self.visitor.visit(task).await {
             Visited::Done(visit) => visit,
             Visited::NotDone => return Answer::NotDone,
             Visited::Later { wait, trail, news } => {
-                let later = Later { task: task.again(trail), wait, news: news.map(Box::new) };
+                let later = Later { task: task.again(trail), wait, news };
                 return Answer::Later(Box::new(later));
             }
         };
         #[cfg(debug_assertions)]
         crate::crawl::torture::suffer(&visit.fetched.headers);
         let requests = visit.requests + self.visitor.robots.as_ref().map_or(0, Robots::take_requests);
-        let news = visit.news.clone();
+        let news = std::mem::take(&mut visit.news);
         Answer::Row(
             reply(&row_of(seq, url, slot, visit), requests)
                 .with_news(news, self.visitor.gate.due_waits().as_ref()),

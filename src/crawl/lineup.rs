@@ -236,8 +236,8 @@ impl Lineup {
             }
             self.remind(host, now);
         }
-        if let Some(news) = news {
-            self.learn(&news, now);
+        for news in &news {
+            self.learn(news, now);
         }
     }
 

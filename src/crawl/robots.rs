@@ -102,7 +102,7 @@ async fn fetch(visitor: Arc<Visitor>, host: HostKey) -> Asked {
             None => visitor.client.begin_robots(line.clone()).await,
             Some(chain) => visitor.client.follow_robots(&line, chain).await,
         };
-        visitor.learn(&holder, &step, &mut None);
+        visitor.learn(&holder, &step, &mut Vec::new());
         match step {
             Step::Hop(next) => chain = Some(next),
             Step::Done(fetched) => return asked(fetched),

@@ -54,7 +54,7 @@ pub(super) enum Visited {
     /// The worker leaves, and its turn had not come.
     NotDone,
     /// It is to go on after so long, from here or from another worker.
-    Later { wait: Duration, trail: Trail, news: Option<HostNews> },
+    Later { wait: Duration, trail: Trail, news: Vec<HostNews> },
 }
 
 /// What its row says.
@@ -65,7 +65,7 @@ pub(super) struct Visit {
     pub(super) requests: u32,
     /// When the first attempt began.
     pub(super) started: Option<SystemTime>,
-    pub(super) news: Option<HostNews>,
+    pub(super) news: Vec<HostNews>,
 }
 
 /// What came of one attempt.
@@ -113,7 +113,7 @@ impl Visitor {
         };
         self.take_news(task);
         let mut trail = task.trail.as_deref().cloned().unwrap_or_default();
-        let mut news = None;
+        let mut news = Vec::new();
         loop {
             let (host, fetched) = match self.attempt(task, &line, trail.chain.take(), &mut news).await {
                 Attempted::Ended { host, fetched } => (host, fetched),
@@ -142,7 +142,7 @@ impl Visitor {
         task: &FetchTask,
         line: &Url,
         mut chain: Option<Chain>,
-        news: &mut Option<HostNews>,
+        news: &mut Vec<HostNews>,
     ) -> Attempted {
         let mut is_first = true;
         loop {
@@ -259,7 +259,7 @@ impl Visitor {
     }
 
     /// Tells the table of hosts how a request ended.
-    pub(super) fn learn(self: &Arc<Self>, host: &HostKey, step: &Step, news: &mut Option<HostNews>) {
+    pub(super) fn learn(self: &Arc<Self>, host: &HostKey, step: &Step, news: &mut Vec<HostNews>) {
         let note = self.gate.with_table(|table, now| {
             match step {
                 Step::Hop(chain) => table.handle_response(host, chain.status, None, now),
@@ -279,7 +279,7 @@ impl Visitor {
             if note.not_before.is_some() {
                 self.gate.turn_away(host);
             }
-            *news = Some(news_of(host, note));
+            news_of(host, note).join(news);
         }
     }
 
@@ -320,10 +320,10 @@ impl Visit {
     fn refused(failure: Failure) -> Self {
         let nowhere = Url::parse("http://invalid/").expect("it is a URL");
         let fetched = not_asked(nowhere, failure, None);
-        Self { fetched, attempts: 0, requests: 0, started: None, news: None }
+        Self { fetched, attempts: 0, requests: 0, started: None, news: Vec::new() }
     }
 
-    fn of(fetched: Fetched, trail: &Trail, news: Option<HostNews>) -> Self {
+    fn of(fetched: Fetched, trail: &Trail, news: Vec<HostNews>) -> Self {
         let (attempts, requests, started) = (trail.attempts, trail.requests, trail.started);
         Self { fetched, attempts, requests, started, news }
     }

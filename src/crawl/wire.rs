@@ -104,6 +104,16 @@ pub(super) struct HostNews {
     pub(super) given_up: bool,
 }
 
+impl HostNews {
+    /// Joins what was learnt of hosts on the way of a line: of one host the last word counts.
+    pub(super) fn join(self, all: &mut Vec<Self>) {
+        match all.iter_mut().find(|earlier| earlier.host == self.host) {
+            Some(earlier) => *earlier = self,
+            None => all.push(self),
+        }
+    }
+}
+
 /// What a worker's requests waited for the sake of politeness since it told last.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct WaitsTold {
@@ -226,8 +236,8 @@ pub(super) struct Later {
     pub(super) task: FetchTask,
     /// For how long it must not be given out.
     pub(super) wait: Duration,
-    /// What the worker has learnt of its host.
-    pub(super) news: Option<Box<HostNews>>,
+    /// What the worker has learnt of hosts.
+    pub(super) news: Vec<HostNews>,
 }
 
 /// A finished row on its way back: its bytes, and what the books need to know.
@@ -243,8 +253,8 @@ pub(super) struct Reply {
     latency_micros: Option<u64>,
     requests: u32,
     slot: Option<u32>,
-    /// What the worker has learnt of the host.
-    pub(super) news: Option<Box<HostNews>>,
+    /// What the worker has learnt of hosts.
+    pub(super) news: Vec<HostNews>,
     /// What was waited for hosts; told now and then.
     pub(super) waits: Option<Box<WaitsTold>>,
 }
@@ -267,14 +277,14 @@ impl Reply {
             latency_micros: row.time_total.map(micros),
             requests,
             slot: row.worker.map(|slot| slot.0),
-            news: None,
+            news: Vec::new(),
             waits: None,
         }
     }
 
     /// The same, with what was learnt of hosts.
-    pub(super) fn with_news(self, news: Option<HostNews>, waits: Option<&Waits>) -> Self {
-        Self { news: news.map(Box::new), waits: waits.map(|waits| Box::new(WaitsTold::of(waits))), ..self }
+    pub(super) fn with_news(self, news: Vec<HostNews>, waits: Option<&Waits>) -> Self {
+        Self { news, waits: waits.map(|waits| Box::new(WaitsTold::of(waits))), ..self }
     }
 
     /// What the journal keeps of the row.
@@ -320,6 +330,21 @@ mod tests {
             let facts = facts_of(&Reply::new(&row, b"{}\n".to_vec(), 2).note()).unwrap();
             assert_eq!((facts.outcome, facts.kind, facts.requests), (kind.outcome(), Some(kind), 2));
         }
+    }
+
+    #[test]
+    fn what_is_learnt_of_one_host_leaves_what_is_known_of_another() {
+        let given_up = |host| HostNews { host, not_before: None, delay: None, given_up: true };
+        let held = |host, seconds| HostNews {
+            not_before: Some(Duration::from_secs(seconds)),
+            given_up: false,
+            ..given_up(host)
+        };
+        let mut all = Vec::new();
+        for news in [held(1, 60), given_up(2), held(1, 30), held(3, 9)] {
+            news.join(&mut all);
+        }
+        assert_eq!(all, [held(1, 30), given_up(2), held(3, 9)]);
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Feed {
     }
 
     fn come_back(&self, tasks: Vec<FetchTask>, wait: Duration) {
-        let later = tasks.into_iter().map(|task| Later { task, wait, news: None }).collect();
+        let later = tasks.into_iter().map(|task| Later { task, wait, news: Vec::new() }).collect();
         self.state.take_back(&mut NewRows { later, ..NewRows::default() }, Instant::now());
     }
 }
@@ -165,7 +165,8 @@ fn whoever_waits_is_woken_by_what_comes_back() {
             let waiting = async {
                 // It waits already.
                 tokio::task::yield_now().await;
-                let later = out.into_iter().map(|task| Later { task, wait: Duration::ZERO, news: None });
+                let later =
+                    out.into_iter().map(|task| Later { task, wait: Duration::ZERO, news: Vec::new() });
                 state
                     .take_back(&mut NewRows { later: later.collect(), ..NewRows::default() }, Instant::now());
             };

@@ -48,7 +48,7 @@ pub(super) fn hash(url: &str) -> u64 {
 }
 
 fn back(task: FetchTask, wait: Duration) -> Later {
-    Later { task, wait, news: None }
+    Later { task, wait, news: Vec::new() }
 }
 
 /// The same line on its way to another host.
@@ -139,7 +139,7 @@ fn a_line_that_comes_back_goes_out_again_when_it_may() {
     lineup.end_input();
     let mut tasks = check(&mut lineup, now, &[0], "Nothing");
     let told = HostNews { not_before: Some(seconds(5)), ..news("http://a/") };
-    lineup.take_back(Later { news: Some(Box::new(told)), ..back(tasks.remove(0), seconds(3)) }, now);
+    lineup.take_back(Later { news: vec![told], ..back(tasks.remove(0), seconds(3)) }, now);
     assert_eq!(lineup.n_out(), 0);
     check(&mut lineup, now, &[], "wait 5000");
     let tasks = check(&mut lineup, now + seconds(5), &[0], "Nothing");
@@ -181,6 +181,19 @@ fn a_host_that_is_given_up_waits_for_nothing_and_its_lines_say_so() {
     assert!(lineup.is_empty());
     (3..5).for_each(|seq| lineup.push(line(seq, "http://a/"), now));
     check(&mut lineup, now, &[3, 4], "NeedInput");
+}
+
+#[test]
+fn a_line_brings_back_what_was_learnt_of_every_host_on_its_way() {
+    let now = start();
+    let mut lineup = with_share(1);
+    lineup.push(line(0, "http://a/"), now);
+    let mut tasks = check(&mut lineup, now, &[0], "NeedInput");
+    let told = ["http://a/", "http://b/"].map(|url| HostNews { given_up: true, ..news(url) });
+    lineup.take_back(Later { news: told.into(), ..back(tasks.remove(0), seconds(0)) }, now);
+    lineup.push(line(1, "http://b/"), now);
+    let tasks = check(&mut lineup, now, &[0, 1], "NeedInput");
+    assert!(tasks.iter().all(|task| task.news.as_ref().is_some_and(|news| news.given_up)));
 }
 
 #[test]
@@ -303,7 +316,7 @@ proptest! {
             };
             match what % 8 {
                 // Not without end.
-                0 if n_turns < 2000 => lineup.take_back(Later { news: Some(Box::new(told)), ..back(task, seconds(wait)) }, now),
+                0 if n_turns < 2000 => lineup.take_back(Later { news: vec![told], ..back(task, seconds(wait)) }, now),
                 1 if n_turns < 2000 => lineup.take_back(back(redirected(task, &url(host)), seconds(wait)), now),
                 2 if n_turns < 2000 => {
                     lineup.learn(&told, now);
