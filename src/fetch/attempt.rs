@@ -22,6 +22,7 @@ use super::classify::{Classified, Remedy, classify};
 use super::client::{HttpClient, MAX_HEAD_BYTES};
 use super::coding::{self, Coding};
 use super::content::Content;
+use super::cookies::CookieJar;
 use super::decode::{Body, DecodeError};
 use super::fetched::http_version;
 use super::limits::{self, Limit, Limits};
@@ -46,7 +47,8 @@ const REDIRECT_BODY_TIME: Duration = Duration::from_millis(500);
 pub(super) enum Purpose {
     /// A page, in the way that the options say.
     Page,
-    /// The rules of a host: a GET of a file that is not read to its end if it is long.
+    /// The rules of a host: a GET of a file that is not read to its end if it is long, without anything that the user
+    /// meant for pages.
     Robots,
 }
 
@@ -138,9 +140,9 @@ enum BodyStop {
 impl Attempt<'_> {
     async fn run(&mut self, mut url: Url) -> Step {
         if !url.username().is_empty() || url.password().is_some() {
-            self.client.take_credentials(&mut url, self.outgoing.headers.to_mut());
+            self.take_credentials(&mut url);
         }
-        if let Some(jar) = &self.client.cookies {
+        if let Some(jar) = self.jar() {
             self.outgoing.cookie = jar.field(&url, &self.outgoing.headers, SystemTime::now());
         }
         let mut response = match self.exchange(&url).await {
@@ -159,7 +161,7 @@ impl Attempt<'_> {
         if let Some(failure) = refusal(&response) {
             return self.fail(url, failure, Answer::head(&mut response, at));
         }
-        if let Some(jar) = &self.client.cookies {
+        if let Some(jar) = self.jar() {
             jar.take(&url, response.headers(), SystemTime::now());
         }
         match self.verdict(&url, &response) {
@@ -198,10 +200,21 @@ impl Attempt<'_> {
 
     /// The cookies for a hop that another worker may take over.
     fn cookies_for(&self, hop: &Hop) -> Vec<Cookie> {
-        match &self.client.cookies {
+        match self.jar() {
             Some(jar) if hop.origin == Origin::Other => jar.copies_for(&hop.url, SystemTime::now()),
             _ => Vec::new(),
         }
+    }
+
+    fn take_credentials(&mut self, url: &mut Url) {
+        match self.purpose {
+            Purpose::Page => self.client.take_credentials(url, self.outgoing.headers.to_mut()),
+            Purpose::Robots => strip_credentials(url),
+        }
+    }
+
+    fn jar(&self) -> Option<&CookieJar> {
+        self.client.cookies.as_ref().filter(|_| self.purpose == Purpose::Page)
     }
 
     fn max_redirects(&self) -> u32 {
@@ -389,18 +402,14 @@ impl Attempt<'_> {
 
 impl<'a> Outgoing<'a> {
     fn of(client: &'a HttpClient, purpose: Purpose, chain: Option<&Chain>) -> Self {
-        let mut outgoing = Self {
-            method: client.method.clone(),
-            headers: Cow::Borrowed(&client.headers),
-            body: client.body.as_ref(),
-            cookie: None,
-            as_get: false,
-            left_origin: false,
+        let (method, headers, body) = match purpose {
+            Purpose::Page => (client.method.clone(), &client.headers, client.body.as_ref()),
+            Purpose::Robots => (Method::GET, &client.robots_headers, None),
         };
-        if purpose == Purpose::Robots && (outgoing.method != Method::GET || outgoing.body.is_some()) {
-            outgoing.become_get();
-        }
-        let Some(chain) = chain else { return outgoing };
+        let headers = Cow::Borrowed(headers);
+        let mut outgoing = Self { method, headers, body, cookie: None, as_get: false, left_origin: false };
+        // The fields of robots.txt are the same for all origins.
+        let Some(chain) = chain.filter(|_| purpose == Purpose::Page) else { return outgoing };
         if chain.as_get {
             outgoing.become_get();
         }

@@ -120,7 +120,8 @@ impl Client {
         }
     }
 
-    /// The first hop to a robots.txt: a GET, whatever the options ask of pages, of its first 512,000 bytes.
+    /// The first hop to a robots.txt: a GET of its first 512,000 bytes, whatever the options ask of pages, and without
+    /// any secret or cookie.
     pub async fn begin_robots(&self, url: Url) -> Step {
         match self {
             Self::Http(client) => attempt::begin(client, Purpose::Robots, url).await,
@@ -146,6 +147,8 @@ pub struct HttpClient {
     pub(super) odd_servers: OddServers,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
+    /// The header fields of requests for robots.txt.
+    pub(super) robots_headers: HeaderMap,
     pub(super) body: Option<Bytes>,
     /// Where cookies are kept.
     pub(super) cookies: Option<CookieJar>,
@@ -202,12 +205,14 @@ impl HttpClient {
         for hand in &hands {
             pools.push(recipe.pool(hand)?);
         }
+        let headers = headers::prepare(options, authorization)?;
         Ok(Self {
             pools,
             rules,
             odd_servers: OddServers::default(),
             method,
-            headers: headers::prepare(options, authorization)?,
+            robots_headers: headers::of_robots(&headers),
+            headers,
             body: options.body.clone(),
             cookies: options.cookies.then(CookieJar::new),
             proxies,

@@ -81,6 +81,19 @@ pub(super) fn prepare(
     Ok(headers)
 }
 
+/// What is left of the fields of pages where a robots.txt is asked for: who asks. All others are for the servers and
+/// the pages that the user had in mind, and such a request goes to whatever host a page leads to; a range or a
+/// condition would make another answer of the rules.
+pub(super) fn of_robots(of_pages: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(3);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
+    for agent in of_pages.get_all(header::USER_AGENT) {
+        headers.append(header::USER_AGENT, agent.clone());
+    }
+    headers
+}
+
 /// Takes away what another origin may not see.
 pub(super) fn strip_for_other_origin(headers: &mut HeaderMap) {
     OF_ONE_ORIGIN.iter().for_each(|name| drop(headers.remove(name)));
@@ -214,6 +227,26 @@ mod tests {
         };
         assert_eq!(refused("a b", "x"), "bad header name 'a b'");
         assert_eq!(refused("x-y", "a\nb"), "bad value of header 'x-y'");
+    }
+
+    #[test]
+    fn for_robots_nothing_is_said_but_who_asks() {
+        let check = |fields: &[(&str, &str)], removed: &[&str], expected: &[&str]| {
+            let mut options = options();
+            options.body = Some(Bytes::new());
+            options.cookie = Some("k=v".into());
+            options.headers = fields.iter().map(|(name, value)| field(name, value)).collect();
+            options.removed_headers = removed.iter().map(|name| (*name).to_owned()).collect();
+            let of_pages = prepare(&options, Some(HeaderValue::from_static("Basic x"))).unwrap();
+            let headers = of_robots(&of_pages);
+            assert_eq!(lines(&headers), expected);
+            assert_eq!(headers[header::ACCEPT_ENCODING], coding::ACCEPTED);
+        };
+        let of_pages =
+            [("Host", "other"), ("Range", "bytes=0-9"), ("If-None-Match", "x"), ("X-Key", "secret")];
+        check(&of_pages, &[], &["accept: */*", "user-agent: myriapod-test"]);
+        check(&[("User-Agent", "other"), ("Accept", "a/b")], &[], &["accept: */*", "user-agent: other"]);
+        check(&[], &["user-agent", "accept-encoding"], &["accept: */*"]);
     }
 
     #[test]

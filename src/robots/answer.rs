@@ -43,6 +43,8 @@ impl Answer {
 
 fn of_reply(status: u16, truncated: Option<Truncated>) -> Answer {
     match (status, truncated) {
+        // No part was asked for, and the rest may be what forbids.
+        (206, _) => Answer::Unreachable,
         (200..=299, None | Some(Truncated::Length)) => Answer::Parse,
         // Half of the rules may be the half that allows.
         (200..=299, Some(Truncated::Time | Truncated::Disconnect)) => Answer::Unreachable,
@@ -115,7 +117,7 @@ mod tests {
             check(status, None, AllowAll);
             check(status, Some(Truncated::Length), AllowAll);
         }
-        for status in [0, 100, 199, 429, 500, 502, 503, 504, 599, 600, 999] {
+        for status in [0, 100, 199, 206, 429, 500, 502, 503, 504, 599, 600, 999] {
             check(status, None, Unreachable);
             check(status, Some(Truncated::Length), Unreachable);
         }

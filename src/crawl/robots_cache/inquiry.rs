@@ -90,6 +90,7 @@ impl Inquiry {
         }
         let cause = match (failure, status) {
             (Some((_, message)), _) => message,
+            (None, Some(206)) => "only a part of it came".to_owned(),
             (None, Some(200..=299)) => "the answer broke off".to_owned(),
             (None, Some(status)) => format!("status {status}"),
             (None, None) => "no answer".to_owned(),
@@ -161,6 +162,7 @@ mod tests {
         let cases = [
             (status(503), "status 503"),
             (status(429), "status 429"),
+            (status(206), "only a part of it came"),
             (failure(FailureKind::ReadTimeout), "it was read_timeout"),
             (cut(status(200), FailureKind::Disconnected, Truncated::Disconnect), "it was disconnected"),
             (Asked { truncated: Some(Truncated::Disconnect), ..status(200) }, "the answer broke off"),

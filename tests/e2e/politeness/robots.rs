@@ -101,14 +101,43 @@ fn the_group_is_that_of_our_name() {
 
 #[test]
 fn robots_txt_is_asked_for_by_get_and_under_our_name_alone() {
-    let recorder = Recorder::start(1, |_| Reply::status(404));
+    let recorder = Recorder::start(2, |request| match (request.host, request.path) {
+        (_, "/robots.txt") => Reply::status(404),
+        (0, _) => Reply::redirect(request.url(1, "/form")),
+        _ => Reply::status(200),
+    });
     let words = ["-A", "alpha/2.0", "-d", "secret", "-u", "me:secret", "-b", "a=secret"];
-    by_default().args(words).arg(recorder.url(0, "/form")).run().expect_code(0);
-    let visits = recorder.visits(0);
-    let methods: Vec<&str> = visits.iter().map(|visit| visit.seen.method.as_str()).collect();
-    assert_eq!(methods, ["GET", "POST"]);
-    assert_eq!(visits[0].seen.values("user-agent"), ["alpha/2.0"]);
-    assert!(visits[0].seen.body.is_empty());
+    let fields = ["-H", "X-Key: secret", "-H", "Host: secret.example", "-H", "Authorization: mine"];
+    let rows = polite().args(words).args(fields).arg(recorder.url(0, "/form")).run().expect_code(0).rows();
+    rows.expect_each_once(1).expect_all("ok");
+    for (host, method) in [(0, "POST"), (1, "GET")] {
+        let visits = recorder.visits(host);
+        let methods: Vec<&str> = visits.iter().map(|visit| visit.seen.method.as_str()).collect();
+        assert_eq!(methods, ["GET", method], "{visits:?}");
+        let robots = &visits[0].seen;
+        assert_eq!(robots.values("user-agent"), ["alpha/2.0"]);
+        assert!(robots.body.is_empty() && !format!("{robots:?}").contains("secret"), "{robots:?}");
+        for name in ["authorization", "cookie", "x-key"] {
+            assert!(robots.values(name).is_empty(), "{name}: {robots:?}");
+        }
+        assert_eq!(visits[1].seen.values("x-key"), ["secret"]);
+        assert_eq!(visits[1].seen.values("authorization").len(), usize::from(host == 0));
+    }
+}
+
+#[test]
+fn what_is_asked_of_pages_does_not_change_what_the_rules_are() {
+    for field in ["Range: bytes=0-15", "If-None-Match: *", "If-Modified-Since: Sun, 06 Nov 2044 08:49:37 GMT"]
+    {
+        let recorder = Recorder::start(1, private_areas);
+        let lines = [recorder.url(0, "/private/1"), recorder.url(0, "/open")];
+        let rows = by_default().args(["-H", field]).args(lines).run().expect_code(0).rows();
+        assert_eq!(end_of(rows.get(0)), json!(["skipped", null, "robots_denied", 0]), "{field}");
+        let name = field.split(':').next().unwrap();
+        let has_field: Vec<bool> =
+            recorder.visits(0).iter().map(|visit| !visit.seen.values(name).is_empty()).collect();
+        assert_eq!(has_field, [false, true], "{field}");
+    }
 }
 
 #[test]
