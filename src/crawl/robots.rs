@@ -7,9 +7,10 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use crate::crawl::gate::Refused;
-use crate::crawl::robots_cache::{Asked, Known, RobotsCache};
+use crate::crawl::robots_cache::{Asked, Known, Postponed, RobotsCache, Tried};
 use crate::crawl::visit::{Hindrance, Visitor};
 use crate::fetch::{Chain, Failure, Fetched, Step, Url};
+use crate::frontier::GivenUp;
 use crate::model::{FailureKind, HostKey};
 use crate::robots::{MAX_CRAWL_DELAY, Rules, Verdict};
 
@@ -45,7 +46,8 @@ impl Robots {
         url: &Url,
     ) -> Result<(), Hindrance> {
         let (asker, asked) = (visitor.clone(), host.clone());
-        let known = self.cache.ask(host, move || fetch(asker.clone(), asked.clone()).boxed()).await;
+        let fetch = move |chain| fetch(asker.clone(), asked.clone(), chain).boxed();
+        let known = self.cache.ask(host, fetch).await;
         match known {
             Known::Rules(rules) => {
                 if let Some(delay) = rules.crawl_delay() {
@@ -60,7 +62,11 @@ impl Robots {
             Known::HostFails { kind, message } => {
                 Err(Hindrance::Row(Failure::new(kind, format!("robots.txt: {message}"))))
             }
-            Known::AskedAgain(wait) => Err(Hindrance::MustWait(wait)),
+            Known::AskedAgain(wait) => {
+                // What was answered may have been reason enough.
+                let given_up = visitor.gate.with_table(|table, _| table.given_up(host));
+                Err(given_up.map_or(Hindrance::MustWait(wait), Hindrance::given_up))
+            }
             Known::Leaving => Err(Hindrance::Left),
         }
     }
@@ -78,35 +84,37 @@ fn judge(rules: &Rules, url: &Url) -> Result<(), Hindrance> {
     }
 }
 
-/// Fetches the robots.txt of a host, as one of the requests to it, and follows where that leads.
-async fn fetch(visitor: Arc<Visitor>, host: HostKey) -> Asked {
+/// Fetches the robots.txt of a host, as one of the requests to it, and follows where that leads, or has led.
+async fn fetch(visitor: Arc<Visitor>, host: HostKey, mut chain: Option<Chain>) -> Tried {
     let line = Url::parse(&format!("{host}/robots.txt")).expect("a host and a path are a URL");
-    let mut chain: Option<Chain> = None;
     loop {
         let url = chain.as_ref().map_or(line.as_str(), |chain| &chain.url);
         let holder = HostKey::of(&Url::parse(url).expect("the text of a URL is one"));
-        let _pass = loop {
-            match visitor.gate.pass(&holder).await {
-                Ok(pass) => break pass,
-                Err(Refused::MustWait(wait)) if visitor.gate.wait(wait).await => {}
-                Err(Refused::MustWait(_) | Refused::Closed) => {
-                    return Asked { exhausted: true, ..Asked::default() };
-                }
-                Err(Refused::GivenUp(reason)) => {
-                    let failure = Some((FailureKind::HostGivenUp, reason.to_string()));
-                    return Asked { failure, ..Asked::default() };
-                }
-            }
+        let _pass = match visitor.gate.pass(&holder).await {
+            Ok(pass) => pass,
+            Err(Refused::MustWait(wait)) => return Err(Postponed { wait, chain }),
+            Err(Refused::Closed) => return Ok(Asked { exhausted: true, ..Asked::default() }),
+            Err(Refused::GivenUp(reason)) => return Ok(given_up(reason, chain.as_ref())),
         };
         let step = match chain.take() {
             None => visitor.client.begin_robots(line.clone()).await,
             Some(chain) => visitor.client.follow_robots(&line, chain).await,
         };
-        visitor.learn(&holder, &step, &mut Vec::new());
+        visitor.learn_of_robots(&holder, &step);
         match step {
             Step::Hop(next) => chain = Some(next),
-            Step::Done(fetched) => return asked(fetched),
+            Step::Done(fetched) => return Ok(asked(fetched)),
         }
+    }
+}
+
+/// That the host is no longer asked which these redirects have led to.
+fn given_up(reason: GivenUp, chain: Option<&Chain>) -> Asked {
+    Asked {
+        failure: Some((FailureKind::HostGivenUp, reason.to_string())),
+        status: chain.map(|chain| chain.status),
+        requests: chain.map_or(0, |chain| chain.requests),
+        ..Asked::default()
     }
 }
 

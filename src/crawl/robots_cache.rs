@@ -5,7 +5,8 @@
 //! Invariants:
 //! - a host is asked by one inquiry at a time, whoever and how many want to know;
 //! - an inquiry is a task of its own, so that it goes on where who caused it ends; without one nothing runs;
-//! - nobody waits for long while an inquiry does: between two tries all that ask are told when the next one is;
+//! - nobody waits for long while an inquiry does, be it between two tries or because a host is to be left alone: all
+//!   that ask are told when the next request is;
 //! - once the cache is closed, nobody waits and nothing is asked.
 //!
 //! `inquiry` says what answers mean and when a host is asked again, `memory` what is remembered for how long.
@@ -28,6 +29,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::crawl::gate::LONGEST_WAIT;
+use crate::fetch::Chain;
 use crate::model::{FailureKind, HostKey};
 use crate::robots::Rules;
 pub(super) use inquiry::Asked;
@@ -60,6 +62,17 @@ pub(super) enum Known {
     AskedAgain(Duration),
     /// The cache is closed.
     Leaving,
+}
+
+/// What came of one try to fetch robots.txt.
+pub(super) type Tried = Result<Asked, Postponed>;
+
+/// A request that was not made, because the host that it goes to is to be left alone.
+#[derive(Debug)]
+pub(super) struct Postponed {
+    pub(super) wait: Duration,
+    /// The redirects that have led there, if any.
+    pub(super) chain: Option<Chain>,
 }
 
 #[derive(Debug)]
@@ -96,11 +109,11 @@ impl RobotsCache {
     /// What is known of a host, at once where it is; else it is asked, which takes as long as a fetch may: to be called
     /// within a runtime, without a place that others need.
     ///
-    /// `fetch` makes one try to fetch the host's robots.txt, and is called for each. It is not called where the host
-    /// is known, or being asked already.
+    /// `fetch` makes one try to fetch the host's robots.txt, and is called for each; with the redirects that one was
+    /// postponed behind, it goes on from there. It is not called where the host is known, or being asked already.
     pub(super) async fn ask<F>(self: &Arc<Self>, host: &HostKey, fetch: F) -> Known
     where
-        F: Fn() -> BoxFuture<'static, Asked> + Send + 'static,
+        F: Fn(Option<Chain>) -> BoxFuture<'static, Tried> + Send + 'static,
     {
         let mut answer = match self.look(host, fetch) {
             Look::Known(known) => return known,
@@ -127,7 +140,7 @@ impl RobotsCache {
 
     fn look<F>(self: &Arc<Self>, host: &HostKey, fetch: F) -> Look
     where
-        F: Fn() -> BoxFuture<'static, Asked> + Send + 'static,
+        F: Fn(Option<Chain>) -> BoxFuture<'static, Tried> + Send + 'static,
     {
         let now = now();
         let mut state = self.lock();
@@ -194,7 +207,7 @@ impl RobotsCache {
 
 async fn inquire<F>(cache: Arc<RobotsCache>, host: HostKey, fetch: F)
 where
-    F: Fn() -> BoxFuture<'static, Asked> + Send + 'static,
+    F: Fn(Option<Chain>) -> BoxFuture<'static, Tried> + Send + 'static,
 {
     let finding = AssertUnwindSafe(find_out(&cache, &host, fetch)).catch_unwind().await;
     // A fault of ours says as little of the rules as a host that fails, and those that wait must hear of it.
@@ -207,22 +220,29 @@ where
 
 async fn find_out<F>(cache: &RobotsCache, host: &HostKey, fetch: F) -> Finding
 where
-    F: Fn() -> BoxFuture<'static, Asked> + Send + 'static,
+    F: Fn(Option<Chain>) -> BoxFuture<'static, Tried> + Send + 'static,
 {
     let mut inquiry = Inquiry::default();
+    let mut chain = None;
     loop {
-        let asked = fetch().await;
-        let seed = cache.note_try(host, &asked);
-        match inquiry.handle_asked(asked, &cache.agent, seed) {
-            Step::AskAfter(wait) => {
-                if wait > LONGEST_WAIT {
-                    cache.note_wait(host, wait);
+        let wait = match fetch(chain.take()).await {
+            Ok(asked) => {
+                let seed = cache.note_try(host, &asked);
+                match inquiry.handle_asked(asked, &cache.agent, seed) {
+                    Step::AskAfter(wait) => wait,
+                    Step::End(finding) => return finding,
                 }
-                tokio::time::sleep(wait).await;
-                cache.note_next_try(host);
             }
-            Step::End(finding) => return finding,
+            Err(postponed) => {
+                chain = postponed.chain;
+                postponed.wait
+            }
+        };
+        if wait > LONGEST_WAIT {
+            cache.note_wait(host, wait);
         }
+        tokio::time::sleep(wait).await;
+        cache.note_next_try(host);
     }
 }
 

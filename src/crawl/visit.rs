@@ -9,7 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "reads the clock against which Retry-After is a date")]
 
 use std::sync::{Arc, Once};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
@@ -19,7 +19,7 @@ use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::wire::{FetchTask, HostNews, Trail};
 use crate::fetch::{Chain, Client, Failure, Fetched, Step, Url, parse_target};
-use crate::frontier::{HostNote, Retry, RetryCause, host_hash, parse_retry_after};
+use crate::frontier::{GivenUp, HostNote, HostTable, Retry, RetryCause, host_hash, parse_retry_after};
 use crate::model::{FailureKind, HostKey, Outcome};
 
 /// How long to wait for a descriptor when no fetch of our own ends before.
@@ -91,6 +91,13 @@ pub(super) enum Hindrance {
     Left,
 }
 
+impl Hindrance {
+    /// The host is no longer asked.
+    pub(super) fn given_up(reason: GivenUp) -> Self {
+        Self::Row(Failure::new(FailureKind::HostGivenUp, reason.to_string()))
+    }
+}
+
 impl Visitor {
     /// Another worker has asked, or still asks, whom this one will ask.
     pub(super) fn take_over(self: &Arc<Self>) {
@@ -153,7 +160,11 @@ impl Visitor {
             }
             is_first = false;
             // For each hop another: it is a request like any other, and its host may have a gap to be kept.
-            let _pass = match self.clear(&host, &url, task.once && chain.is_some()).await {
+            let cleared = self.clear(&host, &url, task.once && chain.is_some()).await;
+            if let Err(Hindrance::Row(_) | Hindrance::MustWait(_)) = &cleared {
+                self.take_note(&host, news);
+            }
+            let _pass = match cleared {
                 Ok(pass) => pass,
                 Err(Hindrance::Row(failure)) => {
                     return Attempted::Ended { host, fetched: not_asked(url, failure, chain.as_ref()) };
@@ -206,9 +217,7 @@ impl Visitor {
         self.gate.pass(host).await.map_err(|refused| match refused {
             Refused::Closed => Hindrance::Left,
             Refused::MustWait(wait) => Hindrance::MustWait(wait),
-            Refused::GivenUp(reason) => {
-                Hindrance::Row(Failure::new(FailureKind::HostGivenUp, reason.to_string()))
-            }
+            Refused::GivenUp(reason) => Hindrance::given_up(reason),
         })
     }
 
@@ -258,29 +267,34 @@ impl Visitor {
         let _ = tokio::time::timeout(DESCRIPTOR_WAIT, self.fetch_ended.notified()).await;
     }
 
-    /// Tells the table of hosts how a request ended.
-    pub(super) fn learn(self: &Arc<Self>, host: &HostKey, step: &Step, news: &mut Vec<HostNews>) {
+    /// Tells the table of hosts how a request for a page ended.
+    fn learn(self: &Arc<Self>, host: &HostKey, step: &Step, news: &mut Vec<HostNews>) {
         let note = self.gate.with_table(|table, now| {
-            match step {
-                Step::Hop(chain) => table.handle_response(host, chain.status, None, now),
-                Step::Done(fetched) => match (&fetched.failure, fetched.status) {
-                    (_, Some(status)) if fetched.time_first_byte.is_some() => {
-                        table.handle_response(host, status.as_u16(), retry_after(fetched), now);
-                    }
-                    (Some(failure), _) if failure.kind != FailureKind::ForbiddenAddress => {
-                        table.handle_failure(host, failure.kind, now);
-                    }
-                    _ => {}
-                },
-            }
+            tell(table, host, step, now);
             table.take_note(host, now)
         });
-        if let Some(note) = note {
-            if note.not_before.is_some() {
-                self.gate.turn_away(host);
-            }
-            news_of(host, note).join(news);
+        self.pass_on(host, note, news);
+    }
+
+    /// Tells the table of hosts how a request for robots.txt ended. What is news in it goes along with the next line of
+    /// the host, asked or not: that of an inquiry has none to go with.
+    pub(super) fn learn_of_robots(self: &Arc<Self>, host: &HostKey, step: &Step) {
+        self.gate.with_table(|table, now| tell(table, host, step, now));
+        self.gate.turn_away(host);
+    }
+
+    /// Takes what was learnt of a host that is not asked now.
+    fn take_note(self: &Arc<Self>, host: &HostKey, news: &mut Vec<HostNews>) {
+        let note = self.gate.with_table(|table, now| table.take_note(host, now));
+        self.pass_on(host, note, news);
+    }
+
+    fn pass_on(&self, host: &HostKey, note: Option<HostNote>, news: &mut Vec<HostNews>) {
+        let Some(note) = note else { return };
+        if note.not_before.is_some() {
+            self.gate.turn_away(host);
         }
+        news_of(host, note).join(news);
     }
 
     /// How long to wait before the next attempt, if there is one.
@@ -339,6 +353,21 @@ impl Trail {
         self.attempts += 1;
         self.requests += fetched.requests;
         self.started.get_or_insert(fetched.started);
+    }
+}
+
+fn tell(table: &mut HostTable, host: &HostKey, step: &Step, now: Instant) {
+    match step {
+        Step::Hop(chain) => table.handle_response(host, chain.status, None, now),
+        Step::Done(fetched) => match (&fetched.failure, fetched.status) {
+            (_, Some(status)) if fetched.time_first_byte.is_some() => {
+                table.handle_response(host, status.as_u16(), retry_after(fetched), now);
+            }
+            (Some(failure), _) if failure.kind != FailureKind::ForbiddenAddress => {
+                table.handle_failure(host, failure.kind, now);
+            }
+            _ => {}
+        },
     }
 }
 

@@ -53,7 +53,7 @@ async fn nothing_that_is_meant_for_pages_is_sent_to_any_host_on_the_way() {
     let script: Vec<Play> = [answer(set), answer(&redirect(302, &elsewhere))].concat();
     let first = Server::start(vec![script]).await;
     let fetched = robots_of(&client_with(laden), &first.url("/robots.txt")).await;
-    assert_eq!((status(&fetched), fetched.body.as_ref()), (Some(200), &b"rules"[..]));
+    assert_eq!((status(&fetched), fetched.body.bytes().as_ref()), (Some(200), &b"rules"[..]));
     assert_eq!((first.heard().len(), other.heard().len()), (2, 1));
     first.heard().iter().for_each(|(_, request)| expect_bare(request, &first));
     other.heard().iter().for_each(|(_, request)| expect_bare(request, &other));

@@ -261,6 +261,12 @@ impl HostTable {
         Some((wait, numbers.into_iter().map(|number| Ticket { number, host: id }).collect()))
     }
 
+    /// Why a host is no longer asked, where that is so.
+    pub fn given_up(&mut self, host: &HostKey) -> Option<GivenUp> {
+        let id = self.find(host)?;
+        self.hosts.get(&id)?.given_up()
+    }
+
     /// How many hosts are remembered, asked or not.
     pub fn n_hosts(&self) -> usize {
         self.hosts.len()

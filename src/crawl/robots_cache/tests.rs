@@ -27,13 +27,13 @@ impl Server {
         Self(Arc::new(Mutex::new(Script { answers: answers.to_vec().into(), n_fetches: 0 })))
     }
 
-    fn fetch(&self) -> impl Fn() -> BoxFuture<'static, Asked> + Send + 'static {
+    fn fetch(&self) -> impl Fn(Option<Chain>) -> BoxFuture<'static, Tried> + Send + 'static {
         let server = self.clone();
-        move || {
+        move |_| {
             let server = server.clone();
             Box::pin(async move {
                 tokio::time::sleep(FETCH).await;
-                server.answer()
+                Ok(server.answer())
             })
         }
     }
@@ -113,7 +113,7 @@ async fn an_inquiry_outlives_who_caused_it() {
 #[tokio::test(start_paused = true)]
 async fn hosts_do_not_wait_for_each_other() {
     let cache = cache();
-    let never = || futures_util::future::pending().boxed();
+    let never = |_| futures_util::future::pending().boxed();
     let (slow, quick) = (host("slow"), host("quick"));
     assert!(cache.ask(&slow, never).now_or_never().is_none());
     assert!(is_rules(&cache.ask(&quick, Server::of(&[status(200)]).fetch()).await));
@@ -150,6 +150,57 @@ async fn nobody_waits_between_two_tries() {
     // The second try is under way, so that it pays to wait.
     assert!(is_rules(&cache.ask(&host, server.fetch()).await));
     assert_eq!(server.n_fetches(), 2);
+}
+
+/// A redirect that leads to this URL.
+fn chain_to(url: &str) -> Chain {
+    Chain {
+        url: url.to_owned(),
+        redirects: 1,
+        requests: 1,
+        status: 302,
+        as_get: false,
+        left_origin: true,
+        authorization: None,
+        cookies: Vec::new(),
+        started: SystemTime::UNIX_EPOCH,
+        spent: Duration::ZERO,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_host_that_is_to_be_left_alone_and_the_inquiry_goes_on_where_it_was() {
+    let (cache, host) = (cache(), host("a"));
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let seen = steps.clone();
+    let fetch = move |chain: Option<Chain>| {
+        let mut seen = seen.lock().unwrap();
+        let (chain, n_before) = (chain.map(|chain| chain.url), seen.len());
+        seen.push(chain);
+        let tried = match n_before {
+            0 => Ok(status(503)),
+            1 => Err(Postponed { wait: MINUTE, chain: None }),
+            2 => Err(Postponed { wait: 2 * MINUTE, chain: Some(chain_to("http://b/rules")) }),
+            _ => Ok(status(200)),
+        };
+        async move { tried }.boxed()
+    };
+    let told = async || match cache.ask(&host, fetch.clone()).await {
+        Known::AskedAgain(wait) => wait,
+        other => panic!("{other:?}"),
+    };
+    let moment = Duration::from_millis(2);
+    tokio::time::sleep(told().await + moment).await;
+    let wait = told().await;
+    assert!((MINUTE - 2 * moment..=MINUTE).contains(&wait), "{wait:?}");
+    tokio::time::sleep(MINUTE / 2).await;
+    assert_eq!(told().await, wait - MINUTE / 2);
+    tokio::time::sleep(MINUTE / 2).await;
+    let wait = told().await;
+    assert!((2 * MINUTE - 2 * moment..=2 * MINUTE).contains(&wait), "{wait:?}");
+    tokio::time::sleep(wait + moment).await;
+    assert!(is_rules(&cache.ask(&host, fetch.clone()).await));
+    assert_eq!(*steps.lock().unwrap(), [None, None, None, Some("http://b/rules".to_owned())]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,7 +251,7 @@ async fn each_request_is_told_of_once() {
 #[tokio::test(start_paused = true)]
 async fn a_fault_is_told_to_those_that_wait() {
     let (cache, host) = (cache(), host("a"));
-    let fault = || async { panic!("a fault that is meant") }.boxed();
+    let fault = |_| async { panic!("a fault that is meant") }.boxed();
     let known = join_all((0..2).map(|_| cache.ask(&host, fault))).await;
     let is_fault = |known: &Known| matches!(known, Known::HostFails { kind: FailureKind::Internal, .. });
     assert!(known.iter().all(is_fault), "{known:?}");

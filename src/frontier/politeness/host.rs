@@ -129,6 +129,11 @@ impl Host {
         self.pace.hold_left(now).filter(|_| self.health.given_up().is_none())
     }
 
+    /// Why it is no longer asked, where that is so.
+    pub(super) fn given_up(&self) -> Option<GivenUp> {
+        self.health.given_up()
+    }
+
     /// What the request that waited longest has to do. To be called when [`Host::standing`] says so.
     pub(super) fn take_turn(&mut self, now: Instant) -> Option<(u64, Turn)> {
         let number = self.waiting.pop()?;

@@ -2,11 +2,13 @@
 //!
 //! What is counted is exact. Gaps are measured by the server, which may be late on a busy machine.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use serde_json::json;
 
-use super::{expect_gaps, polite};
+use super::{end_of, expect_gaps, polite};
 use crate::support::{MODES, Recorder, Reply, Request, Running, eventually};
 
 /// How long a page takes.
@@ -247,6 +249,35 @@ fn a_pause_that_a_host_asked_for_outlives_the_worker_that_was_told() {
     let visits = recorder.visits(0);
     let pause = visits[1].start - visits[0].end.unwrap();
     assert!(pause > Duration::from_millis(3600), "{pause:?}");
+}
+
+#[test]
+fn what_robots_txt_teaches_of_a_host_outlives_the_worker_that_asked_for_it() {
+    let recorder = Recorder::start(2, |request| match (request.host, request.path) {
+        (0, _) => Reply::status(503).field("retry-after", "3600"),
+        (_, "/robots.txt") => Reply::status(404),
+        _ => Reply::status(200),
+    });
+    let mut running = polite().words("-w 1 --log off -").hold_stdin().start();
+    let mut list = running.take_stdin();
+    let mut add = |host: usize, path: &str| writeln!(list, "{}", recorder.url(host, path)).unwrap();
+    add(0, "/1");
+    running.until("the row is there", |running| !running.stdout().is_empty());
+    let (first, pages) = (running.workers(), |host: usize| recorder.visits(host).len());
+    kill_all(&running);
+    running.until("another worker is there", |running| {
+        running.workers().iter().any(|worker| !first.contains(worker))
+    });
+    add(0, "/2");
+    add(1, "/");
+    running.until("the other host is asked", |_| pages(1) == 2);
+    drop(list);
+    let rows = running.wait().expect_code(0).rows();
+    rows.expect_each_once(3);
+    for seq in [0, 1] {
+        assert_eq!(end_of(rows.get(seq)), json!(["skipped", null, "host_given_up", 0]), "{seq}");
+    }
+    assert_eq!(recorder.paths(0), ["/robots.txt"]);
 }
 
 #[test]

@@ -188,3 +188,43 @@ fn while_it_is_not_known_whether_there_are_rules_no_page_is_asked_and_other_host
         assert_eq!(recorder.paths(host), ["/robots.txt"]);
     }
 }
+
+#[test]
+fn who_wants_robots_txt_of_a_host_that_is_left_alone_keeps_no_place() {
+    const N_HOSTS: usize = 5;
+    let recorder = Recorder::start(N_HOSTS as u8, |request| match (request.host, request.path) {
+        // The rules of all others are behind a redirect to the one that does not want to be asked.
+        (0, "/busy") => Reply::status(503).field("retry-after", "60"),
+        (1..4, "/robots.txt") => Reply::redirect(request.url(0, "/rules")).after(Duration::from_millis(500)),
+        (_, "/robots.txt") => Reply::status(404),
+        _ => Reply::status(200),
+    });
+    let first = recorder.url(0, "/busy");
+    let lines = (1..N_HOSTS).map(|host| recorder.url(host, "/{1..100}"));
+    let mut running = polite().words("-w 1 -c 4 --retry 0").arg(first).args(lines).start();
+    running.until("the last host is done", |_| recorder.visits(N_HOSTS - 1).len() == 101);
+    running.signal(nix::sys::signal::Signal::SIGQUIT);
+    let rows = running.wait().expect_code(131).rows();
+    assert_eq!(rows.len(), 101);
+    assert_eq!(recorder.paths(0), ["/robots.txt", "/busy"]);
+    assert!((1..4).all(|host| recorder.paths(host) == ["/robots.txt"]));
+}
+
+#[test]
+fn a_host_that_is_given_up_behind_a_redirect_is_not_the_one_that_led_there() {
+    let recorder = Recorder::start(2, |request| match (request.host, request.path) {
+        (0, "/busy") => Reply::status(503).field("retry-after", "3600"),
+        (0, "/robots.txt") => Reply::status(404),
+        (_, "/robots.txt") => Reply::redirect(request.url(0, "/rules")).after(Duration::from_millis(300)),
+        _ => Reply::status(200),
+    });
+    let lines = [recorder.url(0, "/busy"), recorder.url(1, "/page")];
+    let mut running = polite().words("-w 1 --retry 0").args(lines).start();
+    running.until("the host is given up", |_| recorder.visits(0).len() == 2);
+    running.until("the rules of the other are asked for", |_| recorder.visits(1).len() == 1);
+    let_pass(Duration::from_millis(600));
+    running.signal(nix::sys::signal::Signal::SIGQUIT);
+    let rows = running.wait().expect_code(131).rows();
+    assert_eq!(rows.len(), 1, "there may be rules, so that it is asked for them again");
+    assert_eq!(rows.get(0)["status"], 503);
+}
