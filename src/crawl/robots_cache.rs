@@ -119,9 +119,11 @@ impl RobotsCache {
             Look::Known(known) => return known,
             Look::Wait(answer) => answer,
         };
-        // An inquiry that is given up leaves the answer as it was at first.
-        let _ = answer.changed().await;
-        answer.borrow_and_update().clone()
+        match answer.changed().await {
+            Ok(()) => answer.borrow_and_update().clone(),
+            // The inquiry was given up. What is there is what it told those who asked before.
+            Err(_) => Known::Leaving,
+        }
     }
 
     /// How many requests were made since this was asked last: somebody has to count them.

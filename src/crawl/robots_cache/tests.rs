@@ -292,3 +292,14 @@ async fn a_fetch_under_way_ends_when_the_cache_is_closed() {
     tokio::time::sleep(FETCH).await;
     assert_eq!((server.n_fetches(), Arc::strong_count(&server.0)), (0, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_another_try_when_the_cache_is_closed_is_told_of_that_and_not_of_the_try_before() {
+    let (cache, host, server) = (cache(), host("a"), Server::of(&[status(503), status(200)]));
+    let Known::AskedAgain(wait) = cache.ask(&host, server.fetch()).await else { panic!("it was answered") };
+    tokio::time::sleep(wait + FETCH / 2).await;
+    let close = async { cache.close() };
+    let asked = cache.ask(&host, server.fetch());
+    assert_eq!(tokio::join!(asked, close).0, Known::Leaving);
+    assert_eq!(server.n_fetches(), 1, "the second was under way");
+}
