@@ -97,7 +97,22 @@ impl Gate {
 
     /// Waits until the host may be asked and a slot is free.
     pub(super) async fn pass(self: &Arc<Self>, host: &HostKey) -> Result<Pass<'_>, Refused> {
-        let mut pass = self.enter(host)?;
+        self.wait_for_turn(self.enter(host, None)?).await
+    }
+
+    /// The same where it is known what gap between two requests the host asks for, be it none.
+    ///
+    /// It is told with each request, because what a host asks for may change, and the table may have it from a worker
+    /// that read other rules.
+    pub(super) async fn pass_with_delay(
+        self: &Arc<Self>,
+        host: &HostKey,
+        delay: Duration,
+    ) -> Result<Pass<'_>, Refused> {
+        self.wait_for_turn(self.enter(host, Some(delay))?).await
+    }
+
+    async fn wait_for_turn<'a>(&self, mut pass: Pass<'a>) -> Result<Pass<'a>, Refused> {
         let turn = match &mut pass.turn {
             TurnState::Waits(turn) => turn.await,
             TurnState::Begun | TurnState::Void => return Ok(pass),
@@ -115,12 +130,19 @@ impl Gate {
         }
     }
 
-    fn enter(self: &Arc<Self>, host: &HostKey) -> Result<Pass<'_>, Refused> {
+    fn enter(self: &Arc<Self>, host: &HostKey, crawl_delay: Option<Duration>) -> Result<Pass<'_>, Refused> {
         let mut state = self.lock();
         if state.closed {
             return Err(Refused::Closed);
         }
         let now = now();
+        if let Some(delay) = crawl_delay
+            && state.table.crawl_delay(host) != delay
+        {
+            state.table.handle_crawl_delay(host, delay, now);
+            state.deal(now, None);
+            self.see_to_waking(&mut state);
+        }
         let wait = state.table.least_wait(host, now);
         if wait > LONGEST_WAIT {
             return Err(Refused::MustWait(wait));

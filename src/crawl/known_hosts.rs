@@ -112,6 +112,8 @@ mod tests {
         let left = HostNews { not_before: Some(seconds(5)), delay: Some(seconds(1)), ..NOTHING };
         assert_eq!(news(&known, 4), Some(left));
         assert_eq!(news(&known, 9), Some(HostNews { delay: Some(seconds(1)), ..NOTHING }));
+        known.learn(&HostNews { delay: Some(Duration::ZERO), ..NOTHING }, now);
+        assert_eq!(news(&known, 9), Some(HostNews { delay: Some(Duration::ZERO), ..NOTHING }));
         known.learn(&HostNews { given_up: true, ..NOTHING }, now);
         known.learn(&NOTHING, now);
         assert!(news(&known, 10).unwrap().given_up);

@@ -3,6 +3,7 @@
 //! Does not know what is remembered and for how long; the cache does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
@@ -38,23 +39,21 @@ impl Robots {
         self.cache.take_requests()
     }
 
-    /// Waits until the rules of a host are known, and holds a URL against them.
+    /// Waits until the rules of a host are known, and holds a URL against them. Gives the gap between two requests that
+    /// they ask for, which may be none.
     pub(super) async fn check(
         &self,
         visitor: &Arc<Visitor>,
         host: &HostKey,
         url: &Url,
-    ) -> Result<(), Hindrance> {
+    ) -> Result<Duration, Hindrance> {
         let (asker, asked) = (visitor.clone(), host.clone());
         let fetch = move |chain| fetch(asker.clone(), asked.clone(), chain).boxed();
         let known = self.cache.ask(host, fetch).await;
         match known {
             Known::Rules(rules) => {
-                if let Some(delay) = rules.crawl_delay() {
-                    let delay = delay.min(MAX_CRAWL_DELAY);
-                    visitor.gate.with_table(|table, now| table.handle_crawl_delay(host, delay, now));
-                }
-                judge(&rules, url)
+                judge(&rules, url)?;
+                Ok(rules.crawl_delay().unwrap_or_default().min(MAX_CRAWL_DELAY))
             }
             Known::Unreachable(message) => {
                 Err(Hindrance::Row(Failure::new(FailureKind::RobotsUnreachable, message)))

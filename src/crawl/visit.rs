@@ -211,10 +211,14 @@ impl Visitor {
 
     /// Robots.txt first, then the host's turn.
     async fn try_clear(self: &Arc<Self>, host: &HostKey, url: &Url) -> Result<Pass<'_>, Hindrance> {
-        if let Some(robots) = &self.robots {
-            robots.check(self, host, url).await?;
-        }
-        self.gate.pass(host).await.map_err(|refused| match refused {
+        let passed = match &self.robots {
+            Some(robots) => {
+                let delay = robots.check(self, host, url).await?;
+                self.gate.pass_with_delay(host, delay).await
+            }
+            None => self.gate.pass(host).await,
+        };
+        passed.map_err(|refused| match refused {
             Refused::Closed => Hindrance::Left,
             Refused::MustWait(wait) => Hindrance::MustWait(wait),
             Refused::GivenUp(reason) => Hindrance::given_up(reason),

@@ -98,7 +98,7 @@ pub(super) struct HostNews {
     pub(super) host: u64,
     /// For how long it wants to be left alone.
     pub(super) not_before: Option<Duration>,
-    /// The gap between requests that it asks for.
+    /// The gap between requests that it asks for, where it ever did; zero where it no longer does.
     pub(super) delay: Option<Duration>,
     /// Whether it is no longer asked.
     pub(super) given_up: bool,

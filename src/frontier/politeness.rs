@@ -74,7 +74,7 @@ pub enum Turn {
 pub struct HostNote {
     /// For how long it wants to be left alone.
     pub not_before: Option<Duration>,
-    /// The gap between requests that it asks for.
+    /// The gap between requests that it asks for, where it ever did; zero where it no longer does.
     pub delay: Option<Duration>,
     /// Whether it is no longer asked.
     pub given_up: bool,
@@ -186,11 +186,17 @@ impl HostTable {
 
     /// A host asks for this gap between two requests; zero where it no longer does.
     ///
-    /// How much of it is obeyed is for the caller to decide. To be told whenever the host's rules are looked up: it
-    /// costs little, and a host may have been forgotten.
+    /// How much of it is obeyed is for the caller to decide. To be told whenever it is not what
+    /// [`HostTable::crawl_delay`] says when the host's rules are looked up: a host may have been forgotten.
     pub fn handle_crawl_delay(&mut self, host: &HostKey, delay: Duration, now: Instant) {
         let id = self.find_or_add(host, now);
         self.change(id, now, |host, _| host.on_crawl_delay(delay));
+    }
+
+    /// The gap that a host asks for, by what is known; zero where it asks for none.
+    pub fn crawl_delay(&mut self, host: &HostKey) -> Duration {
+        let known = self.find(host).and_then(|id| self.hosts.get(&id));
+        known.map_or(Duration::ZERO, Host::crawl_delay)
     }
 
     /// Another worker had the hosts of this one. It may have died just now, or finish what it holds while this one works

@@ -82,6 +82,20 @@ async fn a_turn_comes_when_its_time_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gap_that_a_host_no_longer_asks_for_is_waited_for_no_more() {
+    let (gate, a) = (gate(Duration::ZERO, 8), host("a"));
+    let start = now();
+    drop(gate.pass_with_delay(&a, SECOND).await.unwrap());
+    let mut waits = std::pin::pin!(gate.pass_with_delay(&a, SECOND));
+    assert!(waits.as_mut().now_or_never().is_none());
+    drop(gate.pass_with_delay(&a, Duration::ZERO).now_or_never().expect("nobody need wait").unwrap());
+    drop(waits.now_or_never().expect("nor who waited before").unwrap());
+    drop(at_once(&gate, &a).unwrap());
+    let note = gate.with_table(|table, now| table.take_note(&a, now)).unwrap();
+    assert_eq!((note.delay, now() - start), (Some(Duration::ZERO), Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_earlier_turn_is_not_missed_for_a_later_one() {
     let (gate, slow, quick) = (gate(Duration::ZERO, 8), host("slow"), host("quick"));
     answer(&gate, &slow, Some(2 * SECOND));

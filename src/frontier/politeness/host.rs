@@ -129,6 +129,11 @@ impl Host {
         self.pace.hold_left(now).filter(|_| self.health.given_up().is_none())
     }
 
+    /// The gap between two requests that it asks for; zero where it does not.
+    pub(super) fn crawl_delay(&self) -> Duration {
+        self.pace.crawl_delay()
+    }
+
     /// Why it is no longer asked, where that is so.
     pub(super) fn given_up(&self) -> Option<GivenUp> {
         self.health.given_up()
@@ -226,7 +231,7 @@ impl Host {
         }
         Some(HostNote {
             not_before: self.pace.hold_left(now),
-            delay: Some(self.pace.crawl_delay()).filter(|delay| !delay.is_zero()),
+            delay: self.pace.last_word(),
             given_up: self.health.given_up().is_some(),
         })
     }

@@ -14,8 +14,8 @@ const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 pub(super) struct Pace {
     /// When the last request began, here or, as far as is known, elsewhere.
     last_start: Option<Instant>,
-    /// The gap that the host asks for; zero where it does not.
-    crawl_delay: Duration,
+    /// The gap that the host asks for, if it ever did; zero where it no longer does.
+    crawl_delay: Option<Duration>,
     /// Until when the host asked to be left alone.
     hold_until: Option<Instant>,
 }
@@ -38,11 +38,18 @@ impl Pace {
 
     /// The host asks for this gap; the last word counts.
     pub(super) fn set_crawl_delay(&mut self, delay: Duration) {
-        self.crawl_delay = delay;
+        if self.crawl_delay.is_some() || !delay.is_zero() {
+            self.crawl_delay = Some(delay);
+        }
     }
 
     /// The gap that the host asks for; zero where it does not.
     pub(super) fn crawl_delay(&self) -> Duration {
+        self.crawl_delay.unwrap_or_default()
+    }
+
+    /// The gap that the host asked for last, zero where it took that back; nothing where it never asked for any.
+    pub(super) fn last_word(&self) -> Option<Duration> {
         self.crawl_delay
     }
 
@@ -68,7 +75,7 @@ impl Pace {
         from: Instant,
         to: Instant,
     ) -> ([(WaitRule, Duration); 2], Duration) {
-        let gap = if self.crawl_delay > delay { WaitRule::CrawlDelay } else { WaitRule::HostDelay };
+        let gap = if self.crawl_delay() > delay { WaitRule::CrawlDelay } else { WaitRule::HostDelay };
         // As it mostly is.
         if self.earliest(delay).is_none_or(|earliest| earliest <= from) {
             let none = [(WaitRule::RetryAfter, Duration::ZERO), (gap, Duration::ZERO)];
@@ -96,7 +103,7 @@ impl Pace {
     }
 
     fn gap(&self, delay: Duration) -> Duration {
-        delay.max(self.crawl_delay)
+        delay.max(self.crawl_delay())
     }
 }
 

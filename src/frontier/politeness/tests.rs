@@ -339,6 +339,14 @@ fn what_a_dead_worker_knew_is_told_once_and_kept() {
     let met_later = new.enter(&host(3), now + ms(900));
     assert_eq!(new.next_wake(), Some(now + ms(1_000)), "the old one may have asked it at 899");
     assert_eq!(started(&mut new, now + ms(1_000)), [met_later]);
+
+    // The new one has read other rules.
+    assert_eq!(new.crawl_delay(&host(1)), ms(300));
+    new.handle_crawl_delay(&host(1), Duration::ZERO, now);
+    let note = new.take_note(&host(1), now + ms(400)).unwrap();
+    assert_eq!(note, HostNote { not_before: None, delay: Some(Duration::ZERO), given_up: false });
+    old.handle_note(&host(1), &note, now);
+    assert_eq!(old.crawl_delay(&host(1)), Duration::ZERO);
 }
 
 #[test]

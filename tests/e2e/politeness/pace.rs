@@ -235,6 +235,24 @@ fn a_crawl_delay_outlives_the_worker_that_read_it() {
 }
 
 #[test]
+fn a_crawl_delay_that_is_taken_back_is_kept_no_longer() {
+    let delay = Duration::from_secs(2);
+    let recorder = Recorder::start(1, |request| match (request.path, request.nth) {
+        ("/robots.txt", 0) => Reply::text("User-agent: *\nCrawl-delay: 2\n"),
+        ("/robots.txt", _) => Reply::status(404),
+        _ => Reply::status(200),
+    });
+    let mut running = polite().words("-w 1 --log off").arg(recorder.url(0, "/{1..8}")).start();
+    running.until("a row is there", |running| !running.stdout().is_empty());
+    kill_all(&running);
+    running.wait().expect_code(0).rows().expect_each_once(8).expect_all("ok");
+    let visits = recorder.visits(0);
+    let second = visits.iter().rposition(|visit| visit.path() == "/robots.txt").unwrap();
+    let time = visits.last().unwrap().start - visits[second].start;
+    assert!(visits.len() - second >= 7 && time < 3 * delay, "{time:?}");
+}
+
+#[test]
 fn a_pause_that_a_host_asked_for_outlives_the_worker_that_was_told() {
     let recorder = Recorder::start(1, |request| match (request.path, request.nth) {
         ("/1", 0) => Reply::status(503).field("retry-after", "4"),
