@@ -13,7 +13,7 @@ use crate::crawl::visit::{Hindrance, Visitor};
 use crate::fetch::{Chain, Failure, Fetched, Step, Url};
 use crate::frontier::GivenUp;
 use crate::model::{FailureKind, HostKey};
-use crate::robots::{MAX_CRAWL_DELAY, Rules, Verdict};
+use crate::robots::{Answer, MAX_CRAWL_DELAY, Rules, Verdict};
 
 /// How much of a rule a message shows.
 const SHOWN: usize = 100;
@@ -59,6 +59,8 @@ impl Robots {
                 Err(Hindrance::Row(Failure::new(FailureKind::RobotsUnreachable, message)))
             }
             Known::HostFails { kind, message } => {
+                // Each line that fails of it counts, as it would if it had asked for its page.
+                visitor.gate.with_table(|table, now| table.handle_failure(host, kind, now));
                 Err(Hindrance::Row(Failure::new(kind, format!("robots.txt: {message}"))))
             }
             Known::AskedAgain(wait) => {
@@ -99,7 +101,10 @@ async fn fetch(visitor: Arc<Visitor>, host: HostKey, mut chain: Option<Chain>) -
             None => visitor.client.begin_robots(line.clone()).await,
             Some(chain) => visitor.client.follow_robots(&line, chain).await,
         };
-        visitor.learn_of_robots(&holder, &step);
+        match &step {
+            Step::Done(fetched) if answer_of(fetched) == Answer::HostFails => {}
+            _ => visitor.learn_of_robots(&holder, &step),
+        }
         match step {
             Step::Hop(next) => chain = Some(next),
             Step::Done(fetched) => return Ok(asked(fetched)),
@@ -117,6 +122,11 @@ fn given_up(reason: GivenUp, chain: Option<&Chain>) -> Asked {
     }
 }
 
+fn answer_of(fetched: &Fetched) -> Answer {
+    let kind = fetched.failure.as_ref().map(|failure| failure.kind);
+    Answer::of(kind, fetched.status.map(|status| status.as_u16()), fetched.truncated)
+}
+
 fn asked(fetched: Fetched) -> Asked {
     let exhausted = fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion);
     Asked {
@@ -126,5 +136,62 @@ fn asked(fetched: Fetched) -> Asked {
         body: fetched.body.bytes(),
         requests: fetched.requests,
         exhausted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::num::NonZeroU32;
+    use std::sync::Once;
+
+    use futures_util::future::join_all;
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::crawl::gate::Gate;
+    use crate::crawl::pauses::Pauses;
+    use crate::fetch::{Client, test_options};
+    use crate::frontier::{HostRules, RetryRules};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn visitor() -> Arc<Visitor> {
+        let retry = RetryRules { n_retries: 2, delay: SECOND, max_retry_after: 60 * SECOND };
+        let rules = HostRules { per_host: Some(NonZeroU32::MIN), delay: Duration::ZERO, retry };
+        Arc::new(Visitor {
+            client: Client::build(&test_options(), NonZeroU32::MIN, SECOND).unwrap(),
+            gate: Arc::new(Gate::new(rules, NonZeroU32::MIN)),
+            robots: Some(Robots::new("bot".to_owned())),
+            sent: None,
+            is_alone: true,
+            fetch_ended: Notify::new(),
+            exhaustion_told: Once::new(),
+            pauses: Pauses::none(),
+        })
+    }
+
+    /// The kind that a line fails of.
+    async fn kind_of(visitor: &Arc<Visitor>, url: &Url) -> FailureKind {
+        let robots = visitor.robots.as_ref().unwrap();
+        match robots.check(visitor, &HostKey::of(url), url).await {
+            Err(Hindrance::Row(failure)) => failure.kind,
+            _ => panic!("it may be asked"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_can_not_be_reached_has_failed_once_for_each_line_that_waits_for_its_rules() {
+        let nobody = TcpListener::bind("127.0.0.9:0").unwrap().local_addr().unwrap();
+        let (visitor, url) = (visitor(), Url::parse(&format!("http://{nobody}/x")).unwrap());
+        let kinds = join_all((0..28).map(|_| kind_of(&visitor, &url))).await;
+        assert_eq!(kinds, [FailureKind::ConnectRefused; 28]);
+        assert_eq!(visitor.robots.as_ref().unwrap().take_requests(), 1);
+        tokio::time::pause();
+        tokio::time::advance(20 * SECOND).await;
+        tokio::time::resume();
+        for expected in [FailureKind::ConnectRefused, FailureKind::ConnectRefused, FailureKind::HostGivenUp] {
+            assert_eq!(kind_of(&visitor, &url).await, expected);
+        }
     }
 }

@@ -63,5 +63,7 @@ pub use headers::HeaderError;
 pub use http::{HeaderMap, StatusCode};
 pub use options::{FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
 pub use target::parse_target;
+#[cfg(test)]
+pub use tests::options as test_options;
 pub use tls::TlsError;
 pub use url::Url;

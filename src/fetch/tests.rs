@@ -16,7 +16,7 @@ use crate::model::{FailureKind, HttpVersion, Outcome, Truncated};
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
 /// What most tests change a field or two of.
-pub(super) fn options() -> FetchOptions {
+pub fn options() -> FetchOptions {
     FetchOptions {
         fetcher: Fetcher::Http,
         method: "GET".into(),

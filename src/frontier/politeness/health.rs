@@ -18,9 +18,9 @@ struct Patience {
     time: Duration,
 }
 
-/// For a host that never answered. Twenty URLs and the retries that every host has are tried in full; a list of any
-/// length on an address that swallows packets ends after eight rounds of time-outs, 80 s at the usual four requests
-/// of 10 s.
+/// For a host that never answered. Twenty URLs and the retries that every host has are tried in full. An address that
+/// swallows packets is given up after eight rounds of four requests, 80 s at the usual 10 s each, where its pages are
+/// asked for; where its robots.txt is, all lines that wait for that fail together, and the second round is the last.
 const WITH_A_STRANGER: Patience = Patience { n_failures: 30, time: Duration::from_secs(10) };
 
 /// For a host that did answer: it is likely to come back, and a restart takes a minute. Both are guesses.
@@ -38,7 +38,7 @@ pub enum GivenUp {
     },
     /// It only failed.
     OnlyFails {
-        /// Requests in a row that failed.
+        /// Attempts of lines in a row that failed, several perhaps of one request.
         n_failures: u32,
         /// From the first of them to the last.
         time: Duration,
@@ -163,7 +163,7 @@ impl fmt::Display for GivenUp {
             }
             Self::OnlyFails { n_failures, time, last } => {
                 let time = rounded(time);
-                write!(f, "the last {n_failures} requests to the host failed, over {time}: {last}")
+                write!(f, "the last {n_failures} attempts at the host failed, over {time}: {last}")
             }
             Self::Before => f.write_str("the host was given up by the worker that asked it before"),
         }
@@ -220,7 +220,7 @@ mod tests {
         let fails = GivenUp::OnlyFails { n_failures: 30, time, last: FailureKind::ConnectTimeout };
         assert_eq!(
             fails.to_string(),
-            "the last 30 requests to the host failed, over 1m 20s: connect_timeout"
+            "the last 30 attempts at the host failed, over 1m 20s: connect_timeout"
         );
     }
 }
