@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::crawl::engine::Finished;
+use crate::crawl::pace::PaceWaits;
 use crate::crawl::wire::{BadNote, HostNews, Later, Reply, facts_of};
 use crate::frontier::{WaitRule, Waits};
 use crate::model::Outcome;
@@ -93,12 +94,13 @@ impl Books {
         &self.stats
     }
 
-    /// What was waited for the sake of politeness, as far as workers have told.
-    pub(super) fn waiting(&self) -> Waiting {
-        let rules = WaitRule::ALL.map(|rule| (option_of(rule), self.waits.times().of(rule)));
+    /// What was waited for the sake of politeness: for hosts, as far as workers have told, and for the pace of the run.
+    pub(super) fn waiting(&self, paced: PaceWaits) -> Waiting {
+        let of_hosts = WaitRule::ALL.map(|rule| (option_of(rule), self.waits.times().of(rule)));
+        let of_run = [("--rate", paced.requests), ("--limit-rate", paced.bytes)];
         let hosts = self.waits.hosts();
         let hosts = hosts.iter().map(|host| (host.host.to_string(), host.times.total()));
-        Waiting { rules: rules.into(), hosts: hosts.collect() }
+        Waiting { rules: of_hosts.into_iter().chain(of_run).collect(), hosts: hosts.collect() }
     }
 
     /// Rows that have come, written or not.

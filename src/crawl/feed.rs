@@ -23,7 +23,7 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::crawl::books::NewRows;
 use crate::crawl::lineup::{Lineup, Order};
-use crate::crawl::pace::Pacer;
+use crate::crawl::pace::{PaceWaits, Pacer};
 use crate::crawl::sent::SentMarks;
 use crate::crawl::wire::FetchTask;
 use crate::frontier::{Next, SpillError};
@@ -143,6 +143,11 @@ impl FeedState {
             }
         }
         self.came_back.notify_one();
+    }
+
+    /// For how long lines were kept back for the sake of the run's pace.
+    pub(super) fn paced(&self, now: Instant) -> PaceWaits {
+        self.pacer.borrow().as_ref().map_or_else(PaceWaits::default, |pacer| pacer.waited(now))
     }
 
     /// Lines taken so far, and those before them; those of earlier runs lie further on where one was left out.

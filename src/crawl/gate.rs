@@ -26,8 +26,10 @@ use crate::model::HostKey;
 /// the worker's window cost less than sending them to and fro.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// How often it is told what was waited for hosts; the telling looks at every host that is remembered.
+/// How often it is told what was waited for hosts, and how often while nobody waits or asks, for that may be the end
+/// of the run. Guesses: the telling looks at every host that is remembered, and whoever is idle has the time.
 const WAITS_INTERVAL: Duration = Duration::from_secs(1);
+const IDLE_WAITS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Places for requests, for each host and in all.
 #[derive(Debug)]
@@ -43,12 +45,13 @@ pub(super) struct Gate {
 #[derive(Debug)]
 struct State {
     table: HostTable,
+    n_slots: u32,
     n_free: u32,
     waiting: FnvHashMap<Ticket, oneshot::Sender<Told>>,
     /// What the task that waits for a time sleeps for, where there is one.
     sleeps_until: Option<Instant>,
-    /// When it is told again what was waited.
-    waits_due: Instant,
+    /// When it was told last what was waited.
+    waits_told: Instant,
     closed: bool,
 }
 
@@ -86,10 +89,11 @@ impl Gate {
     pub(super) fn new(rules: HostRules, n_slots: NonZeroU32) -> Self {
         let state = State {
             table: HostTable::new(rules),
+            n_slots: n_slots.get(),
             n_free: n_slots.get(),
             waiting: FnvHashMap::default(),
             sleeps_until: None,
-            waits_due: now() + WAITS_INTERVAL,
+            waits_told: now(),
             closed: false,
         };
         Self { state: Mutex::new(state), earlier: Notify::new(), closing: Semaphore::new(0) }
@@ -143,11 +147,7 @@ impl Gate {
             state.deal(now, None);
             self.see_to_waking(&mut state);
         }
-        let wait = state.table.least_wait(host, now);
-        if wait > LONGEST_WAIT {
-            return Err(Refused::MustWait(wait));
-        }
-        let ticket = state.table.enter(host, now);
+        let ticket = state.table.enter_within(host, LONGEST_WAIT, now).map_err(Refused::MustWait)?;
         match state.deal(now, Some(ticket)) {
             Some(told) => told.map(|()| Pass { gate: self, ticket, turn: TurnState::Begun }),
             None => {
@@ -171,14 +171,17 @@ impl Gate {
         answer
     }
 
-    /// What was waited for hosts since this was told last, now and then.
+    /// What was waited for hosts since this was told last, now and then. To be asked when a request has ended; the
+    /// last that does so is told all.
     pub(super) fn due_waits(&self) -> Option<Waits> {
         let mut state = self.lock();
         let now = now();
-        if now < state.waits_due {
+        let is_idle = state.waiting.is_empty() && state.n_free == state.n_slots;
+        let interval = if is_idle { IDLE_WAITS_INTERVAL } else { WAITS_INTERVAL };
+        if now < state.waits_told + interval {
             return None;
         }
-        state.waits_due = now + WAITS_INTERVAL;
+        state.waits_told = now;
         Some(state.table.take_waits(now)).filter(|waits| !waits.times().total().is_zero())
     }
 

@@ -38,6 +38,32 @@ const LONGEST_WAIT: f64 = 3600.0;
 pub(super) struct Pacer {
     requests: Option<Bucket>,
     bytes: Option<Bytes>,
+    hold: Option<Hold>,
+    waited: PaceWaits,
+}
+
+/// For how long lines that could have gone were kept back.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct PaceWaits {
+    /// By the limit of requests.
+    pub(super) requests: Duration,
+    /// By the limit of bytes.
+    pub(super) bytes: Duration,
+}
+
+/// A time for which lines are kept back.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    cause: Cause,
+    from: Instant,
+    until: Instant,
+}
+
+/// The limit that lines are kept back for.
+#[derive(Clone, Copy, Debug)]
+enum Cause {
+    Requests,
+    Bytes,
 }
 
 /// What may be spent, and is filled at a rate.
@@ -70,16 +96,37 @@ impl Pacer {
             let bucket = Bucket::new(rate, (rate * BURST_SECONDS).max(1.0), now);
             Bytes { bucket, n_out: 0.0, mean: FIRST_MEAN, weight: FIRST_WEIGHT }
         });
-        (requests.is_some() || bytes.is_some()).then_some(Self { requests, bytes })
+        let waited = PaceWaits::default();
+        (requests.is_some() || bytes.is_some()).then_some(Self { requests, bytes, hold: None, waited })
     }
 
-    /// When the next line may be handed over; `None` if now.
+    /// When the next line may be handed over; `None` if now. To be asked where there is one that could go: until the
+    /// time that is given it is kept back.
     pub(super) fn ready_at(&mut self, now: Instant) -> Option<Instant> {
+        self.waited = self.waited(now);
+        self.hold = None;
         let requests = self.requests.as_mut().map_or(0.0, |bucket| bucket.seconds_until(1.0, 0.0, now));
         let bytes = self.bytes.as_mut().map_or(0.0, |bytes| bytes.seconds_until_ready(now));
         let seconds = requests.max(bytes).min(LONGEST_WAIT);
-        // A timer goes by milliseconds: what is nearer is now.
-        (seconds > 0.0).then(|| now + Duration::from_secs_f64(seconds))
+        if seconds <= 0.0 {
+            return None;
+        }
+        let until = now + Duration::from_secs_f64(seconds);
+        let cause = if bytes > requests { Cause::Bytes } else { Cause::Requests };
+        self.hold = Some(Hold { cause, from: now, until });
+        Some(until)
+    }
+
+    /// For how long lines were kept back until now.
+    pub(super) fn waited(&self, now: Instant) -> PaceWaits {
+        let mut waited = self.waited;
+        let Some(Hold { cause, from, until }) = self.hold else { return waited };
+        let sum = match cause {
+            Cause::Requests => &mut waited.requests,
+            Cause::Bytes => &mut waited.bytes,
+        };
+        *sum += now.min(until).saturating_duration_since(from);
+        waited
     }
 
     /// A line was handed over.
@@ -218,6 +265,23 @@ mod tests {
         let later = start + Duration::from_secs(60);
         let times = times(&mut pacer, later, 40, || Duration::ZERO, |_| {});
         check_stretches(&times, 100.0, 10.0);
+    }
+
+    #[test]
+    fn it_is_known_which_limit_kept_lines_back() {
+        let start = start();
+        let mut pacer = pacer(Some(1.0), Some(1_000_000), start);
+        assert_eq!((pacer.ready_at(start), pacer.waited(start)), (None, PaceWaits::default()));
+        pacer.hand_over();
+        let ready = pacer.ready_at(start).unwrap();
+        let wait = ready - start;
+        assert_eq!(pacer.waited(start + wait / 2), PaceWaits { requests: wait / 2, bytes: Duration::ZERO });
+        // A row that comes meanwhile is no reason to count twice, nor what nobody asks for afterwards.
+        assert_eq!(pacer.ready_at(start + wait / 2), Some(ready));
+        assert_eq!(pacer.waited(ready + wait), PaceWaits { requests: wait, bytes: Duration::ZERO });
+        pacer.finish(1, 100_000_000);
+        let paid = pacer.ready_at(ready).unwrap();
+        assert_eq!(pacer.waited(paid), PaceWaits { requests: wait, bytes: paid - ready });
     }
 
     #[test]

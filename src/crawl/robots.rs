@@ -65,8 +65,13 @@ impl Robots {
             }
             Known::AskedAgain(wait) => {
                 // What was answered may have been reason enough.
-                let given_up = visitor.gate.with_table(|table, _| table.given_up(host));
-                Err(given_up.map_or(Hindrance::MustWait(wait), Hindrance::given_up))
+                visitor.gate.with_table(|table, now| match table.given_up(host) {
+                    Some(reason) => Err(Hindrance::given_up(reason)),
+                    None => {
+                        table.send_away(host, wait, now);
+                        Err(Hindrance::MustWait(wait))
+                    }
+                })
             }
             Known::Leaving => Err(Hindrance::Left),
         }

@@ -342,7 +342,7 @@ impl Crawl {
             elapsed: started.elapsed(),
             master: master_figures(plan, &workers),
             workers: &workers,
-            waiting: self.books.waiting(),
+            waiting: self.books.waiting(self.feed.paced(Instant::now())),
             destination: match &plan.output {
                 OutputPlan::Stdout => Destination::StandardOutput,
                 OutputPlan::Directory(path) => Destination::Directory(Path::new(path)),

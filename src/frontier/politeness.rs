@@ -35,6 +35,7 @@ use crate::frontier::retry::{Retry, RetryCause, RetryRules};
 use crate::model::{FailureKind, HostKey};
 pub use health::GivenUp;
 use host::{Host, Place, Standing};
+use pace::later;
 use timetable::{HostId, Timetable};
 pub use waits::{HostWait, WaitRule, WaitTimes, Waits};
 
@@ -128,9 +129,32 @@ impl HostTable {
 
     /// A request waits for its host from now on.
     pub fn enter(&mut self, host: &HostKey, now: Instant) -> Ticket {
+        let id = self.find_or_add(host, now);
+        self.enter_at(id, now)
+    }
+
+    /// The same where it need not wait for longer than `most`, by what is known of times. Otherwise for how long it
+    /// would at the least: it is the caller's to wait for so long elsewhere, which is counted as waited for the host.
+    pub fn enter_within(&mut self, host: &HostKey, most: Duration, now: Instant) -> Result<Ticket, Duration> {
+        let id = self.find_or_add(host, now);
+        let wait = self.hosts.get(&id).map_or(Duration::ZERO, |host| host.least_wait(now, &self.rules));
+        if wait > most {
+            self.change(id, now, |host, _| host.send_away(later(now, wait)));
+            return Err(wait);
+        }
+        Ok(self.enter_at(id, now))
+    }
+
+    /// A request that wanted to know something of the host comes back after so long. What it would have had to wait for
+    /// the host until then counts.
+    pub fn send_away(&mut self, host: &HostKey, wait: Duration, now: Instant) {
+        let id = self.find_or_add(host, now);
+        self.change(id, now, |host, _| host.send_away(later(now, wait)));
+    }
+
+    fn enter_at(&mut self, id: HostId, now: Instant) -> Ticket {
         let number = self.n_tickets;
         self.n_tickets += 1;
-        let id = self.find_or_add(host, now);
         self.change(id, now, |host, _| host.enter(number));
         Ticket { number, host: id }
     }
@@ -246,15 +270,8 @@ impl HostTable {
         waits
     }
 
-    /// How long a request that entered now would wait at the least, by what is known of times: a caller that can do
-    /// something else with it need not enter it.
-    pub fn least_wait(&mut self, host: &HostKey, now: Instant) -> Duration {
-        let known = self.find(host).and_then(|id| self.hosts.get(&id));
-        known.map_or(Duration::ZERO, |host| host.least_wait(now, &self.rules))
-    }
-
     /// Where a host wants to be left alone for longer than `most`: for how long, and who waited for it. They wait no
-    /// more; their tickets are void.
+    /// more, but elsewhere for so long; their tickets are void.
     pub fn turn_away(
         &mut self,
         host: &HostKey,
@@ -263,7 +280,7 @@ impl HostTable {
     ) -> Option<(Duration, Vec<Ticket>)> {
         let id = self.find(host)?;
         let wait = self.hosts.get(&id)?.hold_left(now).filter(|wait| *wait > most)?;
-        let numbers = self.change(id, now, |host, _| host.turn_away());
+        let numbers = self.change(id, now, |host, _| host.turn_away(later(now, wait)));
         Some((wait, numbers.into_iter().map(|number| Ticket { number, host: id }).collect()))
     }
 

@@ -132,8 +132,9 @@ impl Text {
             // None but zero is told of workers that were killed before they could tell.
             Some(_) | None => self.line("memory", &master),
         }
-        if let Some([reason, hosts]) = summary.waiting.lines(summary.elapsed, WIDTH - INDENT) {
-            self.line("courtesy", &format!("{reason}\n{:INDENT$}{hosts}", ""));
+        if let Some((reason, hosts)) = summary.waiting.lines(summary.elapsed, WIDTH - INDENT) {
+            let hosts = hosts.map_or_else(String::new, |hosts| format!("\n{:INDENT$}{hosts}", ""));
+            self.line("courtesy", &format!("{reason}{hosts}"));
         }
         if let Some(restarts) = restarts_text(summary) {
             let restarts = self.tint(&restarts, Tone::Warning);

@@ -7,6 +7,7 @@ mod pace;
 mod retries;
 mod robots;
 mod robots_answers;
+mod waited;
 
 use std::time::Duration;
 
@@ -21,7 +22,12 @@ fn polite() -> Invocation {
 
 /// A crawl as polite as it is by default.
 fn by_default() -> Invocation {
-    crawl().env("MYRIAPOD_NO_ROBOTS", "").env("MYRIAPOD_RETRY", "")
+    as_by_default(crawl())
+}
+
+/// The same crawl, with robots.txt and retries as by default.
+fn as_by_default(crawl: Invocation) -> Invocation {
+    crawl.env("MYRIAPOD_NO_ROBOTS", "").env("MYRIAPOD_RETRY", "")
 }
 
 /// What a row says of the end of its URL: outcome, status, error kind, attempts.

@@ -222,3 +222,23 @@ async fn a_gate_that_closes_turns_everybody_away() {
 async fn an_open_gate_lets_a_wait_end() {
     assert!(gate(SECOND, 1).wait(SECOND).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_waited_is_told_now_and_then_and_at_the_end() {
+    let (gate, a) = (gate(SECOND, 8), host("a"));
+    let told = || gate.due_waits().map(|waits| waits.times().total());
+    let first = at_once(&gate, &a).unwrap();
+    let second = gate.pass(&a).await.unwrap();
+    assert_eq!(told(), Some(SECOND));
+    drop(first);
+    let third = gate.pass(&a).await.unwrap();
+    drop(second);
+    assert_eq!(told(), Some(SECOND));
+    let mut fourth = std::pin::pin!(gate.pass(&a));
+    assert!(fourth.as_mut().now_or_never().is_none());
+    tokio::time::sleep(SECOND / 2).await;
+    assert_eq!(told(), None, "it was told just now, and more is to come");
+    drop(third);
+    fourth.set(gate.pass(&a));
+    assert_eq!(told(), Some(SECOND / 2), "nobody is left to tell it later");
+}

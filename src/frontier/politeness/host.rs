@@ -39,6 +39,8 @@ pub(super) struct Host {
     /// Where the table has it.
     pub(super) place: Place,
     waiting: Line,
+    /// Until when those wait elsewhere that were sent away.
+    away: Vec<Instant>,
     open: Vec<u64>,
     pace: Pace,
     health: Health,
@@ -78,6 +80,7 @@ impl Host {
             key,
             place: Place::Nowhere,
             waiting: Line::default(),
+            away: Vec::new(),
             open: Vec::new(),
             pace: Pace::asked_before(last_start),
             health: Health::default(),
@@ -92,7 +95,13 @@ impl Host {
     pub(super) fn settle(&mut self, now: Instant, rules: &HostRules) {
         let from = self.settled;
         self.settled = from.max(now);
-        if now <= from || self.waiting.is_empty() || self.health.given_up().is_some() {
+        if now <= from || self.health.given_up().is_some() {
+            return;
+        }
+        if !self.away.is_empty() {
+            self.settle_away(from, now, rules);
+        }
+        if self.waiting.is_empty() {
             return;
         }
         let n_waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
@@ -103,6 +112,15 @@ impl Host {
         if self.is_full(rules.per_host) {
             self.waited.add(WaitRule::PerHost, rest.saturating_mul(n_waiting));
         }
+    }
+
+    /// Those that were sent away wait for times, and not for places.
+    fn settle_away(&mut self, from: Instant, now: Instant, rules: &HostRules) {
+        for until in &self.away {
+            let (timed, _) = self.pace.share(rules.delay, from, now.min(*until));
+            timed.into_iter().for_each(|(rule, time)| self.waited.add(rule, time));
+        }
+        self.away.retain(|until| *until > now);
     }
 
     /// A request waits from now on.
@@ -119,9 +137,16 @@ impl Host {
         }
     }
 
-    /// Nobody waits any more; who did.
-    pub(super) fn turn_away(&mut self) -> Vec<u64> {
-        std::iter::from_fn(|| self.waiting.pop()).collect()
+    /// A request does not wait here, but elsewhere, until then.
+    pub(super) fn send_away(&mut self, until: Instant) {
+        self.away.push(until);
+    }
+
+    /// Nobody waits here any more, but elsewhere, until then; who did.
+    pub(super) fn turn_away(&mut self, until: Instant) -> Vec<u64> {
+        let numbers: Vec<u64> = std::iter::from_fn(|| self.waiting.pop()).collect();
+        self.away.extend(numbers.iter().map(|_| until));
+        numbers
     }
 
     /// For how long it wants to be left alone; nothing where it is no longer asked.

@@ -107,7 +107,8 @@ impl Pace {
     }
 }
 
-fn later(moment: Instant, time: Duration) -> Instant {
+/// A moment so much later, or as far away as matters.
+pub(super) fn later(moment: Instant, time: Duration) -> Instant {
     moment + time.min(FOREVER)
 }
 

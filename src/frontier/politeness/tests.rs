@@ -263,7 +263,8 @@ fn a_host_that_asks_for_too_long_a_wait_is_given_up_with_all_who_wait() {
     assert_eq!(table.poll_turn(now), None);
     table.leave(tickets[1], now);
     table.leave(tickets[0], now);
-    assert_eq!(table.least_wait(&host(1), now), ms(0));
+    let ticket = table.enter_within(&host(1), ms(0), now).expect("nobody waits to hear so");
+    table.leave(ticket, now);
     let late = table.enter(&host(1), now + Duration::from_secs(3_600));
     let said = table.poll_turn(now + Duration::from_secs(3_600));
     assert_eq!(said, Some((late, Turn::GivenUp(reason))));
@@ -391,7 +392,6 @@ fn waiting_is_held_against_the_rule_that_caused_it() {
     let first = table.enter(&host(1), now);
     let second = table.enter(&host(1), now);
     assert_eq!(started(&mut table, now), [first]);
-    assert_eq!(table.least_wait(&host(1), now + ms(30)), ms(170));
     table.leave(first, now + ms(250));
     assert_eq!(started(&mut table, now + ms(250)), [second]);
     table.handle_response(&host(1), 503, Some(ms(500)), now + ms(300));
@@ -407,6 +407,34 @@ fn waiting_is_held_against_the_rule_that_caused_it() {
     assert_eq!(by_rule, [150, 100, 200, 900]);
     assert_eq!(waits.hosts()[0].host, host(1));
     assert_eq!(table.take_waits(now + ms(1_000)), Waits::default());
+}
+
+#[test]
+fn who_is_sent_away_waits_all_the_same() {
+    let (mut table, now) = (HostTable::new(rules(1, 100)), Instant::now());
+    let waited = |table: &mut HostTable, at: u64| {
+        let waits = table.take_waits(now + ms(at));
+        WaitRule::ALL.map(|rule| waits.times().of(rule).as_millis())
+    };
+    let first = table.enter(&host(1), now);
+    assert_eq!(started(&mut table, now), [first]);
+    assert_eq!(table.enter_within(&host(1), ms(50), now), Err(ms(100)));
+    assert_eq!(waited(&mut table, 60), [0, 60, 0, 0], "no more than has passed");
+    assert_eq!(waited(&mut table, 1_000), [0, 40, 0, 0], "no longer than it was to wait");
+    table.leave(first, now + ms(1_000));
+    table.handle_response(&host(1), 503, Some(ms(500)), now + ms(1_000));
+    let waiting = table.enter_within(&host(1), ms(500), now + ms(1_000)).unwrap();
+    assert_eq!(table.turn_away(&host(1), ms(400), now + ms(1_000)), Some((ms(500), vec![waiting])));
+    assert_eq!(table.enter_within(&host(1), ms(399), now + ms(1_100)), Err(ms(400)));
+    table.send_away(&host(1), ms(15_000), now + ms(1_100));
+    assert_eq!(waited(&mut table, 1_600), [0, 0, 0, 1_300], "with one that has a reason of its own");
+    table.handle_crawl_delay(&host(1), ms(300), now + ms(1_600));
+    let tickets = [(); 2].map(|()| table.enter(&host(1), now + ms(1_600)));
+    assert_eq!(started(&mut table, now + ms(1_600)), tickets[..1]);
+    assert_eq!(table.enter_within(&host(1), ms(500), now + ms(1_600)), Err(ms(600)), "one is before it");
+    table.leave(tickets[0], now + ms(1_600));
+    assert_eq!(started(&mut table, now + ms(1_900)), tickets[1..]);
+    assert_eq!(waited(&mut table, 3_000), [0, 0, 1_500, 0], "two that began, and one of its own");
 }
 
 #[test]
