@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crawl::engine::WINDOW_FACTOR;
 use crate::crawl::{Mode, RunPlan};
 
 /// Descriptors kept for pipes, files, the runtime, name look-ups, where the limit is generous; a quarter of it where it
@@ -49,6 +50,9 @@ const SHORTEST_IDLE_TIME: Duration = Duration::from_millis(100);
 /// a quick fetch from far away, as the library may close them after twice their time.
 const TIME_PER_IDLE: Duration = Duration::from_millis(25);
 
+/// Sockets that the look-up of one name may take: two questions, each asked three times where the server is slow.
+const SOCKETS_FOR_A_LOOK_UP: u64 = 6;
+
 /// What one worker may hold open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Capacity {
@@ -56,6 +60,9 @@ pub(super) struct Capacity {
     pub(super) concurrency: NonZeroU32,
     /// How long a connection is kept for a next request.
     pub(super) idle_time: Duration,
+    /// Names looked up at a time, beside the fetches: as many as there are fetches at least, and at most as many as a
+    /// worker has lines.
+    pub(super) n_look_ups: NonZeroU32,
 }
 
 impl Capacity {
@@ -78,7 +85,15 @@ impl Capacity {
         let in_use = u64::from(concurrency.get());
         let n_idle = carried.saturating_sub(in_use) / in_use;
         let idle_time = TIME_PER_IDLE.saturating_mul(u32::try_from(n_idle).unwrap_or(u32::MAX));
-        Self { concurrency, idle_time: idle_time.clamp(SHORTEST_IDLE_TIME, LONGEST_IDLE_TIME) }
+        let affordable = carried.saturating_sub(in_use) / SOCKETS_FOR_A_LOOK_UP;
+        let n_look_ups = NonZeroU32::new(u32::try_from(affordable).unwrap_or(u32::MAX));
+        Self {
+            concurrency,
+            idle_time: idle_time.clamp(SHORTEST_IDLE_TIME, LONGEST_IDLE_TIME),
+            n_look_ups: n_look_ups
+                .unwrap_or(concurrency)
+                .clamp(concurrency, concurrency.saturating_mul(WINDOW_FACTOR)),
+        }
     }
 }
 
@@ -87,30 +102,31 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(planned: u32, n_sharing: u32, limit: u64, expected: (u32, u64)) {
+    fn check(planned: u32, n_sharing: u32, limit: u64, expected: (u32, u64, u32)) {
         let number = |n| NonZeroU32::new(n).unwrap();
         let capacity = Capacity::of_share(number(planned), number(n_sharing), limit);
+        let (concurrency, n_look_ups) = (number(expected.0), number(expected.2));
         let idle_time = Duration::from_millis(expected.1);
-        assert_eq!(capacity, Capacity { concurrency: number(expected.0), idle_time }, "{limit}");
+        assert_eq!(capacity, Capacity { concurrency, idle_time, n_look_ups }, "{limit}");
     }
 
     #[test]
-    fn the_tighter_the_limit_the_fewer_fetches_and_the_sooner_idle_connections_go() {
-        check(500, 1, 1 << 20, (500, 15_000));
-        check(500, 1, 1 << 16, (500, 3_225));
-        check(500, 1, 4096, (500, 175));
-        check(500, 1, 1024, (500, 100));
-        check(500, 1, 64, (48, 100));
-        check(500, 2, 64, (24, 100));
-        check(16, 1, 1024, (16, 1_475));
-        check(16, 4, 1024, (16, 350));
+    fn the_tighter_the_limit_the_fewer_fetches_and_look_ups_and_the_sooner_idle_connections_go() {
+        check(500, 1, 1 << 20, (500, 15_000, 2000));
+        check(500, 1, 1 << 16, (500, 3_225, 2000));
+        check(500, 1, 4096, (500, 175, 588));
+        check(500, 1, 1024, (500, 100, 500));
+        check(500, 1, 64, (48, 100, 48));
+        check(500, 2, 64, (24, 100, 24));
+        check(16, 1, 1024, (16, 1_475, 64));
+        check(16, 4, 1024, (16, 350, 37));
     }
 
     #[test]
     fn one_fetch_goes_on_under_any_limit() {
         for limit in [0, 1, 15, 16, 17] {
-            check(500, 8, limit, (1, 100));
+            check(500, 8, limit, (1, 100, 1));
         }
-        check(1, 1, u64::MAX, (1, 15_000));
+        check(1, 1, u64::MAX, (1, 15_000, 4));
     }
 }

@@ -70,7 +70,8 @@ impl Engine {
         let concurrency = capacity.concurrency;
         if plan.mode == Mode::Multi {
             let n_loops = concurrency.saturating_mul(plan.n_workers);
-            let capacity = Capacity { concurrency: n_loops, ..capacity };
+            let n_look_ups = capacity.n_look_ups.saturating_mul(plan.n_workers);
+            let capacity = Capacity { concurrency: n_loops, n_look_ups, ..capacity };
             let handler =
                 Handler::new(&Setup::of(plan, capacity, sent)).map_err(|error| with_causes(&error))?;
             let n_loops = if plan.courtesy.binds_hosts() { widened(n_loops) } else { n_loops };

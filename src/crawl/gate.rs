@@ -100,20 +100,15 @@ impl Gate {
     }
 
     /// Waits until the host may be asked and a slot is free.
-    pub(super) async fn pass(self: &Arc<Self>, host: &HostKey) -> Result<Pass<'_>, Refused> {
-        self.wait_for_turn(self.enter(host, None)?).await
-    }
-
-    /// The same where it is known what gap between two requests the host asks for, be it none.
     ///
-    /// It is told with each request, because what a host asks for may change, and the table may have it from a worker
-    /// that read other rules.
-    pub(super) async fn pass_with_delay(
+    /// Where it is known what gap between two requests the host asks for, be it none, that is told with each request: it
+    /// may change, and the table may have it from a worker that read other rules.
+    pub(super) async fn pass(
         self: &Arc<Self>,
         host: &HostKey,
-        delay: Duration,
+        crawl_delay: Option<Duration>,
     ) -> Result<Pass<'_>, Refused> {
-        self.wait_for_turn(self.enter(host, Some(delay))?).await
+        self.wait_for_turn(self.enter(host, crawl_delay)?).await
     }
 
     async fn wait_for_turn<'a>(&self, mut pass: Pass<'a>) -> Result<Pass<'a>, Refused> {
@@ -197,9 +192,26 @@ impl Gate {
         }
     }
 
+    /// Whether somebody who wanted to ask this host now would be let through sooner or later.
+    pub(super) fn is_open_to(&self, host: &HostKey) -> bool {
+        let mut state = self.lock();
+        !state.closed
+            && state.table.given_up(host).is_none()
+            && state.table.least_wait(host, now()) <= LONGEST_WAIT
+    }
+
     /// Waits; `false` where the gate was closed meanwhile.
     pub(super) async fn wait(&self, time: Duration) -> bool {
         timeout(time, self.closing.acquire()).await.is_err()
+    }
+
+    /// What comes of something that is waited for outside; nothing where the gate is closed meanwhile.
+    pub(super) async fn unless_closed<T>(&self, awaited: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            _ = self.closing.acquire() => None,
+            came = awaited => Some(came),
+        }
     }
 
     /// Lets nobody through any more; whoever waits is turned away.

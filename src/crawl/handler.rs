@@ -50,11 +50,13 @@ impl Handler {
     /// A handler as told. `is_alone` where no other worker asks the same hosts.
     pub(super) fn new(setup: &Setup) -> Result<Self, HandlerError> {
         let sent = setup.sent.as_ref().map(|path| SentMarks::open(Path::new(path))).transpose()?;
-        let Capacity { concurrency, idle_time } = setup.capacity;
+        let Capacity { concurrency, idle_time, n_look_ups } = setup.capacity;
         let asks_robots = setup.fetch.fetcher == Fetcher::Http;
         let robots = setup.courtesy.robots_agent.clone().filter(|_| asks_robots).map(Robots::new);
+        let client = Client::build(&setup.fetch, concurrency, idle_time)?;
+        client.limit_look_ups(n_look_ups);
         let visitor = Visitor {
-            client: Client::build(&setup.fetch, concurrency, idle_time)?,
+            client,
             gate: Arc::new(Gate::new(setup.courtesy.host_rules(), concurrency)),
             robots,
             sent,

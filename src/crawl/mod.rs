@@ -6,6 +6,7 @@
 //! output (`sink`), with `books` for the counts and `shown` for people. `handler` makes a row of a line, the same in
 //! every mode; `task` wraps it for the pool, and `wire` is what crosses the pipe.
 
+mod admission;
 mod books;
 mod capacity;
 mod course;

@@ -95,16 +95,17 @@ async fn fetch(visitor: Arc<Visitor>, host: HostKey, mut chain: Option<Chain>) -
     let line = Url::parse(&format!("{host}/robots.txt")).expect("a host and a path are a URL");
     loop {
         let url = chain.as_ref().map_or(line.as_str(), |chain| &chain.url);
-        let holder = HostKey::of(&Url::parse(url).expect("the text of a URL is one"));
-        let _pass = match visitor.gate.pass(&holder).await {
-            Ok(pass) => pass,
+        let url = Url::parse(url).expect("the text of a URL is one");
+        let holder = HostKey::of(&url);
+        let admission = match visitor.admit(&holder, &url, None).await {
+            Ok(admission) => admission,
             Err(Refused::MustWait(wait)) => return Err(Postponed { wait, chain }),
             Err(Refused::Closed) => return Ok(Asked { exhausted: true, ..Asked::default() }),
             Err(Refused::GivenUp(reason)) => return Ok(given_up(reason, chain.as_ref())),
         };
         let step = match chain.take() {
-            None => visitor.client.begin_robots(line.clone()).await,
-            Some(chain) => visitor.client.follow_robots(&line, chain).await,
+            None => visitor.client.begin_robots(line.clone(), admission.looked_up).await,
+            Some(chain) => visitor.client.follow_robots(&line, chain, admission.looked_up).await,
         };
         match &step {
             Step::Done(fetched) if answer_of(fetched) == Answer::HostFails => {}

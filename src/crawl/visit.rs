@@ -13,7 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
-use crate::crawl::gate::{Gate, Pass, Refused};
+use crate::crawl::admission::Admission;
+use crate::crawl::gate::{Gate, Refused};
 use crate::crawl::pauses::Pauses;
 use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
@@ -164,8 +165,8 @@ impl Visitor {
             if let Err(Hindrance::Row(_) | Hindrance::MustWait(_)) = &cleared {
                 self.take_note(&host, news);
             }
-            let _pass = match cleared {
-                Ok(pass) => pass,
+            let admission = match cleared {
+                Ok(admission) => admission,
                 Err(Hindrance::Row(failure)) => {
                     return Attempted::Ended { host, fetched: not_asked(url, failure, chain.as_ref()) };
                 }
@@ -175,7 +176,7 @@ impl Visitor {
             if let Err(failure) = self.mark(task) {
                 return Attempted::Ended { host, fetched: not_asked(url, failure, chain.as_ref()) };
             }
-            let step = self.hop(task, line, chain.take()).await;
+            let step = self.hop(task, line, chain.take(), admission.looked_up).await;
             self.learn(&host, &step, news);
             match step {
                 Step::Done(fetched) => return Attempted::Ended { host, fetched },
@@ -195,7 +196,7 @@ impl Visitor {
         host: &HostKey,
         url: &Url,
         must_go_on: bool,
-    ) -> Result<Pass<'_>, Hindrance> {
+    ) -> Result<Admission<'_>, Hindrance> {
         loop {
             match self.try_clear(host, url).await {
                 // What has been sent and must not be sent again goes on here, however long it takes.
@@ -209,16 +210,13 @@ impl Visitor {
         }
     }
 
-    /// Robots.txt first, then the host's turn.
-    async fn try_clear(self: &Arc<Self>, host: &HostKey, url: &Url) -> Result<Pass<'_>, Hindrance> {
-        let passed = match &self.robots {
-            Some(robots) => {
-                let delay = robots.check(self, host, url).await?;
-                self.gate.pass_with_delay(host, delay).await
-            }
-            None => self.gate.pass(host).await,
+    /// Robots.txt first, then the host's name and turn.
+    async fn try_clear(self: &Arc<Self>, host: &HostKey, url: &Url) -> Result<Admission<'_>, Hindrance> {
+        let delay = match &self.robots {
+            Some(robots) => Some(robots.check(self, host, url).await?),
+            None => None,
         };
-        passed.map_err(|refused| match refused {
+        self.admit(host, url, delay).await.map_err(|refused| match refused {
             Refused::Closed => Hindrance::Left,
             Refused::MustWait(wait) => Hindrance::MustWait(wait),
             Refused::GivenUp(reason) => Hindrance::given_up(reason),
@@ -234,14 +232,15 @@ impl Visitor {
     }
 
     /// One hop, made again where what hindered it says nothing of the URL.
-    async fn hop(&self, task: &FetchTask, line: &Url, chain: Option<Chain>) -> Step {
+    async fn hop(&self, task: &FetchTask, line: &Url, chain: Option<Chain>, mut looked_up: Duration) -> Step {
         let mut watched = self.pauses.watch();
         let (mut n_pauses, mut n_waits, mut n_extra) = (0, 0_u32, 0);
         let n_before = chain.as_ref().map_or(0, |chain| chain.requests);
         loop {
+            let looked_up = std::mem::take(&mut looked_up);
             let mut step = match &chain {
-                None => self.client.begin(line.clone()).await,
-                Some(chain) => self.client.follow(line, chain.clone()).await,
+                None => self.client.begin(line.clone(), looked_up).await,
+                Some(chain) => self.client.follow(line, chain.clone(), looked_up).await,
             };
             if let Step::Done(fetched) = &mut step {
                 if fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion) {

@@ -53,16 +53,22 @@ pub(super) enum Purpose {
 }
 
 /// Begins an attempt at `url`, which a line holds.
-pub(super) async fn begin(client: &HttpClient, purpose: Purpose, url: Url) -> Step {
+pub(super) async fn begin(client: &HttpClient, purpose: Purpose, url: Url, looked_up: Duration) -> Step {
     let allowance = client.allowance_of(&url);
-    one_hop(client, purpose, allowance, None, url).await
+    one_hop(client, purpose, allowance, None, url, looked_up).await
 }
 
 /// Goes on with an attempt at the URL of a line.
-pub(super) async fn follow(client: &HttpClient, purpose: Purpose, line: &Url, chain: Chain) -> Step {
+pub(super) async fn follow(
+    client: &HttpClient,
+    purpose: Purpose,
+    line: &Url,
+    chain: Chain,
+    looked_up: Duration,
+) -> Step {
     let allowance = client.allowance_of(line);
     let url = Url::parse(&chain.url).expect("the text of a URL is one");
-    one_hop(client, purpose, allowance, Some(chain), url).await
+    one_hop(client, purpose, allowance, Some(chain), url, looked_up).await
 }
 
 async fn one_hop(
@@ -71,9 +77,10 @@ async fn one_hop(
     allowance: Allowance,
     chain: Option<Chain>,
     url: Url,
+    looked_up: Duration,
 ) -> Step {
     let now = Instant::now();
-    let spent = chain.as_ref().map_or(Duration::ZERO, |chain| chain.spent);
+    let spent = looked_up + chain.as_ref().map_or(Duration::ZERO, |chain| chain.spent);
     let start = now.checked_sub(spent).unwrap_or(now);
     let timer = pin!(limits::timer(start, client.max_time, client.read_timeout));
     let mut limits = Limits::new(timer, start, client.max_time, client.read_timeout);
@@ -86,13 +93,14 @@ async fn one_hop(
         purpose,
         allowance,
         limits,
-        started: chain.as_ref().map_or_else(SystemTime::now, |chain| chain.started),
+        started: chain.as_ref().map_or_else(|| SystemTime::now() - looked_up, |chain| chain.started),
         start,
         outgoing: Outgoing::of(client, purpose, chain.as_ref()),
         redirects: chain.as_ref().map_or(0, |chain| chain.redirects),
         requests: chain.as_ref().map_or(0, |chain| chain.requests),
         status: chain.as_ref().and_then(|chain| StatusCode::from_u16(chain.status).ok()),
         version: None,
+        looked_up,
         time_connect: None,
     };
     attempt.run(url).await
@@ -111,6 +119,8 @@ struct Attempt<'a> {
     requests: u32,
     status: Option<StatusCode>,
     version: Option<HttpVersion>,
+    /// How long the name was waited for before this began; it is part of the time of the connection that is made first.
+    looked_up: Duration,
     time_connect: Option<Duration>,
 }
 
@@ -285,6 +295,10 @@ impl Attempt<'_> {
     async fn send(&mut self, client: &reqwest::Client, url: &Url) -> Result<reqwest::Response, Stop> {
         self.requests += 1;
         self.time_connect = None;
+        let looked_up = std::mem::take(&mut self.looked_up);
+        // Where the name came at once, the HTTP library's own limit for connections is right.
+        let time_left = self.client.connect_timeout.saturating_sub(looked_up);
+        self.limits.limit_connecting(Some(time_left).filter(|_| !looked_up.is_zero()));
         let mut response = pin!(client.execute(self.outgoing.request(url)));
         let (limits, time_connect) = (&mut self.limits, &mut self.time_connect);
         probe::watch(poll_fn(|context| {
@@ -292,14 +306,14 @@ impl Attempt<'_> {
             let polled = response.as_mut().poll(context);
             let state = probe::state();
             if let State::Connected(connected) = state {
-                *time_connect = Some(connected.took);
+                *time_connect = Some(looked_up + connected.took);
             }
             if let Poll::Ready(answer) = polled {
                 return Poll::Ready(answer.map_err(Stop::Error));
             }
             let reached = match state {
                 State::Kept => limits.poll_reached(context),
-                State::Connecting => limits.poll_total_reached(context),
+                State::Connecting => limits.poll_reached_connecting(context),
                 State::Connected(connected) => {
                     limits.heard_at(connected.at);
                     limits.poll_reached(context)
@@ -360,6 +374,7 @@ impl Attempt<'_> {
 
     fn out_of_time(&self, limit: Limit) -> Failure {
         match limit {
+            Limit::Connect => Failure::new(FailureKind::ConnectTimeout, "no connection in time"),
             Limit::Total => {
                 Failure::new(FailureKind::Timeout, format!("took longer than {:?}", self.client.max_time))
             }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use thiserror::Error;
-use url::Url;
+use url::{Host, Url};
 
 use super::address::Allowance;
 use super::attempt::Purpose;
@@ -95,44 +95,70 @@ impl Client {
     ///
     /// To stop waiting for it, drop the future; that closes its connection.
     pub async fn fetch(&self, url: Url) -> Fetched {
-        let mut step = self.begin(url.clone()).await;
+        let mut step = self.begin(url.clone(), Duration::ZERO).await;
         loop {
             match step {
                 Step::Done(fetched) => return fetched,
-                Step::Hop(chain) => step = self.follow(&url, chain).await,
+                Step::Hop(chain) => step = self.follow(&url, chain, Duration::ZERO).await,
             }
         }
     }
 
-    /// The first hop of an attempt at the URL of a line.
-    pub async fn begin(&self, url: Url) -> Step {
+    /// Names that are looked up at a time from now on; without this, there is no limit. The first that is set holds.
+    pub fn limit_look_ups(&self, n_look_ups: NonZeroU32) {
+        if let Self::Http(client) = self {
+            client.resolver.limit_look_ups(n_look_ups);
+        }
+    }
+
+    /// Whether a request to this URL might wait until a name server answers. To be asked before each: it costs little.
+    pub fn must_look_up(&self, url: &Url) -> bool {
         match self {
-            Self::Http(client) => attempt::begin(client, Purpose::Page, url).await,
+            Self::Http(client) => client.name_to_ask_for(url).is_some(),
+            Self::Null => false,
+        }
+    }
+
+    /// Looks up the name that a request to this URL needs; however many do so at once, servers are asked once.
+    ///
+    /// How long it took is to be told to the hop that the request is part of, to whose time it belongs.
+    pub async fn look_up(&self, url: &Url) -> Duration {
+        let Self::Http(client) = self else { return Duration::ZERO };
+        match client.name_to_ask_for(url) {
+            Some(name) => client.resolver.prepare(name).await,
+            None => Duration::ZERO,
+        }
+    }
+
+    /// The first hop of an attempt at the URL of a line, whose name took so long to look up.
+    pub async fn begin(&self, url: Url, looked_up: Duration) -> Step {
+        match self {
+            Self::Http(client) => attempt::begin(client, Purpose::Page, url, looked_up).await,
             Self::Null => Step::Done(null::fetch(url)),
         }
     }
 
     /// The next hop of an attempt at the URL of a line.
-    pub async fn follow(&self, line: &Url, chain: Chain) -> Step {
+    pub async fn follow(&self, line: &Url, chain: Chain, looked_up: Duration) -> Step {
         match self {
-            Self::Http(client) => attempt::follow(client, Purpose::Page, line, chain).await,
+            Self::Http(client) => attempt::follow(client, Purpose::Page, line, chain, looked_up).await,
             Self::Null => Step::Done(null::fetch(line.clone())),
         }
     }
 
     /// The first hop to a robots.txt: a GET of its first 512,000 bytes, whatever the options ask of pages, and without
     /// any secret or cookie.
-    pub async fn begin_robots(&self, url: Url) -> Step {
+    pub async fn begin_robots(&self, url: Url, looked_up: Duration) -> Step {
         match self {
-            Self::Http(client) => attempt::begin(client, Purpose::Robots, url).await,
+            Self::Http(client) => attempt::begin(client, Purpose::Robots, url, looked_up).await,
             Self::Null => Step::Done(null::fetch(url)),
         }
     }
 
     /// The next hop to a robots.txt.
-    pub async fn follow_robots(&self, line: &Url, chain: Chain) -> Step {
+    pub async fn follow_robots(&self, line: &Url, chain: Chain, looked_up: Duration) -> Step {
         match self {
-            Self::Http(client) => attempt::follow(client, Purpose::Robots, line, chain).await,
+            Self::Http(client) => attempt::follow(client, Purpose::Robots, line, chain, looked_up).await,
             Self::Null => Step::Done(null::fetch(line.clone())),
         }
     }
@@ -145,6 +171,7 @@ pub struct HttpClient {
     rules: RuleIndex,
     /// Which servers the lenient clients ask.
     pub(super) odd_servers: OddServers,
+    resolver: Arc<Resolver>,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     /// The header fields of requests for robots.txt.
@@ -156,6 +183,7 @@ pub struct HttpClient {
     pub(super) allow_private: bool,
     pub(super) max_redirects: u32,
     pub(super) max_time: Duration,
+    pub(super) connect_timeout: Duration,
     pub(super) read_timeout: Duration,
     pub(super) speed_limit: Option<SpeedLimit>,
     pub(super) max_body: u64,
@@ -210,6 +238,7 @@ impl HttpClient {
             pools,
             rules,
             odd_servers: OddServers::default(),
+            resolver: recipe.resolver,
             method,
             robots_headers: headers::of_robots(&headers),
             headers,
@@ -219,10 +248,20 @@ impl HttpClient {
             allow_private: options.allow_private,
             max_redirects: options.max_redirects,
             max_time: options.max_time,
+            connect_timeout: options.connect_timeout,
             read_timeout: options.read_timeout,
             speed_limit: options.speed_limit,
             max_body: options.max_body,
         })
+    }
+
+    /// The name that must be looked up before a connection to this URL can be made, unless it was answered lately.
+    fn name_to_ask_for<'u>(&self, url: &'u Url) -> Option<&'u str> {
+        let Some(Host::Domain(name)) = url.host() else { return None };
+        let is_asked_for = self.resolver.must_ask(name)
+            && self.proxies.leave_names_to_us(url)
+            && std::ptr::eq(self.pool(url), &self.pools[0]);
+        is_asked_for.then_some(name)
     }
 
     /// What the redirects of a line may lead to.

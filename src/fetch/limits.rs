@@ -26,6 +26,8 @@ const FAR_AWAY: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 /// The limit that an attempt ran into.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Limit {
+    /// A connection took too long, its name included.
+    Connect,
     /// It lasted too long in all.
     Total,
     /// Nothing was heard for too long.
@@ -42,6 +44,8 @@ pub(super) struct Limits<'a> {
     silence_limit: Duration,
     pace: Option<Pace>,
     is_heard: bool,
+    /// Where a connection has less time than the HTTP library gives it. Hardly any has, so it has a place of its own.
+    connecting: Option<Pin<Box<Sleep>>>,
 }
 
 /// What must have come by when.
@@ -66,7 +70,20 @@ impl<'a> Limits<'a> {
         silence_limit: Duration,
     ) -> Self {
         let silence = after(start, silence_limit);
-        Self { timer, total: after(start, max_time), silence, silence_limit, pace: None, is_heard: false }
+        Self {
+            timer,
+            total: after(start, max_time),
+            silence,
+            silence_limit,
+            pace: None,
+            is_heard: false,
+            connecting: None,
+        }
+    }
+
+    /// What is left from now on for making a connection, where that is not for others to watch.
+    pub(super) fn limit_connecting(&mut self, left: Option<Duration>) {
+        self.connecting = left.map(|left| Box::pin(tokio::time::sleep(left)));
     }
 
     /// Something was heard at this instant, which may not be earlier than one told before.
@@ -124,8 +141,13 @@ impl<'a> Limits<'a> {
         }
     }
 
-    /// Ready when the total is reached: silence is not counted while a connection is made, which has its own limit.
-    pub(super) fn poll_total_reached(&mut self, context: &mut Context<'_>) -> Poll<Limit> {
+    /// Ready when the total is reached, or the limit of a connection: silence is not counted while one is made.
+    pub(super) fn poll_reached_connecting(&mut self, context: &mut Context<'_>) -> Poll<Limit> {
+        if let Some(timer) = &mut self.connecting
+            && timer.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Limit::Connect);
+        }
         loop {
             if ready!(self.poll_reached(context)) == Limit::Total {
                 return Poll::Ready(Limit::Total);
@@ -203,14 +225,26 @@ mod tests {
         let start = Instant::now();
         let sleep = pin!(timer(start, SHORT * 3, SHORT));
         let mut limits = Limits::new(sleep, start, SHORT * 3, SHORT);
-        assert_eq!(poll_fn(|context| limits.poll_total_reached(context)).await, Limit::Total);
+        assert_eq!(poll_fn(|context| limits.poll_reached_connecting(context)).await, Limit::Total);
 
         let start = Instant::now();
         let sleep = pin!(timer(start, LONG, SHORT));
         let mut limits = Limits::new(sleep, start, LONG, SHORT);
-        assert!(poll_fn(|context| Poll::Ready(limits.poll_total_reached(context))).await.is_pending());
+        assert!(poll_fn(|context| Poll::Ready(limits.poll_reached_connecting(context))).await.is_pending());
         limits.heard_at(Instant::now());
         assert_eq!(poll_fn(|context| limits.poll_reached(context)).await, Limit::Silence);
+    }
+
+    #[tokio::test]
+    async fn what_is_left_for_a_connection_counts_while_it_is_made() {
+        let start = Instant::now();
+        let sleep = pin!(timer(start, SHORT * 3, LONG));
+        let mut limits = Limits::new(sleep, start, SHORT * 3, LONG);
+        limits.limit_connecting(Some(SHORT));
+        assert_eq!(poll_fn(|context| limits.poll_reached_connecting(context)).await, Limit::Connect);
+        assert_eq!(poll_fn(|context| limits.poll_reached(context)).await, Limit::Total);
+        limits.limit_connecting(None);
+        assert_eq!(poll_fn(|context| limits.poll_reached_connecting(context)).await, Limit::Total);
     }
 
     fn speed(bytes_per_second: u64, time: Duration) -> SpeedLimit {

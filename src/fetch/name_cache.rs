@@ -49,6 +49,13 @@ impl<A: Clone> NameCache<A> {
         Self { names: Mutex::new(names) }
     }
 
+    /// Whether a name was asked for and what came of it satisfies; while it is asked for, it is not known.
+    pub(super) fn knows(&self, name: &str, satisfies: impl FnOnce(&Known<A>) -> bool) -> bool {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = names.young.get(name).or_else(|| names.old.get(name));
+        cell.and_then(|cell| cell.get()).is_some_and(satisfies)
+    }
+
     /// What is known of a name at `now`, or else what asking brings.
     pub(super) async fn get_or_ask<F>(&self, name: &str, now: Instant, ask: impl FnOnce() -> F) -> A
     where
@@ -117,6 +124,23 @@ mod tests {
         assert!(!is_asked(&cache, "a", now + HOUR - Duration::from_nanos(1), HOUR));
         assert!(is_asked(&cache, "a", now + HOUR, Duration::ZERO));
         assert!(is_asked(&cache, "a", now + HOUR, HOUR));
+    }
+
+    #[test]
+    fn a_name_is_known_once_it_is_answered() {
+        let (cache, now) = (NameCache::with_capacity(8), Instant::now());
+        assert!(!cache.knows("a", |_| true));
+        let mut asking = Box::pin(cache.get_or_ask("a", now, pending::<Known<u32>>));
+        assert!(asking.as_mut().now_or_never().is_none());
+        assert!(!cache.knows("a", |_| true));
+        drop(asking);
+        assert!(is_asked(&cache, "a", now, HOUR));
+        assert!(cache.knows("a", |known| (known.answer, known.until) == (7, now + HOUR)));
+        assert!(!cache.knows("a", |_| false));
+        for idx in 0..4 {
+            is_asked(&cache, &idx.to_string(), now, HOUR);
+        }
+        assert!(cache.knows("a", |_| true), "one that is about to be forgotten");
     }
 
     #[tokio::test]

@@ -95,16 +95,21 @@ impl NameServers {
         }
     }
 
-    /// The addresses of a name in `/etc/hosts`; none where it is not there, and then the servers are to be asked.
-    pub(super) fn in_hosts(&self, name: &str) -> Vec<IpAddr> {
+    /// The addresses of a name in `/etc/hosts`; none where it is not there.
+    fn in_hosts(&self, name: &str) -> Vec<IpAddr> {
         let Ok(name) = whole_name(name) else { return Vec::new() };
         let of_type = |kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind));
         let found = [of_type(RecordType::AAAA), of_type(RecordType::A)];
         found.iter().flatten().flat_map(addresses).collect()
     }
 
-    /// Asks the servers, for both kinds of addresses at once.
+    /// Looks into `/etc/hosts`, and asks the servers where it is not there, for both kinds of addresses at once.
     pub(super) async fn ask(&self, name: &str) -> Answer {
+        let known = self.in_hosts(name);
+        if !known.is_empty() {
+            // The file is read once.
+            return Answer { addresses: Ok(known), lasts: ANSWER_LASTS.1 };
+        }
         let servers = match &self.servers {
             Ok(servers) => servers,
             Err(reason) => return failed(LookUpError::NoServer { reason: reason.clone() }),

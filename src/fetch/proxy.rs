@@ -23,6 +23,8 @@ pub(super) enum Proxies {
         proxy: Box<reqwest::Proxy>,
         /// Where it is.
         host: Option<String>,
+        /// Whether it is told addresses, and not names.
+        asks_by_address: bool,
     },
     /// Those that the environment names, each for the URLs that it is meant for.
     Environment(Box<Matcher>),
@@ -35,8 +37,10 @@ impl Proxies {
             ProxyChoice::Direct => Ok(Self::Off),
             ProxyChoice::Url(url) => match reqwest::Proxy::all(url) {
                 Ok(proxy) => {
-                    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
-                    Ok(Self::One { proxy: Box::new(proxy), host })
+                    let url = Url::parse(url).ok();
+                    let host = url.as_ref().and_then(|url| url.host_str().map(str::to_owned));
+                    let asks_by_address = url.is_some_and(|url| asks_by_address(url.scheme()));
+                    Ok(Self::One { proxy: Box::new(proxy), host, asks_by_address })
                 }
                 Err(source) => Err(BuildError::Proxy { proxy: url.clone(), source: source.without_url() }),
             },
@@ -68,6 +72,20 @@ impl Proxies {
         }
     }
 
+    /// Whether the name of this URL is looked up here, and not by a proxy.
+    pub(super) fn leave_names_to_us(&self, url: &Url) -> bool {
+        match self {
+            Self::Off => true,
+            Self::One { asks_by_address, .. } => *asks_by_address,
+            Self::Environment(matcher) => match url.as_str().parse::<Uri>() {
+                Ok(uri) => matcher
+                    .intercept(&uri)
+                    .is_none_or(|proxy| proxy.uri().scheme_str().is_some_and(asks_by_address)),
+                Err(_) => false,
+            },
+        }
+    }
+
     /// The way that requests to this URL take.
     pub(super) fn route(&self, url: &Url) -> Route {
         let is_proxied = match self {
@@ -79,6 +97,11 @@ impl Proxies {
         };
         if is_proxied { Route::Proxied } else { Route::Direct }
     }
+}
+
+/// Whether a proxy of this scheme is told the address of a server, and not its name.
+fn asks_by_address(scheme: &str) -> bool {
+    scheme == "socks5"
 }
 
 #[cfg(test)]

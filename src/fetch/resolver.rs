@@ -13,16 +13,22 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Instant;
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 use super::address::{is_global, is_localhost};
 use super::name_cache::{CAPACITY, Known, NameCache};
 use super::name_servers::NameServers;
 use super::{FetchOptions, ResolveRule};
+
+/// How long after its answer is over a name is still thought to be answered soon, so that a request need not wait for
+/// it before it takes a fetch slot: as a rule it finds a kept connection and needs no name at all. A guess.
+const ANSWERED_LATELY: Duration = Duration::from_secs(60);
 
 /// Why a name leads nowhere.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -98,6 +104,8 @@ pub(super) struct Resolver {
     allow_private: bool,
     /// The names of proxies, which may be anywhere.
     proxies: Vec<String>,
+    /// Places for those who ask a server, where there are only so many: each takes sockets.
+    places: OnceLock<Semaphore>,
 }
 
 impl Resolver {
@@ -108,7 +116,31 @@ impl Resolver {
             servers: NameServers::new(&options.dns_servers, options.connect_timeout),
             allow_private: options.allow_private,
             proxies,
+            places: OnceLock::new(),
         }
+    }
+
+    /// So many names are asked for at a time; the first number that is told holds.
+    pub(super) fn limit_look_ups(&self, n_look_ups: NonZeroU32) {
+        let n_look_ups = usize::try_from(n_look_ups.get()).unwrap_or(Semaphore::MAX_PERMITS);
+        self.places.get_or_init(|| Semaphore::new(n_look_ups));
+    }
+
+    /// Whether a connection to this name would have to wait until a server has answered.
+    pub(super) fn must_ask(&self, name: &str) -> bool {
+        let is_answered = |known: &Known<Result<Vec<IpAddr>, LookUpError>>| match &known.answer {
+            Ok(_) => Instant::now() < known.until + ANSWERED_LATELY,
+            Err(_) => Instant::now() < known.until,
+        };
+        !is_localhost(name) && !self.cache.knows(name, is_answered)
+    }
+
+    /// Asks for a name, so that a connection to it need not; how long that took.
+    pub(super) async fn prepare(&self, name: &str) -> Duration {
+        let since = Instant::now();
+        // What came of it is remembered, and found by the request that it matters to.
+        let _ = self.look_up(name).await;
+        since.elapsed()
     }
 
     /// The addresses that stand for a name, all of which may be connected to.
@@ -116,11 +148,11 @@ impl Resolver {
         if is_localhost(name) {
             return Ok(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]);
         }
-        let known = self.servers.in_hosts(name);
-        if !known.is_empty() {
-            return self.permitted(name, known);
-        }
         let ask = || async {
+            let _place = match self.places.get() {
+                Some(places) => Some(places.acquire().await.expect("it is never closed")),
+                None => None,
+            };
             let answer = self.servers.ask(name).await;
             let answer_at = Instant::now();
             Known {

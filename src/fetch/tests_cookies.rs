@@ -1,5 +1,7 @@
 //! The client against servers that set cookies.
 
+use std::time::Duration;
+
 use super::scripted::{Server, Step as Play, answer, ok, redirect};
 use super::tests::{client_with, has_field, status};
 use super::*;
@@ -67,8 +69,10 @@ async fn a_chain_that_goes_on_elsewhere_takes_its_cookies_along() {
         &["for=all", "not=here; Path=/other"],
     )])
     .await;
-    let Step::Hop(chain) = keeping(|_| ()).begin(first.url("/")).await else { panic!("it was not followed") };
-    keeping(|_| ()).follow(&first.url("/"), chain).await;
+    let Step::Hop(chain) = keeping(|_| ()).begin(first.url("/"), Duration::ZERO).await else {
+        panic!("it was not followed")
+    };
+    keeping(|_| ()).follow(&first.url("/"), chain, Duration::ZERO).await;
     assert_eq!(cookies_of(&second), ["for=all"]);
 }
 

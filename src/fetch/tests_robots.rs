@@ -1,5 +1,7 @@
 //! The client where it asks for robots.txt: what the options mean for pages is not for the hosts of these requests.
 
+use std::time::Duration;
+
 use super::scripted::{Server, Step as Play, answer, ok, redirect};
 use super::tests::{client_with, has_field, status};
 use super::*;
@@ -36,11 +38,11 @@ fn expect_bare(request: &str, server: &Server) {
 
 /// The last step to a robots.txt; all steps are taken.
 async fn robots_of(client: &Client, line: &Url) -> Fetched {
-    let mut step = client.begin_robots(line.clone()).await;
+    let mut step = client.begin_robots(line.clone(), Duration::ZERO).await;
     loop {
         match step {
             Step::Done(fetched) => return fetched,
-            Step::Hop(chain) => step = client.follow_robots(line, chain).await,
+            Step::Hop(chain) => step = client.follow_robots(line, chain, Duration::ZERO).await,
         }
     }
 }

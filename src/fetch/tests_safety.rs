@@ -213,6 +213,71 @@ async fn a_name_that_is_not_answered_delays_no_other() {
 }
 
 #[tokio::test]
+async fn a_name_that_was_answered_lately_need_not_be_waited_for() {
+    let names = NameServer::start(|question, _| match question.name.as_str() {
+        "failing.test" => Reply::Failure,
+        _ => Reply::Addresses(vec![ip("127.0.0.1")], 0),
+    });
+    let client = client_at(&[&names], |options| {
+        let addresses = vec![ip("192.0.1.1")];
+        options.resolve = vec![ResolveRule { host: "given.test".into(), port: 80, addresses }];
+    });
+    let url = |text: &str| parse_target(text).unwrap();
+    for text in ["http://127.0.0.1/", "http://[::1]/", "http://localhost/", "http://given.test/"] {
+        assert!(!client.must_look_up(&url(text)), "{text}");
+        assert_eq!(client.look_up(&url(text)).await, Duration::ZERO, "{text}");
+    }
+    for text in ["http://here.test/", "http://failing.test/", "http://given.test:81/"] {
+        assert!(client.must_look_up(&url(text)), "{text}");
+        assert!(client.look_up(&url(text)).await > Duration::ZERO, "{text}");
+        assert!(!client.must_look_up(&url(text)), "{text}");
+    }
+    assert_eq!(names.n_questions("here.test"), 2);
+    // What a proxy looks up is no business of ours.
+    for (proxy, expected) in
+        [("http://127.0.0.1:1", false), ("socks5h://127.0.0.1:1", false), ("socks5://127.0.0.1:1", true)]
+    {
+        let client = client_at(&[&names], |options| options.proxy = ProxyChoice::Url(proxy.into()));
+        assert_eq!(client.must_look_up(&url("http://other.test/")), expected, "{proxy}");
+    }
+}
+
+#[tokio::test]
+async fn only_so_many_names_are_looked_up_at_a_time() {
+    let names = NameServer::start(|question, _| match question.name.as_str() {
+        "silent.test" => Reply::Silence,
+        _ => addresses(&["127.0.0.1"]),
+    });
+    let client = client_at(&[&names], |options| options.connect_timeout = Duration::from_millis(200));
+    client.limit_look_ups(NonZeroU32::MIN);
+    let (silent, here) =
+        (parse_target("http://silent.test/").unwrap(), parse_target("http://here.test/").unwrap());
+    let mut first = Box::pin(client.look_up(&silent));
+    assert!(first.as_mut().now_or_never().is_none());
+    let mut second = Box::pin(client.look_up(&here));
+    assert!(second.as_mut().now_or_never().is_none());
+    first.await;
+    second.await;
+    assert!(!client.must_look_up(&here));
+}
+
+#[tokio::test]
+async fn the_time_of_a_look_up_is_part_of_that_of_its_connection() {
+    let server = Server::start(vec![answer(&ok("here"))]).await;
+    let client = client_at(&[], |options| options.connect_timeout = Duration::from_secs(9));
+    let looked_up = Duration::from_secs(8);
+    let Step::Done(fetched) = client.begin(server.url("/"), looked_up).await else { panic!("no redirect") };
+    assert!(fetched.time_connect.unwrap() > looked_up && fetched.time_total > looked_up);
+
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = parse_target(&format!("https://{}/", silent.local_addr().unwrap())).unwrap();
+    let spent = Duration::from_millis(8_990);
+    let Step::Done(fetched) = client.begin(url, spent).await else { panic!("no redirect") };
+    assert_eq!(kind(&fetched), Some(FailureKind::ConnectTimeout));
+    assert!(fetched.time_total < Duration::from_secs(12), "{:?}", fetched.time_total);
+}
+
+#[tokio::test]
 async fn a_look_up_that_fails_says_why() {
     let names = NameServer::start(|_, _| Reply::NoSuchName);
     let client = client_at(&[&names], |_| ());

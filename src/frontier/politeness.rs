@@ -145,6 +145,12 @@ impl HostTable {
         Ok(self.enter_at(id, now))
     }
 
+    /// How long a request that entered now would wait at the least, by what is known of times.
+    pub fn least_wait(&mut self, host: &HostKey, now: Instant) -> Duration {
+        let known = self.find(host).and_then(|id| self.hosts.get(&id));
+        known.map_or(Duration::ZERO, |host| host.least_wait(now, &self.rules))
+    }
+
     /// A request that wanted to know something of the host comes back after so long. What it would have had to wait for
     /// the host until then counts.
     pub fn send_away(&mut self, host: &HostKey, wait: Duration, now: Instant) {

@@ -65,6 +65,35 @@ fn the_worker_by_hand_is_as_careful() {
 }
 
 #[test]
+fn names_that_are_not_answered_hold_no_fetch_slot() {
+    let names = NameServer::start(|question, _| match question.name.starts_with("silent") {
+        true => Reply::Silence,
+        false => Reply::Addresses(vec!["127.0.0.1".parse().unwrap()], 60),
+    });
+    let origin = TestOrigin::start();
+    let port = origin.addresses()[0].port();
+    let url = |name: String| format!("http://{name}.test:{port}/small/1");
+    let silent = (0..12).map(|idx| url(format!("silent{idx}")));
+    let lines: Vec<String> = silent.chain((0..5).map(|idx| url(format!("here{idx}")))).collect();
+    for options in ["--mode single", "--mode multi -w 1", "--mode single --robots-agent x"] {
+        let mut invocation = crawl().words(options).words("-c 4 --allow-private --connect-timeout 4s");
+        if options.contains("robots") {
+            invocation = invocation.env("MYRIAPOD_NO_ROBOTS", "0");
+        }
+        let invocation = invocation.args(["--dns-servers", &names.address.to_string()]).args(&lines);
+        let rows = invocation.run().expect_code(0).rows();
+        rows.expect_each_once(17);
+        // Rows come as they are ready, and a silent server is waited for three seconds.
+        for row in rows.iter().take(5) {
+            assert_eq!(row["outcome"], "ok", "{options}");
+        }
+        for row in rows.iter().skip(5) {
+            assert_eq!(row["error"]["kind"], "dns", "{options}");
+        }
+    }
+}
+
+#[test]
 fn a_name_server_that_is_silent_costs_its_own_hosts_alone() {
     let names = NameServer::start(|question, _| match question.name.as_str() {
         "silent.test" => Reply::Silence,

@@ -24,7 +24,7 @@ fn host(name: &str) -> HostKey {
 /// The pass of somebody who need not wait.
 #[track_caller]
 fn at_once<'a>(gate: &'a Arc<Gate>, host: &HostKey) -> Result<Pass<'a>, Refused> {
-    gate.pass(host).now_or_never().expect("nobody need wait")
+    gate.pass(host, None).now_or_never().expect("nobody need wait")
 }
 
 fn answer(gate: &Arc<Gate>, host: &HostKey, retry_after: Option<Duration>) {
@@ -39,7 +39,7 @@ fn is_asleep(gate: &Gate) -> bool {
 async fn a_host_has_its_places_and_no_more() {
     let (gate, a, b) = (gate(Duration::ZERO, 8), host("a"), host("b"));
     let (first, _second) = (at_once(&gate, &a).unwrap(), at_once(&gate, &a).unwrap());
-    let mut third = std::pin::pin!(gate.pass(&a));
+    let mut third = std::pin::pin!(gate.pass(&a, None));
     assert!(third.as_mut().now_or_never().is_none());
     assert!(at_once(&gate, &b).is_ok(), "another host has its own");
     drop(first);
@@ -50,7 +50,7 @@ async fn a_host_has_its_places_and_no_more() {
 async fn there_are_so_many_slots_for_all_hosts() {
     let (gate, a, b) = (gate(Duration::ZERO, 2), host("a"), host("b"));
     let (first, _second) = (at_once(&gate, &a).unwrap(), at_once(&gate, &a).unwrap());
-    let mut other = std::pin::pin!(gate.pass(&b));
+    let mut other = std::pin::pin!(gate.pass(&b, None));
     assert!(other.as_mut().now_or_never().is_none());
     drop(first);
     assert!(other.now_or_never().expect("a slot is free").is_ok());
@@ -60,7 +60,7 @@ async fn there_are_so_many_slots_for_all_hosts() {
 async fn who_waits_for_its_host_holds_no_slot() {
     let (gate, a, b) = (gate(SECOND, 1), host("a"), host("b"));
     drop(at_once(&gate, &a));
-    let mut waits = std::pin::pin!(gate.pass(&a));
+    let mut waits = std::pin::pin!(gate.pass(&a, None));
     assert!(waits.as_mut().now_or_never().is_none());
     drop(at_once(&gate, &b).unwrap());
     assert!(waits.await.is_ok());
@@ -71,7 +71,7 @@ async fn a_turn_comes_when_its_time_does() {
     let (gate, a) = (gate(SECOND, 8), host("a"));
     let start = now();
     let begin = async || {
-        drop(gate.pass(&a).await.unwrap());
+        drop(gate.pass(&a, None).await.unwrap());
         now() - start
     };
     let times = join_all((0..3).map(|_| begin())).await;
@@ -85,10 +85,10 @@ async fn a_turn_comes_when_its_time_does() {
 async fn a_gap_that_a_host_no_longer_asks_for_is_waited_for_no_more() {
     let (gate, a) = (gate(Duration::ZERO, 8), host("a"));
     let start = now();
-    drop(gate.pass_with_delay(&a, SECOND).await.unwrap());
-    let mut waits = std::pin::pin!(gate.pass_with_delay(&a, SECOND));
+    drop(gate.pass(&a, Some(SECOND)).await.unwrap());
+    let mut waits = std::pin::pin!(gate.pass(&a, Some(SECOND)));
     assert!(waits.as_mut().now_or_never().is_none());
-    drop(gate.pass_with_delay(&a, Duration::ZERO).now_or_never().expect("nobody need wait").unwrap());
+    drop(gate.pass(&a, Some(Duration::ZERO)).now_or_never().expect("nobody need wait").unwrap());
     drop(waits.now_or_never().expect("nor who waited before").unwrap());
     drop(at_once(&gate, &a).unwrap());
     let note = gate.with_table(|table, now| table.take_note(&a, now)).unwrap();
@@ -102,7 +102,7 @@ async fn an_earlier_turn_is_not_missed_for_a_later_one() {
     answer(&gate, &quick, Some(SECOND));
     let start = now();
     let begin = async |host| {
-        drop(gate.pass(host).await.unwrap());
+        drop(gate.pass(host, None).await.unwrap());
         (now() - start).as_secs()
     };
     assert_eq!(tokio::join!(begin(&slow), begin(&quick)), (2, 1));
@@ -113,7 +113,7 @@ async fn nothing_wakes_when_nobody_waits() {
     let (gate, a) = (gate(SECOND, 8), host("a"));
     drop(at_once(&gate, &a));
     assert!(!is_asleep(&gate), "nobody wants the next turn");
-    let mut waits = Box::pin(gate.pass(&a));
+    let mut waits = Box::pin(gate.pass(&a, None));
     assert!(waits.as_mut().now_or_never().is_none());
     assert!(is_asleep(&gate));
     drop(waits);
@@ -127,7 +127,7 @@ async fn nobody_sleeps_for_a_turn_that_waits_for_a_slot() {
     let (gate, a, b) = (gate(SECOND, 1), host("a"), host("b"));
     drop(at_once(&gate, &a));
     let _slot = at_once(&gate, &b).unwrap();
-    let mut waits = std::pin::pin!(gate.pass(&a));
+    let mut waits = std::pin::pin!(gate.pass(&a, None));
     assert!(waits.as_mut().now_or_never().is_none());
     assert!(!is_asleep(&gate));
 }
@@ -136,8 +136,8 @@ async fn nobody_sleeps_for_a_turn_that_waits_for_a_slot() {
 async fn who_leaves_leaves_its_turn_to_the_next() {
     let (gate, a) = (gate(Duration::ZERO, 8), host("a"));
     let open = [at_once(&gate, &a).unwrap(), at_once(&gate, &a).unwrap()];
-    let mut leaver = Box::pin(gate.pass(&a));
-    let mut next = std::pin::pin!(gate.pass(&a));
+    let mut leaver = Box::pin(gate.pass(&a, None));
+    let mut next = std::pin::pin!(gate.pass(&a, None));
     assert!(leaver.as_mut().now_or_never().is_none() && next.as_mut().now_or_never().is_none());
     let [first, _second] = open;
     // Its turn comes, and it leaves before it learns of it.
@@ -153,7 +153,7 @@ async fn all_slots_come_back_whatever_becomes_of_those_that_wait() {
     let (gate, a, b) = (gate(SECOND, 3), host("a"), host("b"));
     for round in 0..20_u64 {
         let hosts = [&a, &b, &a, &b, &a];
-        let mut waiting: Vec<_> = hosts.iter().map(|host| Box::pin(gate.pass(host))).collect();
+        let mut waiting: Vec<_> = hosts.iter().map(|host| Box::pin(gate.pass(host, None))).collect();
         waiting.iter_mut().for_each(|pass| drop(pass.as_mut().now_or_never()));
         tokio::time::sleep(Duration::from_millis(round * 130)).await;
         drop(waiting);
@@ -167,8 +167,8 @@ async fn nobody_waits_for_a_host_that_must_be_left_alone_for_long() {
     let (gate, a, b) = (gate(Duration::ZERO, 8), host("a"), host("b"));
     let _open = [at_once(&gate, &a).unwrap(), at_once(&gate, &a).unwrap()];
     let _other = [at_once(&gate, &b).unwrap(), at_once(&gate, &b).unwrap()];
-    let mut waits = std::pin::pin!(gate.pass(&a));
-    let mut others = std::pin::pin!(gate.pass(&b));
+    let mut waits = std::pin::pin!(gate.pass(&a, None));
+    let mut others = std::pin::pin!(gate.pass(&b, None));
     assert!(waits.as_mut().now_or_never().is_none() && others.as_mut().now_or_never().is_none());
     answer(&gate, &a, Some(30 * SECOND));
     gate.turn_away(&a);
@@ -183,7 +183,7 @@ async fn nobody_waits_for_a_host_that_must_be_left_alone_for_long() {
 async fn a_short_pause_is_waited_for() {
     let (gate, a) = (gate(Duration::ZERO, 8), host("a"));
     answer(&gate, &a, Some(SECOND));
-    let mut waits = std::pin::pin!(gate.pass(&a));
+    let mut waits = std::pin::pin!(gate.pass(&a, None));
     assert!(waits.as_mut().now_or_never().is_none());
     gate.turn_away(&a);
     assert!(waits.await.is_ok());
@@ -193,7 +193,7 @@ async fn a_short_pause_is_waited_for() {
 async fn a_host_that_is_given_up_lets_nobody_wait() {
     let (gate, a) = (gate(Duration::ZERO, 8), host("a"));
     let _open = [at_once(&gate, &a).unwrap(), at_once(&gate, &a).unwrap()];
-    let mut waits = std::pin::pin!(gate.pass(&a));
+    let mut waits = std::pin::pin!(gate.pass(&a, None));
     assert!(waits.as_mut().now_or_never().is_none());
     answer(&gate, &a, Some(3600 * SECOND));
     for refused in [waits.now_or_never().expect("it is told"), at_once(&gate, &a)] {
@@ -210,7 +210,7 @@ async fn a_gate_that_closes_turns_everybody_away() {
         tokio::time::sleep(SECOND / 2).await;
         gate.close();
     };
-    let (passed, waited, ()) = tokio::join!(gate.pass(&a), gate.wait(60 * SECOND), close);
+    let (passed, waited, ()) = tokio::join!(gate.pass(&a, None), gate.wait(60 * SECOND), close);
     assert_eq!(passed.unwrap_err(), Refused::Closed);
     assert!(!waited, "a wait ends with the gate");
     drop(open);
@@ -228,17 +228,17 @@ async fn what_was_waited_is_told_now_and_then_and_at_the_end() {
     let (gate, a) = (gate(SECOND, 8), host("a"));
     let told = || gate.due_waits().map(|waits| waits.times().total());
     let first = at_once(&gate, &a).unwrap();
-    let second = gate.pass(&a).await.unwrap();
+    let second = gate.pass(&a, None).await.unwrap();
     assert_eq!(told(), Some(SECOND));
     drop(first);
-    let third = gate.pass(&a).await.unwrap();
+    let third = gate.pass(&a, None).await.unwrap();
     drop(second);
     assert_eq!(told(), Some(SECOND));
-    let mut fourth = std::pin::pin!(gate.pass(&a));
+    let mut fourth = std::pin::pin!(gate.pass(&a, None));
     assert!(fourth.as_mut().now_or_never().is_none());
     tokio::time::sleep(SECOND / 2).await;
     assert_eq!(told(), None, "it was told just now, and more is to come");
     drop(third);
-    fourth.set(gate.pass(&a));
+    fourth.set(gate.pass(&a, None));
     assert_eq!(told(), Some(SECOND / 2), "nobody is left to tell it later");
 }
