@@ -199,9 +199,12 @@ impl Resolve for RuledResolver {
         let (rules, shared) = (Arc::clone(&self.rules), Arc::clone(&self.shared));
         Box::pin(async move {
             let name = name.as_str();
-            let found = match rules.get(name) {
-                Some(given) => shared.permitted(name, given.clone()),
-                None => shared.look_up(name).await,
+            let found = match (literal(name), rules.get(name)) {
+                // Before a proxy that is told addresses, the library has literals resolved too; who may be asked by
+                // address was decided when the URL was.
+                (Some(address), _) => Ok(vec![address]),
+                (None, Some(given)) => shared.permitted(name, given.clone()),
+                (None, None) => shared.look_up(name).await,
             };
             let addresses = found.map_err(LookUpError::into_boxed)?;
             // Port 0 stands for that of the URL.
@@ -209,4 +212,10 @@ impl Resolve for RuledResolver {
             Ok(Box::new(addresses) as Addrs)
         })
     }
+}
+
+/// The address that the host of a URL is, where it is one.
+fn literal(host: &str) -> Option<IpAddr> {
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.unwrap_or(host).parse().ok()
 }

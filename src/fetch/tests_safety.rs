@@ -152,6 +152,26 @@ async fn given_addresses_are_checked_like_any_others() {
 }
 
 #[tokio::test]
+async fn an_address_is_not_looked_up() {
+    let server = server_of(&["192.0.1.1"]);
+    let look_ups = LookUps::at(&[&server]);
+    for (host, expected) in [("127.0.0.1", "127.0.0.1"), ("[::1]", "::1"), ("192.0.1.7", "192.0.1.7")] {
+        LookUps::expect(look_ups.find(host).await, &[expected]);
+        assert_eq!(server.n_questions(host), 0);
+    }
+    // A proxy that agrees to no authentication, and then to a connection to whatever it is told.
+    let agreed = b"\x05\x00\x05\x00\x00\x01\0\0\0\0\0\0".to_vec();
+    let script = [vec![super::scripted::Step::Say(agreed)], answer(&ok("proxied"))].concat();
+    let proxy = Server::start(vec![script]).await;
+    let client = client_at(&[&server], |options| {
+        options.proxy = ProxyChoice::Url(format!("socks5://{}", proxy.address));
+    });
+    let fetched = client.fetch(parse_target("http://127.0.0.1:7/").unwrap()).await;
+    assert_eq!(fetched.body.bytes(), "proxied", "{:?}", fetched.failure);
+    assert!(proxy.heard()[0].1.contains("\x05\x01\0\x01\x7f\0\0\x01\0\x07"), "{:?}", proxy.heard());
+}
+
+#[tokio::test]
 async fn localhost_is_this_machine_whatever_a_server_says() {
     let server = server_of(&["192.0.1.1"]);
     let look_ups = LookUps::at(&[&server]);
