@@ -13,10 +13,12 @@ use std::io::{self, IsTerminal, Read};
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use super::proxies::is_proxy_variable;
+
 /// What the arguments are read against: the environment and the machine.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// The environment variables whose names begin with `MYRIAPOD_`.
+    /// The environment variables whose names begin with `MYRIAPOD_`, and those that name proxies.
     pub variables: BTreeMap<String, OsString>,
     /// The CPUs that this process may use.
     pub n_cpus: NonZeroU32,
@@ -64,7 +66,7 @@ impl Surroundings {
     pub fn of_this_process() -> Self {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .filter(|(name, _)| name.starts_with("MYRIAPOD_"))
+            .filter(|(name, _)| name.starts_with("MYRIAPOD_") || is_proxy_variable(name))
             .collect();
         Self {
             variables,

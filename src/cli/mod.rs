@@ -25,6 +25,7 @@ mod panics;
 mod parse;
 mod plan;
 mod print;
+mod proxies;
 mod request;
 mod request_values;
 mod run;

@@ -290,7 +290,7 @@ fn request_options() -> Vec<Arg> {
                 "proxy",
                 "URL",
                 "Ask through a proxy (http, https, socks5, socks5h); '' \
-                 for none [default: http_proxy etc.]",
+                 for none [default: http_proxy, https_proxy, all_proxy and no_proxy]",
             )
             .short('x'),
             rare(flag("insecure", "Accept any certificate").short('k')),

@@ -208,6 +208,7 @@ impl<'a> Session<'a> {
     fn reader<'r>(&'r mut self, settings: &'r Settings) -> Reader<'r> {
         Reader {
             settings,
+            variables: &self.surroundings.variables,
             mistakes: &mut self.mistakes,
             warnings: &mut self.warnings,
             shape: BTreeMap::new(),

@@ -4,6 +4,7 @@
 
 use std::num::NonZeroU64;
 
+use super::proxies;
 use super::request_values::{self as request, HeaderRule};
 use super::settings::Reader;
 use super::settle::usual_method;
@@ -36,7 +37,7 @@ pub(super) fn fetch_options(reader: &mut Reader<'_>, stdin_is_input: bool) -> Op
     let user = reader.shaping_value("user", request::user);
     let cookie = reader.shaping_value("cookie", request::cookie);
     let cookies = reader.is_shaping("cookies");
-    let proxy = reader.shaping_value("proxy", request::proxy).unwrap_or(ProxyChoice::Environment);
+    let proxy = proxy(reader);
     let ca_certificates = reader.shaping_value("cacert", request::certificates);
     let resolve = resolve(reader);
     let dns_servers = reader.value("dns-servers", request::name_servers).unwrap_or_default();
@@ -133,6 +134,18 @@ fn method(reader: &mut Reader<'_>) -> Option<String> {
         reader.add_to_shape("method", &method);
     }
     Some(method)
+}
+
+/// The way out: the one that is given, or those of the environment. A site of our own is asked directly.
+fn proxy(reader: &mut Reader<'_>) -> ProxyChoice {
+    let is_given = reader.settings.get("proxy").text().is_some();
+    let given = reader.shaping_value("proxy", request::proxy);
+    let asks_ourselves =
+        reader.settings.iter().any(|setting| setting.name == "demo" && setting.text() == Some("true"));
+    if is_given || asks_ourselves {
+        return given.unwrap_or(ProxyChoice::Direct);
+    }
+    proxies::of_environment(reader.variables, reader.mistakes, reader.warnings)
 }
 
 /// The slowest that a body may come: none where either half is zero, nothing where one of them is refused.

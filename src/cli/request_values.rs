@@ -99,12 +99,17 @@ pub(super) fn proxy(text: &str) -> Result<ProxyChoice, ValueError> {
     if text.is_empty() {
         return Ok(ProxyChoice::Direct);
     }
-    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let has_scheme = text.contains("://");
+    let text = if has_scheme { text.to_owned() } else { format!("http://{text}") };
     let mut url = Url::parse(&text).map_err(|_| ValueError::NotAProxy)?;
     if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
         return Err(ValueError::ProxyScheme);
     }
     if url.host_str().is_none_or(str::is_empty) {
+        return Err(ValueError::NotAProxy);
+    }
+    // 'http//p:80' is a slip, and not a host called 'http'.
+    if !has_scheme && url.path() != "/" {
         return Err(ValueError::NotAProxy);
     }
     // A parsed URL does not tell a default port from none, and only the latter is replaced.
@@ -258,7 +263,8 @@ mod tests {
         check_proxy("http://p", Some("http://p:1080/"));
         check_proxy("socks5h://ann:pw@[::1]", Some("socks5h://ann:pw@[::1]:1080"));
         check_proxy("https://p", Some("https://p"));
-        for bad in ["ftp://p:1", "socks4://p:1", "http://", "http://p:99999", "://"] {
+        check_proxy("p:80/", Some("http://p:80/"));
+        for bad in ["ftp://p:1", "socks4://p:1", "http://", "http://p:99999", "://", "http//p:80", "::p::"] {
             check_proxy(bad, None);
         }
     }

@@ -80,6 +80,8 @@ pub(super) struct Layers<'a> {
 /// Reads settings as values, and keeps every mistake.
 pub(super) struct Reader<'a> {
     pub(super) settings: &'a Settings,
+    /// The environment, for what is no option.
+    pub(super) variables: &'a BTreeMap<String, OsString>,
     pub(super) mistakes: &'a mut Vec<String>,
     /// What is taken although it looks wrong.
     pub(super) warnings: &'a mut Vec<String>,

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use super::options::{MASTER, WORKER};
 use super::{MasterPlan, Parsed, Surroundings, parse, parse_worker};
-use crate::crawl::{Mode, OutputPlan, ProgressStyle, ProxyChoice, RunLimits, RunPlan, WorkerLimits};
+use crate::crawl::{
+    EnvironmentProxies, Mode, OutputPlan, ProgressStyle, ProxyChoice, RunLimits, RunPlan, WorkerLimits,
+};
 use crate::input::Source;
 
 mod limits;
@@ -82,7 +84,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(plan.progress, ProgressStyle::Bar);
     assert_eq!(plan.log.filter, "warn");
     assert_eq!(plan.fetch.method, "GET");
-    assert_eq!(plan.fetch.proxy, ProxyChoice::Environment);
+    assert_eq!(plan.fetch.proxy, ProxyChoice::Environment(EnvironmentProxies::default()));
     assert_eq!(plan.fetch.max_redirects, 10);
     assert_eq!(plan.fetch.connect_timeout, Duration::from_secs(10));
     assert_eq!(plan.fetch.read_timeout, Duration::from_secs(20));

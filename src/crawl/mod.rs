@@ -44,7 +44,7 @@ mod torture;
 mod visit;
 mod wire;
 
-pub use crate::fetch::{FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
+pub use crate::fetch::{EnvironmentProxies, FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
 pub use crate::robots::product_token;
 pub use courtesy::{Courtesy, Pace};
 pub use limits::{NotAPercent, Percent, RunLimits, WorkerLimits};

@@ -61,7 +61,7 @@ pub use cookies::Cookie;
 pub use fetched::{Failure, Fetched, content_type};
 pub use headers::HeaderError;
 pub use http::{HeaderMap, StatusCode};
-pub use options::{FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
+pub use options::{EnvironmentProxies, FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
 pub use target::parse_target;
 #[cfg(test)]
 pub use tests::options as test_options;

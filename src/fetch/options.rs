@@ -89,12 +89,24 @@ pub struct SpeedLimit {
 /// Which way requests leave.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ProxyChoice {
-    /// As the environment says (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`).
-    Environment,
+    /// As the environment says.
+    Environment(EnvironmentProxies),
     /// Directly, whatever the environment says.
     Direct,
     /// All through this proxy (an `http`, `https`, `socks5` or `socks5h` URL).
     Url(String),
+}
+
+/// What the environment says of proxies.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EnvironmentProxies {
+    /// That for `http`, as in [`ProxyChoice::Url`].
+    pub http: Option<String>,
+    /// That for `https`.
+    pub https: Option<String>,
+    /// The servers that are asked directly, as in `no_proxy`: names, which mean all below them too, addresses and
+    /// networks, with commas or spaces between them; `*` means all.
+    pub except: String,
 }
 
 /// `--resolve HOST:PORT:ADDR`: a name that is not looked up for requests to one port.

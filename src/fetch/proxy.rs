@@ -1,17 +1,17 @@
 //! Which way requests leave: to the server, or to a proxy in front of it.
 //!
 //! Sets the HTTP library's clients up for it, and says afterwards who could not be reached. Does not know how a
-//! proxy is spoken to.
+//! proxy is spoken to, nor where the choice comes from.
 //!
-//! The library finds the environment's proxies itself. They are read once more here, by the code that it uses
-//! too, so that the two can not disagree on `NO_PROXY`; that is asked for requests that failed, and costs others nothing.
+//! The library is told which servers are asked directly, and decides for each request by code that is asked here
+//! too, so that the two can not disagree; that is done for requests that failed, and costs others nothing.
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
 use super::classify::Route;
-use super::{BuildError, ProxyChoice};
+use super::{BuildError, EnvironmentProxies, ProxyChoice};
 
 /// The proxies of a run.
 pub(super) enum Proxies {
@@ -27,33 +27,63 @@ pub(super) enum Proxies {
         asks_by_address: bool,
     },
     /// Those that the environment names, each for the URLs that it is meant for.
-    Environment(Box<Matcher>),
+    Environment {
+        /// How they are asked.
+        proxies: Vec<reqwest::Proxy>,
+        /// Which of them, if any, is asked for a URL.
+        matcher: Box<Matcher>,
+    },
 }
 
 impl Proxies {
-    /// Reads the choice, and the environment where that is chosen.
+    /// Makes what was chosen.
     pub(super) fn of(choice: &ProxyChoice) -> Result<Self, BuildError> {
         match choice {
             ProxyChoice::Direct => Ok(Self::Off),
-            ProxyChoice::Url(url) => match reqwest::Proxy::all(url) {
-                Ok(proxy) => {
-                    let url = Url::parse(url).ok();
-                    let host = url.as_ref().and_then(|url| url.host_str().map(str::to_owned));
-                    let asks_by_address = url.is_some_and(|url| asks_by_address(url.scheme()));
-                    Ok(Self::One { proxy: Box::new(proxy), host, asks_by_address })
-                }
-                Err(source) => Err(BuildError::Proxy { proxy: url.clone(), source: source.without_url() }),
-            },
-            ProxyChoice::Environment => Ok(Self::Environment(Box::new(Matcher::from_system()))),
+            ProxyChoice::Url(text) => {
+                let proxy = Box::new(usable(text, reqwest::Proxy::all(text))?);
+                let url = Url::parse(text).ok();
+                let host = url.as_ref().and_then(|url| url.host_str().map(str::to_owned));
+                let asks_by_address = url.is_some_and(|url| asks_by_address(url.scheme()));
+                Ok(Self::One { proxy, host, asks_by_address })
+            }
+            ProxyChoice::Environment(environment) => Self::of_environment(environment),
         }
+    }
+
+    fn of_environment(environment: &EnvironmentProxies) -> Result<Self, BuildError> {
+        let EnvironmentProxies { http, https, except } = environment;
+        let excepted: Vec<&str> =
+            except.split([',', ' ', '\t']).filter(|exception| !exception.is_empty()).collect();
+        // The library takes the star for all names, and not for addresses.
+        if (http.is_none() && https.is_none()) || excepted.contains(&"*") {
+            return Ok(Self::Off);
+        }
+        let excepted = excepted.join(",");
+        let mut proxies = Vec::new();
+        let mut matcher = Matcher::builder().no(excepted.as_str());
+        if let Some(url) = http {
+            proxies.push(usable(url, reqwest::Proxy::http(url))?);
+            matcher = matcher.http(url.as_str());
+        }
+        if let Some(url) = https {
+            proxies.push(usable(url, reqwest::Proxy::https(url))?);
+            matcher = matcher.https(url.as_str());
+        }
+        let excepting = |proxy: reqwest::Proxy| proxy.no_proxy(reqwest::NoProxy::from_string(&excepted));
+        let proxies = proxies.into_iter().map(excepting).collect();
+        Ok(Self::Environment { proxies, matcher: Box::new(matcher.build()) })
     }
 
     /// Has a client go by them.
     pub(super) fn set_up(&self, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+        let builder = builder.no_proxy();
         match self {
-            Self::Off => builder.no_proxy(),
-            Self::One { proxy, .. } => builder.no_proxy().proxy(reqwest::Proxy::clone(proxy)),
-            Self::Environment(_) => builder,
+            Self::Off => builder,
+            Self::One { proxy, .. } => builder.proxy(reqwest::Proxy::clone(proxy)),
+            Self::Environment { proxies, .. } => {
+                proxies.iter().cloned().fold(builder, |builder, proxy| builder.proxy(proxy))
+            }
         }
     }
 
@@ -64,7 +94,7 @@ impl Proxies {
         match self {
             Self::Off => Vec::new(),
             Self::One { host, .. } => host.iter().cloned().collect(),
-            Self::Environment(matcher) => ["http://a.example/", "https://a.example/"]
+            Self::Environment { matcher, .. } => ["http://a.example/", "https://a.example/"]
                 .iter()
                 .filter_map(|url| matcher.intercept(&Uri::from_static(url)))
                 .filter_map(|proxy| proxy.uri().host().map(str::to_owned))
@@ -77,7 +107,7 @@ impl Proxies {
         match self {
             Self::Off => true,
             Self::One { asks_by_address, .. } => *asks_by_address,
-            Self::Environment(matcher) => match url.as_str().parse::<Uri>() {
+            Self::Environment { matcher, .. } => match url.as_str().parse::<Uri>() {
                 Ok(uri) => matcher
                     .intercept(&uri)
                     .is_none_or(|proxy| proxy.uri().scheme_str().is_some_and(asks_by_address)),
@@ -91,12 +121,16 @@ impl Proxies {
         let is_proxied = match self {
             Self::Off => false,
             Self::One { .. } => true,
-            Self::Environment(matcher) => {
+            Self::Environment { matcher, .. } => {
                 url.as_str().parse::<Uri>().is_ok_and(|uri| matcher.intercept(&uri).is_some())
             }
         };
         if is_proxied { Route::Proxied } else { Route::Direct }
     }
+}
+
+fn usable(url: &str, proxy: reqwest::Result<reqwest::Proxy>) -> Result<reqwest::Proxy, BuildError> {
+    proxy.map_err(|source| BuildError::Proxy { proxy: url.to_owned(), source: source.without_url() })
 }
 
 /// Whether a proxy of this scheme is told the address of a server, and not its name.
@@ -108,13 +142,20 @@ fn asks_by_address(scheme: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// `url` in an environment of `http_proxy` and `NO_PROXY`.
+    /// `url` in an environment of `http_proxy` and `no_proxy`.
+    #[track_caller]
+    fn check_excepting(except: &str, url: &str, expected: Route) {
+        let http = Some("http://127.0.0.1:1".to_owned());
+        let environment = EnvironmentProxies { http, https: None, except: except.to_owned() };
+        let proxies = Proxies::of(&ProxyChoice::Environment(environment)).unwrap();
+        assert_eq!(proxies.route(&Url::parse(url).unwrap()), expected, "{url}");
+        let names_are_ours = expected == Route::Direct;
+        assert_eq!(proxies.leave_names_to_us(&Url::parse(url).unwrap()), names_are_ours, "{url}");
+    }
+
     #[track_caller]
     fn check(url: &str, expected: Route) {
-        let matcher =
-            Matcher::builder().http("http://127.0.0.1:1").no("quiet.example,10.0.0.0/8,[::1]").build();
-        let proxies = Proxies::Environment(Box::new(matcher));
-        assert_eq!(proxies.route(&Url::parse(url).unwrap()), expected, "{url}");
+        check_excepting("quiet.example 10.0.0.0/8,[::1]", url, expected);
     }
 
     #[test]
@@ -127,6 +168,10 @@ mod tests {
         check("http://www.quiet.example/", Route::Direct);
         check("http://disquiet.example/", Route::Proxied);
         check("http://10.1.2.3/", Route::Direct);
+        for url in ["http://a.example/", "http://10.1.2.3/", "http://[::2]/"] {
+            check_excepting("*", url, Route::Direct);
+            check_excepting("", url, Route::Proxied);
+        }
     }
 
     #[test]

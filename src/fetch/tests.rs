@@ -5,9 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper_util::client::proxy::matcher::Matcher;
 
-use super::proxy::Proxies;
 use super::scripted::{Server, Step, answer, ok, redirect, say};
 use super::*;
 use crate::model::{FailureKind, HttpVersion, Outcome, Truncated};
@@ -512,19 +510,18 @@ async fn a_proxy_is_asked_with_the_whole_url_and_blamed_for_itself() {
 
 #[tokio::test]
 async fn a_proxy_of_the_environment_that_can_not_be_reached_is_blamed_and_not_the_site() {
-    // What connects is a given proxy; what is known of it is as if it stood in the environment.
-    let check = async |proxy: String, no_proxy: &str, expected| {
-        let mut client = client_with(|options| options.proxy = ProxyChoice::Url(proxy.clone()));
-        let Client::Http(http) = &mut client else { panic!("not a client of the network") };
-        let matcher = Matcher::builder().http(proxy).no(no_proxy).build();
-        http.proxies = Proxies::Environment(Box::new(matcher));
+    let check = async |proxy: String, except: &str, expected| {
+        let client = client_with(|options| {
+            let proxies = EnvironmentProxies { http: Some(proxy), https: None, except: except.to_owned() };
+            options.proxy = ProxyChoice::Environment(proxies);
+        });
         let fetched = client.fetch(parse_target("http://site.invalid/").unwrap()).await;
-        assert_eq!(kind(&fetched), Some(expected), "{no_proxy}");
+        assert_eq!(kind(&fetched), Some(expected), "{except}");
     };
     let refusing = || format!("http://{}", nobody());
     check(refusing(), "", FailureKind::Proxy).await;
     check("http://no-such-proxy.invalid:1".into(), "", FailureKind::Proxy).await;
-    check(refusing(), "site.invalid", FailureKind::ConnectRefused).await;
+    check(refusing(), "site.invalid", FailureKind::Dns).await;
 }
 
 #[tokio::test]

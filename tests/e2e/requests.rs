@@ -154,6 +154,31 @@ fn the_proxy_of_the_environment_is_used_unless_there_shall_be_none() {
     let invocation = crawl().env("http_proxy", proxy.url("")).args(["--proxy", "", direct.as_str()]);
     invocation.run().expect_code(0).rows().expect_all("ok");
     assert_eq!(proxy.take(), []);
+    let invocation = crawl().env("http_proxy", proxy.url("")).env("no_proxy", "*").arg(&direct);
+    invocation.run().expect_code(0).rows().expect_all("ok");
+    let invocation = crawl().env("HTTP_PROXY", proxy.url("")).arg(&direct);
+    invocation.run().expect_code(0).rows().expect_all("ok");
+    assert_eq!(proxy.take(), []);
+}
+
+#[test]
+fn nobody_is_asked_round_a_proxy_of_the_environment_that_can_not_be_used() {
+    let witness = Witness::start();
+    for (name, value) in [
+        ("http_proxy", "htp://127.0.0.1:1"),
+        ("http_proxy", "http//127.0.0.1:1"),
+        ("https_proxy", "::garbage::"),
+        ("all_proxy", "socks://127.0.0.1:1"),
+    ] {
+        for command in [crawl().arg("-"), worker()] {
+            let asking = command.env(name, value).stdin(witness.url("/"));
+            let finished = asking.clone().run().expect_code(2);
+            assert!(finished.stderr.contains(&format!("{name}={value}: ")), "{}", finished.stderr);
+            assert_eq!(witness.take(), []);
+            asking.args(["--proxy", ""]).run().expect_code(0);
+            assert_eq!(witness.take().len(), 1);
+        }
+    }
 }
 
 #[test]
