@@ -229,18 +229,24 @@ impl HttpClient {
             let request = plain.kept.get("http://localhost/").basic_auth(name, Some(password));
             authorization_of(request)
         });
+        let mut headers = headers::prepare(options, authorization)?;
+        let mut robots_headers = headers::of_robots(&headers);
+        if !recipe.may_be_sent_twice {
+            // A robots.txt must not leave a connection behind either.
+            headers::ask_to_close(&mut headers, options);
+            headers::ask_to_close(&mut robots_headers, options);
+        }
         let mut pools = vec![plain];
         for hand in &hands {
             pools.push(recipe.pool(hand)?);
         }
-        let headers = headers::prepare(options, authorization)?;
         Ok(Self {
             pools,
             rules,
             odd_servers: OddServers::default(),
             resolver: recipe.resolver,
             method,
-            robots_headers: headers::of_robots(&headers),
+            robots_headers,
             headers,
             body: options.body.clone(),
             cookies: options.cookies.then(CookieJar::new),

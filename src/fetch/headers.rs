@@ -94,6 +94,16 @@ pub(super) fn of_robots(of_pages: &HeaderMap) -> HeaderMap {
     headers
 }
 
+/// Has an HTTP/1 connection serve one request, for requests that may go out only once: whether a kept connection still
+/// stands shows in what becomes of the request alone, and then it is too late. HTTP/2 knows no such field, and needs
+/// none: it says which requests it did not process.
+pub(super) fn ask_to_close(headers: &mut HeaderMap, options: &FetchOptions) {
+    let is_removed = |name: &String| name.eq_ignore_ascii_case(header::CONNECTION.as_str());
+    if !options.removed_headers.iter().any(is_removed) {
+        headers.entry(header::CONNECTION).or_insert(HeaderValue::from_static("close"));
+    }
+}
+
 /// Takes away what another origin may not see.
 pub(super) fn strip_for_other_origin(headers: &mut HeaderMap) {
     OF_ONE_ORIGIN.iter().for_each(|name| drop(headers.remove(name)));

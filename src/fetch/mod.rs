@@ -47,6 +47,8 @@ mod tests_cookies;
 #[cfg(test)]
 mod tests_heads;
 #[cfg(test)]
+mod tests_once;
+#[cfg(test)]
 mod tests_robots;
 #[cfg(test)]
 mod tests_safety;
