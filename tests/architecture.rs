@@ -68,6 +68,7 @@ const MAY_STAND_IN: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli/"]),
     ("clap_mangen", &["cli/"]),
     ("crc32fast", &["input/", "output/", "state/"]),
+    ("h2", &["fetch/"]),
     ("hickory_resolver", &["fetch/name_servers.rs", "fetch/name_sockets.rs"]),
     ("indicatif", &["report/"]),
     ("postcard", &["crawl/held_task.rs", "state/"]),

@@ -273,19 +273,23 @@ impl Attempt<'_> {
             Err(Stop::Limit(limit)) => return Err(self.out_of_time(limit)),
             Err(Stop::Error(error)) => self.classify(&error, url),
         };
-        let may_help = match first.remedy {
-            Remedy::Nothing => false,
-            Remedy::NewConnection => self.time_connect.is_none(),
-            Remedy::Leniency => !is_odd,
+        let is_kept = self.time_connect.is_none();
+        let may_repeat = may_be_sent_twice(&self.outgoing.method, self.outgoing.body);
+        let again = match first.remedy {
+            Remedy::NewConnection if is_kept && may_repeat => &pool.fresh,
+            Remedy::Leniency if !is_odd && may_repeat => {
+                self.client.odd_servers.insert(url);
+                &pool.fresh
+            }
+            // On a new connection it is the server's wish; what may be repeated then waits for its retry.
+            Remedy::Unprocessed if is_kept || !may_repeat => &pool.fresh,
+            Remedy::Http1 => &pool.http1,
+            Remedy::Nothing | Remedy::NewConnection | Remedy::Leniency | Remedy::Unprocessed => {
+                return Err(first.failure);
+            }
         };
-        if !(may_help && may_be_sent_twice(&self.outgoing.method, self.outgoing.body)) {
-            return Err(first.failure);
-        }
-        if first.remedy == Remedy::Leniency {
-            self.client.odd_servers.insert(url);
-        }
         self.limits.heard_at(Instant::now());
-        self.send(&pool.fresh, url).await.map_err(|stop| match stop {
+        self.send(again, url).await.map_err(|stop| match stop {
             Stop::Limit(limit) => self.out_of_time(limit),
             Stop::Error(error) => self.classify(&error, url).failure,
         })

@@ -8,6 +8,7 @@ use std::io;
 
 use rustls::{CertificateError, InvalidMessage, OtherError};
 
+use super::http2::{self, Part};
 use super::resolver::LookUpError;
 use super::tls::SelfSigned;
 use crate::fetch::Failure;
@@ -35,6 +36,10 @@ pub(super) enum Remedy {
     Nothing,
     /// A new connection, if this was a kept one: that the server had closed it explains the failure.
     NewConnection,
+    /// A new connection, whatever the request asks for: the server has not processed it, or never got a byte of it.
+    Unprocessed,
+    /// HTTP/1.1, which is what the server asks for.
+    Http1,
     /// A client that is lenient with response heads.
     Leniency,
 }
@@ -64,7 +69,11 @@ pub(super) fn classify(error: &reqwest::Error, route: Route) -> Classified {
     } else if error.is_dns() || error.is_connect() {
         (connect_failure(error, &causes, route), Remedy::Nothing)
     } else {
-        exchange_failure(&causes)
+        let (failure, remedy) =
+            exchange_failure(&causes, if error.is_decode() { Part::Body } else { Part::Head });
+        // The library cancels a request that it did not begin to write.
+        let is_unsent = causes.hyper.is_some_and(hyper::Error::is_canceled);
+        (failure, if is_unsent { Remedy::Unprocessed } else { remedy })
     };
     Classified { failure, remedy }
 }
@@ -74,6 +83,7 @@ struct Causes<'e> {
     io: Option<&'e io::Error>,
     tls: Option<&'e rustls::Error>,
     hyper: Option<&'e hyper::Error>,
+    h2: Option<&'e h2::Error>,
     look_up: Option<&'e LookUpError>,
     is_tunnel: bool,
     is_tcp: bool,
@@ -86,6 +96,7 @@ impl<'e> Causes<'e> {
             io: None,
             tls: None,
             hyper: None,
+            h2: None,
             look_up: None,
             is_tunnel: false,
             is_tcp: false,
@@ -97,6 +108,8 @@ impl<'e> Causes<'e> {
             causes.io = cause.downcast_ref().or(causes.io);
             causes.tls = cause.downcast_ref().or(causes.tls);
             causes.hyper = causes.hyper.or(cause.downcast_ref());
+            causes.h2 = cause.downcast_ref().or(causes.h2);
+            causes.io = causes.h2.and_then(h2::Error::get_io).or(causes.io);
             causes.look_up = cause.downcast_ref().or(causes.look_up);
             if !is_known_type(cause) {
                 let text = cause.to_string();
@@ -136,6 +149,7 @@ fn is_known_type(error: &(dyn Error + 'static)) -> bool {
     error.is::<io::Error>()
         || error.is::<reqwest::Error>()
         || error.is::<hyper::Error>()
+        || error.is::<h2::Error>()
         || error.is::<LookUpError>()
 }
 
@@ -173,15 +187,23 @@ fn dns_message(causes: &Causes<'_>) -> String {
 }
 
 /// What went wrong on a connection that stood, and what may help.
-fn exchange_failure(causes: &Causes<'_>) -> (Failure, Remedy) {
+fn exchange_failure(causes: &Causes<'_>, part: Part) -> (Failure, Remedy) {
     if let Some(io) = causes.io {
         return io_failure(io, causes);
+    }
+    if let Some(error) = causes.h2 {
+        return http2::classify(error, part);
     }
     let Some(hyper) = causes.hyper else {
         return (failure(FailureKind::Internal, causes.root_text()), Remedy::Nothing);
     };
     let text = hyper.to_string();
-    if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() {
+    // An HTTP/2 connection that ends leaves the request that waits for a free stream without any other word.
+    if hyper.is_incomplete_message()
+        || hyper.is_canceled()
+        || hyper.is_closed()
+        || text == "dispatch task is gone"
+    {
         return (
             failure(FailureKind::Disconnected, "connection closed before the response was complete"),
             Remedy::NewConnection,
@@ -194,13 +216,6 @@ fn exchange_failure(causes: &Causes<'_>) -> (Failure, Remedy) {
         return (failure(FailureKind::Internal, causes.root_text()), Remedy::Nothing);
     }
     let root = causes.root_text();
-    // RFC 9113 sections 6.8 and 8.7: the server goes away, and has not looked at the request.
-    if root.ends_with("not a result of an error") || root.contains("refused stream before processing") {
-        return (
-            failure(FailureKind::Disconnected, "the server closed the HTTP/2 connection"),
-            Remedy::NewConnection,
-        );
-    }
     // Bytes that nobody asked for on an idle connection: often a 408 just before the server closes it.
     let remedy = match text.as_str() {
         "received unexpected message from connection" => Remedy::NewConnection,
@@ -266,7 +281,7 @@ fn certificate_message(error: &CertificateError) -> String {
 }
 
 /// A failure with a message of one line and bounded length: parts of it may come from a server.
-fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
+pub(super) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
     let mut message = message.into();
     if message.contains(char::is_control) {
         message = message.replace(char::is_control, " ");
@@ -311,7 +326,7 @@ mod tests {
             (io::ErrorKind::InvalidInput, FailureKind::Protocol, Remedy::Nothing),
         ] {
             let outer = io_causes(io::Error::from(error));
-            let (failure, found) = exchange_failure(&Causes::of(&outer));
+            let (failure, found) = exchange_failure(&Causes::of(&outer), Part::Head);
             assert_eq!((failure.kind, found), (kind, remedy), "{error}");
         }
     }

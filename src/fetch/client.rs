@@ -203,6 +203,8 @@ pub(super) struct Pool {
     /// Lenient; makes a new connection for each request and never keeps one: where a kept connection was stale, the
     /// pool could hand out the next stale one, and this one can not.
     pub(super) fresh: reqwest::Client,
+    /// As `fresh`, for servers that speak HTTP/2 and answer some requests over HTTP/1.1 alone.
+    pub(super) http1: reqwest::Client,
 }
 
 impl HttpClient {
@@ -312,17 +314,20 @@ impl Recipe<'_> {
     /// The clients that go by these `--resolve` rules, of which no two may be for one name.
     fn pool(&self, rules: &[&ResolveRule]) -> Result<Pool, BuildError> {
         let build = |builder: reqwest::ClientBuilder| builder.build().map_err(BuildError::Http);
-        let keeping = || self.builder(rules).pool_max_idle_per_host(self.n_kept);
+        let keeping = || self.builder(rules, &self.tls).pool_max_idle_per_host(self.n_kept);
         let lenient_one = build(lenient(keeping()))?;
         let kept = if self.may_be_sent_twice { build(keeping())? } else { lenient_one.clone() };
-        let fresh = build(lenient(self.builder(rules).pool_max_idle_per_host(0)))?;
-        Ok(Pool { kept, lenient: lenient_one, fresh })
+        let fresh = build(lenient(self.builder(rules, &self.tls).pool_max_idle_per_host(0)))?;
+        let mut tls = self.tls.clone();
+        tls::offer_http1_only(&mut tls);
+        let http1 = build(lenient(self.builder(rules, &tls).pool_max_idle_per_host(0)).http1_only())?;
+        Ok(Pool { kept, lenient: lenient_one, fresh, http1 })
     }
 
-    fn builder(&self, rules: &[&ResolveRule]) -> reqwest::ClientBuilder {
+    fn builder(&self, rules: &[&ResolveRule], tls: &rustls::ClientConfig) -> reqwest::ClientBuilder {
         let mut builder = reqwest::Client::builder()
             .dns_resolver(RuledResolver::new(rules, &self.resolver))
-            .tls_backend_preconfigured(self.tls.clone())
+            .tls_backend_preconfigured(tls.clone())
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)

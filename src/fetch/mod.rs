@@ -6,7 +6,8 @@
 //! One call is one attempt: redirects are followed here, hop by hop, and one timer watches over all of them.
 //! Bodies come decoded, up to a limit of decoded bytes.
 //! Trying again after a failure is the caller's decision, with two exceptions: a kept connection that the
-//! server had closed is no failure of the URL, so that request is sent once more, on a new connection, if it may be;
+//! server had closed is no failure of the URL, so that request is sent once more, on a new connection, if it may be: a
+//! GET or HEAD, or any other that the server provably did not process;
 //! and so is the first whose response head only a lenient client takes, once for each server.
 
 mod address;
@@ -21,6 +22,7 @@ mod cookies;
 mod decode;
 mod fetched;
 mod headers;
+mod http2;
 mod limits;
 mod name_cache;
 mod name_servers;
@@ -39,6 +41,8 @@ mod tls;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]
+mod scripted_http2;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_bodies;
@@ -46,6 +50,8 @@ mod tests_bodies;
 mod tests_cookies;
 #[cfg(test)]
 mod tests_heads;
+#[cfg(test)]
+mod tests_http2;
 #[cfg(test)]
 mod tests_once;
 #[cfg(test)]

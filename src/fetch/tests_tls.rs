@@ -21,8 +21,8 @@ use super::tests::{LONG, client_with, options};
 use super::*;
 use crate::model::FailureKind;
 
-const AUTHORITY: &[u8] = include_bytes!("fixtures/authority.pem");
-const SERVER: &[u8] = include_bytes!("fixtures/server.pem");
+pub(super) const AUTHORITY: &[u8] = include_bytes!("fixtures/authority.pem");
+pub(super) const SERVER: &[u8] = include_bytes!("fixtures/server.pem");
 const SELF_SIGNED: &[u8] = include_bytes!("fixtures/self-signed.pem");
 const EXPIRED: &[u8] = include_bytes!("fixtures/expired.pem");
 const FUTURE: &[u8] = include_bytes!("fixtures/future.pem");
@@ -83,7 +83,7 @@ fn answer(
     Ok(())
 }
 
-fn server_config(certificate: &[u8]) -> Arc<ServerConfig> {
+pub(super) fn server_config(certificate: &[u8]) -> Arc<ServerConfig> {
     let certificates = CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>().unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -67,12 +67,17 @@ pub(super) fn client_config(options: &FetchOptions) -> Result<ClientConfig, TlsE
         let verifier = Arc::new(LazyVerifier { provider, loaded: OnceLock::new() });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     };
-    config.alpn_protocols = if options.http1_only {
-        vec![b"http/1.1".to_vec()]
+    if options.http1_only {
+        offer_http1_only(&mut config);
     } else {
-        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
-    };
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    }
     Ok(config)
+}
+
+/// Speaks no HTTP/2.
+pub(super) fn offer_http1_only(config: &mut ClientConfig) {
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
 }
 
 /// The system's certificates; those that this program carries where there are none.
