@@ -4,6 +4,7 @@
 //! Where the library's types are private it goes by their texts; the tests with a live server hold those in place.
 
 use std::error::Error;
+use std::fmt::Debug;
 use std::io;
 
 use rustls::{CertificateError, InvalidMessage, OtherError};
@@ -251,9 +252,11 @@ fn tls_message(error: &rustls::Error) -> String {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the server does not speak TLS on this port".to_owned()
         }
-        rustls::Error::InvalidMessage(error) => format!("not TLS: {error:?}"),
-        rustls::Error::AlertReceived(alert) => format!("the server refused the handshake: {alert:?}"),
-        rustls::Error::PeerIncompatible(error) => format!("nothing in common with the server: {error:?}"),
+        rustls::Error::InvalidMessage(error) => format!("not TLS: {}", words(error)),
+        rustls::Error::AlertReceived(alert) => format!("the server refused the handshake: {}", words(alert)),
+        rustls::Error::PeerIncompatible(error) => {
+            format!("nothing in common with the server: {}", words(error))
+        }
         other => other.to_string(),
     }
 }
@@ -268,16 +271,52 @@ fn certificate_message(error: &CertificateError) -> String {
         }
         CertificateError::NotValidForName => "the certificate is for another host".to_owned(),
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let names: Vec<_> = presented.iter().take(LISTED_NAMES).map(String::as_str).collect();
+            let names: Vec<_> =
+                presented.iter().filter_map(|name| host_of(name)).take(LISTED_NAMES).collect();
+            if names.is_empty() {
+                return "the certificate names no host (its subject does not count as one)".to_owned();
+            }
             format!("the certificate is for another host: {}", names.join(", "))
         }
         CertificateError::UnknownIssuer => "the issuer of the certificate is not trusted".to_owned(),
         CertificateError::Other(OtherError(error)) if error.is::<SelfSigned>() => {
             "the certificate is self-signed and not trusted".to_owned()
         }
+        CertificateError::Other(OtherError(error)) => match error.downcast_ref() {
+            Some(webpki::Error::CaUsedAsEndEntity) => {
+                "the certificate is one of an authority, not of a server".to_owned()
+            }
+            Some(error) => format!("the certificate is not accepted: {}", words(error)),
+            None => format!("the certificate is not accepted: {error}"),
+        },
         CertificateError::Revoked => "the certificate is revoked".to_owned(),
-        other => format!("the certificate is not accepted: {other}"),
+        other => format!("the certificate is not accepted: {}", words(other)),
     }
+}
+
+/// The host in a name of a certificate as the TLS library shows it: `DnsName("a.example")`, `IpAddress(127.0.0.1)`.
+fn host_of(shown: &str) -> Option<&str> {
+    let (kind, rest) = shown.split_once('(')?;
+    let host = rest.strip_suffix(')')?.trim_matches('"');
+    matches!(kind, "DnsName" | "IpAddress").then_some(host)
+}
+
+/// `HandshakeFailure` as "handshake failure"; what is more than one name is left as it is.
+fn words(name: &impl Debug) -> String {
+    let name = format!("{name:?}");
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return name;
+    }
+    let mut words = String::with_capacity(name.len() + 8);
+    let mut is_within = false;
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && is_within {
+            words.push(' ');
+        }
+        is_within = !letter.is_ascii_uppercase();
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 /// A failure with a message of one line and bounded length: parts of it may come from a server.
@@ -351,8 +390,37 @@ mod tests {
         );
         check(
             rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
-            "the server refused the handshake: HandshakeFailure",
+            "the server refused the handshake: handshake failure",
         );
+        check(
+            rustls::Error::AlertReceived(AlertDescription::UnknownCA),
+            "the server refused the handshake: unknown ca",
+        );
+        check(rustls::Error::InvalidMessage(InvalidMessage::MessageTooLarge), "not TLS: message too large");
+        let other = |error| certificate(CertificateError::Other(OtherError(std::sync::Arc::new(error))));
+        check(
+            other(webpki::Error::CaUsedAsEndEntity),
+            "the certificate is one of an authority, not of a server",
+        );
+        check(
+            other(webpki::Error::UnsupportedCertVersion),
+            "the certificate is not accepted: unsupported cert version",
+        );
+    }
+
+    #[test]
+    fn a_certificate_for_another_host_is_told_by_its_hosts() {
+        let check = |presented: &[&str], expected| {
+            let presented = presented.iter().map(|&name| name.to_owned()).collect();
+            let expected_name = rustls::pki_types::ServerName::try_from("a.example").unwrap();
+            let error = CertificateError::NotValidForNameContext { expected: expected_name, presented };
+            assert_eq!(certificate_message(&error), expected);
+        };
+        check(
+            &["DirectoryName", "DnsName(\"b.example\")", "Unsupported(0x01)", "IpAddress(127.0.0.1)"],
+            "the certificate is for another host: b.example, 127.0.0.1",
+        );
+        check(&[], "the certificate names no host (its subject does not count as one)");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! The certificates under `fixtures` were made with openssl: an authority, and a server of that authority for
 //! `good.test` and `127.0.0.1`, both good for a hundred years. The authority's key was thrown away. Three more of the same
-//! key vouch for themselves: one good for as long, one that ended in 2020, one that begins in 2120.
+//! key vouch for themselves: one good for as long, one that ended in 2020, one that begins in 2120. Two more are those of
+//! an authority, as `openssl req -x509` makes them: one good for as long, one that ended in 2020.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -26,6 +27,8 @@ pub(super) const SERVER: &[u8] = include_bytes!("fixtures/server.pem");
 const SELF_SIGNED: &[u8] = include_bytes!("fixtures/self-signed.pem");
 const EXPIRED: &[u8] = include_bytes!("fixtures/expired.pem");
 const FUTURE: &[u8] = include_bytes!("fixtures/future.pem");
+const SELF_SIGNED_AUTHORITY: &[u8] = include_bytes!("fixtures/self-signed-authority.pem");
+const EXPIRED_AUTHORITY: &[u8] = include_bytes!("fixtures/expired-authority.pem");
 const SERVER_KEY: &[u8] = include_bytes!("fixtures/server.key.pem");
 
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
@@ -161,6 +164,16 @@ async fn a_certificate_that_is_not_trusted_is_a_tls_failure() {
     let self_signed = "the certificate is self-signed and not trusted";
     check(SELF_SIGNED, "good.test", |_| (), self_signed).await;
     check(SELF_SIGNED, "good.test", trusting, self_signed).await;
+    check(SELF_SIGNED_AUTHORITY, "good.test", |_| (), self_signed).await;
+    check(SELF_SIGNED_AUTHORITY, "good.test", trusting, self_signed).await;
+    let trusting_it = |options: &mut FetchOptions| {
+        options.ca_certificates = Some(Bytes::from_static(SELF_SIGNED_AUTHORITY));
+    };
+    check(SELF_SIGNED_AUTHORITY, "bad.test", trusting_it, "the certificate is for another host: good.test")
+        .await;
+    let trusting_it =
+        |options: &mut FetchOptions| options.ca_certificates = Some(Bytes::from_static(EXPIRED_AUTHORITY));
+    check(EXPIRED_AUTHORITY, "good.test", trusting_it, "the certificate has expired").await;
     let trusting_it =
         |options: &mut FetchOptions| options.ca_certificates = Some(Bytes::from_static(EXPIRED));
     check(EXPIRED, "good.test", trusting_it, "the certificate has expired").await;
@@ -170,10 +183,12 @@ async fn a_certificate_that_is_not_trusted_is_a_tls_failure() {
 
 #[tokio::test]
 async fn a_self_signed_certificate_can_be_trusted_by_name() {
-    let trusting_it =
-        |options: &mut FetchOptions| options.ca_certificates = Some(Bytes::from_static(SELF_SIGNED));
-    let (fetched, _) = fetch_with(SELF_SIGNED, "good.test", trusting_it).await;
-    assert_eq!((fetched.failure, fetched.body.bytes().as_ref()), (None, &b"secret"[..]));
+    for certificate in [SELF_SIGNED, SELF_SIGNED_AUTHORITY] {
+        let trusting_it =
+            |options: &mut FetchOptions| options.ca_certificates = Some(Bytes::from_static(certificate));
+        let (fetched, _) = fetch_with(certificate, "good.test", trusting_it).await;
+        assert_eq!((fetched.failure, fetched.body.bytes().as_ref()), (None, &b"secret"[..]));
+    }
 }
 
 #[tokio::test]

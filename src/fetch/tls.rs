@@ -8,11 +8,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
 };
@@ -60,11 +61,12 @@ pub(super) fn client_config(options: &FetchOptions) -> Result<ClientConfig, TlsE
         let verifier = Arc::new(AcceptAll { provider });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     } else if let Some(pem) = options.ca_certificates.as_deref() {
-        let loaded = verifier(Arc::new(given_roots(pem)?), &provider).into();
-        let verifier = Arc::new(LazyVerifier { provider, loaded });
+        let (roots, given) = given_roots(pem)?;
+        let loaded = verifier(Arc::new(roots), &provider).into();
+        let verifier = Arc::new(LazyVerifier { provider, loaded, given });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     } else {
-        let verifier = Arc::new(LazyVerifier { provider, loaded: OnceLock::new() });
+        let verifier = Arc::new(LazyVerifier { provider, loaded: OnceLock::new(), given: Vec::new() });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     };
     if options.http1_only {
@@ -91,15 +93,16 @@ fn system_roots() -> RootCertStore {
     roots
 }
 
-/// The given certificates and no others.
-fn given_roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
+/// The given certificates and no others: as those who may vouch for a server, and as they are.
+fn given_roots(pem: &[u8]) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
+    let (mut roots, mut given) = (RootCertStore::empty(), Vec::new());
     for (idx, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
         let place = idx + 1;
         let certificate = certificate.map_err(|source| TlsError::BadPem { place, source })?;
+        given.push(certificate.clone());
         roots.add(certificate).map_err(|source| TlsError::BadCertificate { place, source })?;
     }
-    if roots.is_empty() { Err(TlsError::NoCertificate) } else { Ok(roots) }
+    if given.is_empty() { Err(TlsError::NoCertificate) } else { Ok((roots, given)) }
 }
 
 fn verifier(roots: Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Arc<WebPkiServerVerifier> {
@@ -109,10 +112,20 @@ fn verifier(roots: Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Arc<We
 }
 
 /// A certificate that vouches for itself, and that nobody else is trusted to vouch for. To the TLS library it is one of
-/// an unknown issuer; for whoever looks for the reason it is another thing.
+/// an unknown issuer, or of an authority in the place of a server's; for whoever looks for the reason it is another
+/// thing.
 #[derive(Debug, Error)]
 #[error("the certificate is self-signed")]
 pub(super) struct SelfSigned;
+
+/// Whether a server is refused for nothing but that its certificate is one of an authority. That is what the usual
+/// self-signed certificate is. The library looks at what a certificate is for when it has found it to be of this time.
+fn is_of_authority(error: &rustls::Error) -> bool {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(error))) = error else {
+        return false;
+    };
+    matches!(error.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
 
 /// Says of a certificate whose issuer is unknown whether that is itself.
 fn named(error: rustls::Error, certificate: &CertificateDer<'_>) -> rustls::Error {
@@ -120,12 +133,11 @@ fn named(error: rustls::Error, certificate: &CertificateDer<'_>) -> rustls::Erro
         let parsed = EndEntityCert::try_from(certificate);
         parsed.is_ok_and(|certificate| certificate.issuer() == certificate.subject())
     };
-    match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) if is_self_signed() => {
-            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(SelfSigned))))
-        }
-        error => error,
+    let is_unknown = matches!(error, rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
+    if (is_unknown || is_of_authority(&error)) && is_self_signed() {
+        return CertificateError::Other(OtherError(Arc::new(SelfSigned))).into();
     }
+    error
 }
 
 /// Verifies as usual, with certificates that are given, or else with those of the system, which it loads when it is
@@ -134,6 +146,8 @@ fn named(error: rustls::Error, certificate: &CertificateDer<'_>) -> rustls::Erro
 struct LazyVerifier {
     provider: Arc<CryptoProvider>,
     loaded: OnceLock<Arc<WebPkiServerVerifier>>,
+    /// The certificates that are given: a server that shows one of them is trusted, whatever it is for.
+    given: Vec<CertificateDer<'static>>,
 }
 
 impl LazyVerifier {
@@ -153,7 +167,13 @@ impl ServerCertVerifier for LazyVerifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verified =
             self.loaded().verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        verified.map_err(|error| named(error, end_entity))
+        match verified {
+            Err(error) if is_of_authority(&error) && self.given.contains(end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified.map_err(|error| named(error, end_entity)),
+        }
     }
 
     fn verify_tls12_signature(
