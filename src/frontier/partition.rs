@@ -196,6 +196,20 @@ mod tests {
         }
 
         #[test]
+        fn the_text_of_a_key_is_a_url_of_its_host(
+            host in "[a-zA-Z0-9.-]{1,12}|([a-z]{1,3}[.]|[0-9]{1,3}[.]){1,4}[.]{0,2}",
+            port in "|:80|:443|:8080",
+        ) {
+            if let Ok(url) = Url::parse(&format!("http://{host}{port}/x")) {
+                let key = HostKey::of(&url);
+                let robots = Url::parse(&format!("{key}/robots.txt")).unwrap();
+                prop_assert_eq!(host_hash(robots.as_str()), host_hash(url.as_str()));
+                prop_assert_eq!(robots.domain().is_some(), url.domain().is_some(), "a name is no address");
+                prop_assert_eq!(HostKey::of(&robots), key);
+            }
+        }
+
+        #[test]
         fn urls_of_one_host_have_one_number_and_others_another(
             hosts in proptest::collection::vec("(a|b)([.](a|b)){0,1}[.]?(:1)?", 2),
         ) {

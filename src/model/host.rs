@@ -3,7 +3,8 @@
 //! Does not know addresses: two names of one machine are two hosts.
 //!
 //! Invariant: URLs of one host (scheme, name, port) have equal keys, however they were written: `example.com.`, which
-//! says that nothing is to be added to the name, is `example.com`.
+//! says that nothing is to be added to the name, is `example.com`. The text of a key with a path behind it is a URL of
+//! that host.
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,9 +43,10 @@ impl fmt::Display for HostKey {
 }
 
 /// A name without the dot that stands for the root of all names. A name of one label keeps it: without, a resolver may
-/// add something, and find another host.
+/// add something, and find another host. So does one that would still end in a dot: it names no host, and with one dot
+/// less it may be an address.
 pub fn without_root(name: &str) -> &str {
-    name.strip_suffix('.').filter(|name| name.contains('.')).unwrap_or(name)
+    name.strip_suffix('.').filter(|name| name.contains('.') && !name.ends_with('.')).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -76,5 +78,12 @@ mod tests {
         check("http://127.0.0.1./", "http://127.0.0.1");
         check("http://ai./", "http://ai.");
         check("http://ai/", "http://ai");
+    }
+
+    #[test]
+    fn what_is_no_name_does_not_become_an_address() {
+        check("http://127.0.0.1../", "http://127.0.0.1..");
+        check("http://1../", "http://1..");
+        check("http://../", "http://..");
     }
 }
