@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{MODES, TestOrigin, crawl};
+use crate::support::{Invocation, MODES, TestOrigin, crawl};
 
 /// What a row says: outcome, status, kind of error, why the body is not whole, bytes kept.
 type Told = (&'static str, Option<u16>, Option<&'static str>, Option<&'static str>, u64);
@@ -77,17 +77,21 @@ const SLOW: &[(&str, Told)] = &[
     ("f100", ("failed", None, Some("read_timeout"), None, 0)),
 ];
 
-/// Crawls the misbehaviours of a table, with a good page after each, and compares what the rows tell.
+/// As `check_rows`, once: what is tried again tells the same in the end.
 #[track_caller]
 fn check(options: &str, table: &[(&str, Told)]) {
+    check_rows(crawl().words(options), options, table);
+}
+
+/// Crawls the misbehaviours of a table, with a good page after each, and compares what the rows tell.
+#[track_caller]
+fn check_rows(crawl: Invocation, way: &str, table: &[(&str, Told)]) {
     let origin = TestOrigin::start();
     let list: String = table
         .iter()
         .map(|(name, _)| origin.url(&format!("/bad/{name}\n")) + &origin.url("/bad/ok\n"))
         .collect();
-    // Once: what is tried again tells the same in the end.
-    let crawl = crawl().words(options).arg("-").stdin(list);
-    let rows = crawl.run().expect_code(0).rows();
+    let rows = crawl.arg("-").stdin(list).run().expect_code(0).rows();
     let mut wrong = Vec::new();
     for (seq, (name, told)) in (0..).step_by(2).zip(table) {
         if told_by(rows.get(seq)) != json!(told) {
@@ -95,7 +99,7 @@ fn check(options: &str, table: &[(&str, Told)]) {
         }
         assert_eq!(told_by(rows.get(seq + 1)), json!(("ok", 200, (), (), 5)), "the page after {name}");
     }
-    assert!(wrong.is_empty(), "{options}\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{way}\n{}", wrong.join("\n"));
 }
 
 fn told_by(row: &Value) -> Value {
@@ -114,7 +118,9 @@ fn what_came_of_a_broken_body_is_kept() {
 
 #[test]
 fn a_redirect_leads_as_far_as_there_is_a_url() {
-    check("", REDIRECTS);
+    for (way, crawl) in ["in short", "by default"].iter().zip(crawl().both_ways()) {
+        check_rows(crawl, way, REDIRECTS);
+    }
 }
 
 #[test]

@@ -4,16 +4,21 @@ use std::fs;
 
 use tempfile::tempdir;
 
-use crate::support::{List, Model, Rows, Summary, TestOrigin, crawl};
+use crate::support::{Invocation, List, Model, Rows, Summary, TestOrigin, crawl};
 
 #[track_caller]
 fn check(options: &str) {
+    check_rows(crawl().words(options), options);
+}
+
+#[track_caller]
+fn check_rows(crawl: Invocation, options: &str) {
     let origin = TestOrigin::with_hosts(3);
     let list = List::of_all_kinds(&origin);
     let scratch = tempdir().unwrap();
     let (file, output) = (scratch.path().join("urls.txt"), scratch.path().join("run"));
     fs::write(&file, list.text()).unwrap();
-    let finished = crawl().words(options).arg("-o").arg(&output).arg(&file).run().expect_code(0);
+    let finished = crawl.arg("-o").arg(&output).arg(&file).run().expect_code(0);
     assert_eq!((finished.stdout.as_slice(), finished.stderr.as_str()), (&b""[..], ""), "{options}");
 
     let rows = Rows::of_directory(&output);
@@ -35,6 +40,12 @@ fn one_process() {
 #[test]
 fn two_processes() {
     check("-w 2");
+}
+
+#[test]
+fn two_processes_that_obey_robots_txt() {
+    let options = "-w 2 --retry 0";
+    check_rows(crawl().by_default().words(options), options);
 }
 
 #[test]

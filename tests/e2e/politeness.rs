@@ -22,12 +22,7 @@ fn polite() -> Invocation {
 
 /// A crawl as polite as it is by default.
 fn by_default() -> Invocation {
-    as_by_default(crawl())
-}
-
-/// The same crawl, with robots.txt and retries as by default.
-fn as_by_default(crawl: Invocation) -> Invocation {
-    crawl.env("MYRIAPOD_NO_ROBOTS", "").env("MYRIAPOD_RETRY", "")
+    crawl().by_default()
 }
 
 /// What a row says of the end of its URL: outcome, status, error kind, attempts.

@@ -96,29 +96,42 @@ fn cookies_of_servers_are_kept_where_that_is_asked_for() {
         let url = first.url(&format!("/login?to={}", last.url("/home")));
         command.stdin(url).run().expect_code(0).rows().expect_all("ok");
         let sent = |witness: &Witness| {
-            witness.take().iter().map(|seen| seen.values("cookie").join("|")).collect::<Vec<_>>()
+            let (robots, pages): (Vec<_>, Vec<_>) = witness.take().into_iter().partition(Seen::is_robots);
+            assert!(robots.iter().all(|seen| seen.values("cookie").is_empty()), "{robots:?}");
+            pages.iter().map(|seen| seen.values("cookie").join("|")).collect::<Vec<_>>()
         };
         // Another port is another server and may be another worker, but a cookie knows no ports.
         assert_eq!([sent(&first), sent(&last)].concat(), expected);
     };
     let kept = ["", "sid=1", "sid=1; in=2"];
     for mode in MODES {
-        check(crawl().words(mode).args(["--cookies", "-"]), &kept);
+        for command in crawl().words(mode).args(["--cookies", "-"]).both_ways() {
+            check(command, &kept);
+        }
     }
-    check(worker().arg("--cookies"), &kept);
+    for command in worker().arg("--cookies").both_ways() {
+        check(command, &kept);
+    }
     check(crawl().env("MYRIAPOD_COOKIES", "true").arg("-").arg("-b").arg("u=0"), &["u=0", "sid=1; u=0"]);
     check(crawl().arg("-"), &["", ""]);
 }
 
 #[test]
 fn credentials_stay_with_their_origin() {
-    let (origin, witness) = (TestOrigin::start(), Witness::start());
-    let elsewhere = origin.url(&format!("/redirect-to?url={}", witness.url("/x")));
-    let words = "-u ann:secret -b id=1 -H X-Kept:1 -H Authorization:mine";
-    crawl().words(words).arg(elsewhere).run().expect_code(0).rows().expect_all("ok");
-    let seen = witness.take_one();
-    assert_eq!(seen.values("x-kept"), ["1"]);
-    assert_eq!((seen.values("authorization").len(), seen.values("cookie").len()), (0, 0));
+    let words = "-u ann:secret -b id=1 -H X-Kept:1 -H Authorization:mine -H Proxy-Authorization:secret";
+    for (n_robots, command) in (0..).zip(crawl().words(words).both_ways()) {
+        let (origin, witness) = (TestOrigin::start(), Witness::start());
+        let elsewhere = origin.url(&format!("/redirect-to?url={}", witness.url("/x")));
+        command.arg(elsewhere).run().expect_code(0).rows().expect_all("ok");
+        let (robots, pages): (Vec<_>, Vec<_>) = witness.take().into_iter().partition(Seen::is_robots);
+        assert_eq!((robots.len(), pages.len()), (n_robots, 1));
+        assert_eq!(pages[0].values("x-kept"), ["1"]);
+        for seen in robots.iter().chain(&pages) {
+            for name in ["authorization", "proxy-authorization", "cookie"] {
+                assert!(seen.values(name).is_empty(), "{seen:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -127,22 +140,25 @@ fn a_made_up_name_has_the_address_that_was_given() {
     let port = origin.addresses()[0].port();
     let rule = format!("made-up.example:{port}:127.0.0.1");
     let url = format!("http://made-up.example:{port}/small/1");
-    let rows = crawl().args(["--allow-private", "--resolve", &rule, &url]).run().expect_code(0).rows();
-    rows.expect_each_once(1).expect_all("ok");
-    assert_eq!(rows.get(0)["remote_ip"], "127.0.0.1");
-    assert_eq!(origin.stats().requests_to("/small/N"), Some(1));
+    for (nth, command) in (1..).zip(crawl().both_ways()) {
+        let rows = command.args(["--allow-private", "--resolve", &rule, &url]).run().expect_code(0).rows();
+        rows.expect_each_once(1).expect_all("ok");
+        assert_eq!(rows.get(0)["remote_ip"], "127.0.0.1");
+        assert_eq!(origin.stats().requests_to("/small/N"), Some(nth));
+    }
 }
 
 #[test]
 fn a_proxy_is_asked_in_the_place_of_the_server() {
-    let origin = TestOrigin::start();
-    let proxy = origin.url("");
     let url = "http://made-up.example/small/1";
-    let rows = crawl().args(["-x", &proxy, url]).run().expect_code(0).rows();
-    rows.expect_each_once(1).expect_all("ok");
-    assert_eq!(rows.get(0)["final_url"], url);
-    assert_eq!(rows.get(0)["remote_ip"], "127.0.0.1");
-    assert_eq!(origin.stats().requests_to("/small/N"), Some(1));
+    for command in crawl().both_ways() {
+        let origin = TestOrigin::start();
+        let rows = command.args(["-x", &origin.url(""), url]).run().expect_code(0).rows();
+        rows.expect_each_once(1).expect_all("ok");
+        assert_eq!(rows.get(0)["final_url"], url);
+        assert_eq!(rows.get(0)["remote_ip"], "127.0.0.1");
+        assert_eq!(origin.stats().requests_to("/small/N"), Some(1));
+    }
 }
 
 #[test]
@@ -152,8 +168,10 @@ fn the_proxy_of_the_environment_is_used_unless_there_shall_be_none() {
     proxied.run().expect_code(0).rows().expect_all("ok");
     let (proxy, direct) = (Witness::start(), origin.url("/small/2"));
     let invocation = crawl().env("http_proxy", proxy.url("")).args(["--proxy", "", direct.as_str()]);
-    invocation.run().expect_code(0).rows().expect_all("ok");
-    assert_eq!(proxy.take(), []);
+    for invocation in invocation.both_ways() {
+        invocation.run().expect_code(0).rows().expect_all("ok");
+        assert_eq!(proxy.take(), []);
+    }
     let invocation = crawl().env("http_proxy", proxy.url("")).env("no_proxy", "*").arg(&direct);
     invocation.run().expect_code(0).rows().expect_all("ok");
     let invocation = crawl().env("HTTP_PROXY", proxy.url("")).arg(&direct);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::name_server::{NameServer, Reply};
-use crate::support::{MODES, TestOrigin, Witness, crawl, worker};
+use crate::support::{self, MODES, Recorder, TestOrigin, Witness, crawl, worker};
 
 fn redirect_to(origin: &TestOrigin, url: &str) -> String {
     let encoded: String = url.bytes().map(|byte| format!("%{byte:02x}")).collect();
@@ -21,19 +21,55 @@ fn a_redirect_leads_to_the_address_of_its_line_and_to_no_other() {
     let (own, other) = (origin.url("/small/1"), origin.url_on(1, "/small/2"));
     let secret = Witness::start();
     let lines = [redirect_to(&origin, &own), redirect_to(&origin, &other), other.clone(), secret.url("/1")];
-    let rows = crawl().args(&lines).run().expect_code(0).rows();
-    let row = rows.get(1);
-    assert_eq!((&row["outcome"], &row["status"]), (&Value::from("skipped"), &Value::from(301)));
-    assert_eq!((&row["final_url"], &row["redirects"]), (&Value::from(other.as_str()), &Value::from(0)));
-    assert_eq!(
-        (&row["error"]["kind"], &row["attempts"]),
-        (&Value::from("forbidden_address"), &Value::from(1))
-    );
-    for seq in [0, 2, 3] {
-        assert_eq!(rows.get(seq)["outcome"], "ok", "what is written in the list is allowed");
+    for command in crawl().args(&lines).both_ways() {
+        let rows = command.clone().run().expect_code(0).rows();
+        let row = rows.get(1);
+        assert_eq!((&row["outcome"], &row["status"]), (&Value::from("skipped"), &Value::from(301)));
+        assert_eq!((&row["final_url"], &row["redirects"]), (&Value::from(other.as_str()), &Value::from(0)));
+        assert_eq!(
+            (&row["error"]["kind"], &row["attempts"]),
+            (&Value::from("forbidden_address"), &Value::from(1))
+        );
+        for seq in [0, 2, 3] {
+            assert_eq!(rows.get(seq)["outcome"], "ok", "what is written in the list is allowed");
+        }
+        let rows = command.arg("--allow-private").run().expect_code(0).rows();
+        rows.expect_each_once(4).expect_all("ok");
     }
-    let rows = crawl().arg("--allow-private").args(&lines).run().expect_code(0).rows();
-    rows.expect_each_once(4).expect_all("ok");
+}
+
+/// Ways to write an address inside; the first is how a URL is usually written.
+const INSIDE: [&str; 8] = [
+    "127.0.0.2",
+    "127.0.0.2.",
+    "127.0.0.2..",
+    "0x7f.2",
+    "2130706434",
+    "[::ffff:7f00:2]",
+    "inside.test",
+    "inside.test.",
+];
+
+#[test]
+fn a_redirect_leads_to_no_address_inside_however_it_is_written() {
+    let names = NameServer::start(|_, _| Reply::Addresses(vec!["127.0.0.2".parse().unwrap()], 60));
+    for command in crawl().args(["--dns-servers", &names.address.to_string()]).both_ways() {
+        let recorder = Recorder::start(2, |request| match request.path.strip_prefix("/to/") {
+            Some(nth) => {
+                let inside =
+                    request.url(1, "/secret").replace("127.0.0.2", INSIDE[nth.parse::<usize>().unwrap()]);
+                support::Reply::redirect(inside)
+            }
+            None => support::Reply::status(404),
+        });
+        let lines = (0..INSIDE.len()).map(|nth| recorder.url(0, &format!("/to/{nth}")));
+        let rows = command.args(lines).run().expect_code(0).rows();
+        for (seq, host) in (0..).zip(INSIDE) {
+            let row = rows.get(seq);
+            assert_eq!((row["status"].as_u64(), row["error"].is_null()), (Some(302), false), "{host}: {row}");
+        }
+        assert_eq!(recorder.paths(1), [""; 0]);
+    }
 }
 
 #[test]
@@ -43,15 +79,16 @@ fn a_name_leads_to_no_private_address_in_any_mode() {
     let url = format!("http://inside.test:{}/", secret.address().port());
     let server = names.address.to_string();
     for mode in MODES {
-        let asked = || crawl().words(mode).args(["--dns-servers", &server]);
-        let rows = asked().arg(&url).run().expect_code(0).rows();
-        let row = rows.expect_each_once(1).expect_all("skipped").get(0);
-        assert_eq!(row["error"]["kind"], "forbidden_address", "{mode}");
-        assert_eq!((&row["attempts"], &row["fetched_at"]), (&Value::from(0), &Value::Null), "{mode}");
-        assert_eq!(secret.take(), [], "{mode}");
-        let rows = asked().args(["--allow-private", &url]).run().expect_code(0).rows();
-        assert_eq!(rows.expect_all("ok").get(0)["remote_ip"], "127.0.0.1", "{mode}");
-        assert_eq!(secret.take().len(), 1, "{mode}");
+        for asked in crawl().words(mode).args(["--dns-servers", &server]).both_ways() {
+            let rows = asked.clone().arg(&url).run().expect_code(0).rows();
+            let row = rows.expect_each_once(1).expect_all("skipped").get(0);
+            assert_eq!(row["error"]["kind"], "forbidden_address", "{mode}");
+            assert_eq!((&row["attempts"], &row["fetched_at"]), (&Value::from(0), &Value::Null), "{mode}");
+            assert_eq!(secret.take(), [], "{mode}");
+            let rows = asked.args(["--allow-private", &url]).run().expect_code(0).rows();
+            assert_eq!(rows.expect_all("ok").get(0)["remote_ip"], "127.0.0.1", "{mode}");
+            assert_eq!(secret.take_pages().len(), 1, "{mode}");
+        }
     }
 }
 
@@ -60,8 +97,10 @@ fn the_worker_by_hand_is_as_careful() {
     let names = inside_server();
     let list = format!("http://inside.test:{}/\n", Witness::start().address().port());
     let invocation = worker().args(["--dns-servers", &names.address.to_string()]).stdin(list);
-    let rows = invocation.run().expect_code(0).rows();
-    assert_eq!(rows.get(0)["error"]["kind"], "forbidden_address");
+    for invocation in invocation.both_ways() {
+        let rows = invocation.run().expect_code(0).rows();
+        assert_eq!(rows.get(0)["error"]["kind"], "forbidden_address");
+    }
 }
 
 #[test]

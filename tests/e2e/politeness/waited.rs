@@ -6,7 +6,6 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::as_by_default;
 use crate::support::{Finished, Recorder, Reply, Request, RunPlace};
 
 /// The rules that a summary lists.
@@ -26,7 +25,7 @@ impl Told {
         let place =
             RunPlace::of((0..n_pages).map(|nth| recorder.url(0, &format!("/{nth}\n"))).collect::<String>());
         let crawl = place.talkative("--allow-private --retry-delay 20ms").words(options);
-        let finished = as_by_default(crawl).run().expect_code(0);
+        let finished = crawl.by_default().run().expect_code(0);
         place.expect_whole(n_pages);
         Self { place, finished }
     }

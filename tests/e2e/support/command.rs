@@ -93,6 +93,16 @@ impl Invocation {
         self
     }
 
+    /// As users run it: robots.txt is asked for, and what fails is tried again.
+    pub(crate) fn by_default(self) -> Self {
+        self.env("MYRIAPOD_NO_ROBOTS", "").env("MYRIAPOD_RETRY", "")
+    }
+
+    /// As tests run it that count requests, and as users do.
+    pub(crate) fn both_ways(self) -> [Self; 2] {
+        [self.clone(), self.by_default()]
+    }
+
     /// Adds the words of a text, for arguments that hold no space.
     pub(crate) fn words(self, text: &str) -> Self {
         self.args(text.split_whitespace())
@@ -174,7 +184,8 @@ impl Invocation {
                 command.env_remove(name);
             }
         }
-        // Most tests count requests, of which there are no more than the list asks for.
+        // Most tests count requests, of which there are no more than the list asks for. What a server must not see, and
+        // where a crawl must not go, is tested in both ways.
         command.env("MYRIAPOD_RETRY", "0").env("MYRIAPOD_NO_ROBOTS", "1");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if let Some(directory) = &self.directory {

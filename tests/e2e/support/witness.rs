@@ -19,6 +19,11 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Whether it is for the rules of the host, and for no page.
+    pub(crate) fn is_robots(&self) -> bool {
+        self.target == "/robots.txt"
+    }
+
     /// The values of a header field, in order.
     pub(crate) fn values(&self, name: &str) -> Vec<&str> {
         let named = self.fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
@@ -82,6 +87,14 @@ impl Witness {
         let mut seen = self.take();
         assert_eq!(seen.len(), 1, "{seen:?}");
         seen.remove(0)
+    }
+
+    /// The requests for pages that came; forgets all.
+    #[track_caller]
+    pub(crate) fn take_pages(&self) -> Vec<Seen> {
+        let mut seen = self.take();
+        seen.retain(|seen| !seen.is_robots());
+        seen
     }
 
     /// The requests that came; forgets them.
