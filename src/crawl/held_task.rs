@@ -3,13 +3,12 @@
 //! Does not know where it goes. What it is written as is read by the same process alone, so the form may change.
 
 use crate::crawl::wire::{FetchTask, Trail};
-use crate::fetch::Cookie;
 use crate::frontier::HeldItem;
 
 impl HeldItem for FetchTask {
     fn n_bytes(&self) -> usize {
         let given = self.given.as_ref().map_or(0, String::capacity);
-        let trail = self.trail.as_ref().map_or(0, |trail| size_of::<Trail>() + n_bytes_of_chain(trail));
+        let trail = self.trail.as_ref().map_or(0, |trail| size_of::<Trail>() + trail.n_bytes());
         size_of::<Self>() + self.url.capacity() + given + trail
     }
 
@@ -23,20 +22,15 @@ impl HeldItem for FetchTask {
     }
 }
 
-fn n_bytes_of_chain(trail: &Trail) -> usize {
-    let Some(chain) = &trail.chain else { return 0 };
-    let authorization = chain.authorization.as_ref().map_or(0, Vec::len);
-    chain.url.len() + authorization + chain.cookies.iter().map(Cookie::n_bytes).sum::<usize>()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::fetch::Chain;
+    use crate::crawl::wire::Ended;
+    use crate::fetch::{Chain, Failure, Fetched, Url};
     use crate::ids::Seq;
-    use crate::model::{Line, RejectReason, Rejected, Target};
+    use crate::model::{FailureKind, Line, RejectReason, Rejected, Target};
 
     #[track_caller]
     fn check(task: &FetchTask) {
@@ -70,8 +64,14 @@ mod tests {
             started: SystemTime::UNIX_EPOCH,
             spent: Duration::from_millis(1),
         };
-        let trail = Trail { attempts: 1, requests: 3, started: Some(SystemTime::UNIX_EPOCH), chain: None };
+        let trail =
+            Trail { attempts: 1, requests: 3, started: Some(SystemTime::UNIX_EPOCH), ..Trail::default() };
         check(&FetchTask { trail: Some(Box::new(trail.clone())), ..plain.clone() });
+        let failure = Failure::new(FailureKind::Timeout, "took long");
+        let asked = Url::parse("http://h/x").unwrap();
+        let before =
+            Some(Ended::of(&Fetched::not_asked(asked, failure, Some(&chain), SystemTime::UNIX_EPOCH)));
+        check(&FetchTask { trail: Some(Box::new(Trail { before, ..trail.clone() })), ..plain.clone() });
         check(&FetchTask { trail: Some(Box::new(Trail { chain: Some(chain), ..trail })), ..plain });
         let rejected = Rejected { seq: Seq(0), url: String::new(), reason: RejectReason::NotAbsolute };
         check(&FetchTask::of(Line::Rejected(rejected), None));

@@ -18,10 +18,10 @@ use crate::crawl::gate::{Gate, Refused};
 use crate::crawl::pauses::Pauses;
 use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
-use crate::crawl::wire::{FetchTask, HostNews, Trail};
+use crate::crawl::wire::{Ended, FetchTask, HostNews, Trail};
 use crate::fetch::{Chain, Client, Failure, Fetched, Step, Url, parse_target};
 use crate::frontier::{GivenUp, HostNote, HostTable, Retry, RetryCause, host_hash, parse_retry_after};
-use crate::model::{FailureKind, HostKey, Outcome};
+use crate::model::{FailureKind, HostKey};
 
 /// How long to wait for a descriptor when no fetch of our own ends before.
 const DESCRIPTOR_WAIT: Duration = Duration::from_millis(50);
@@ -32,6 +32,10 @@ const WAITS_UNTOLD: u32 = 100;
 
 /// How often a fetch that is out of time is made again for a pause. More pauses than this are how the machine is.
 const MOST_PAUSES: u32 = 3;
+
+/// The longest body that is kept until the next attempt, in case that there is none. A guess: what comes with an error is
+/// mostly shorter, and a thousand of them are little for a worker.
+const MOST_KEPT: usize = 16 * 1024;
 
 /// Visits hosts for the life of a worker.
 pub(super) struct Visitor {
@@ -60,7 +64,7 @@ pub(super) enum Visited {
 
 /// What its row says.
 pub(super) struct Visit {
-    /// The last attempt, asked or not.
+    /// The last attempt. One that was not asked is it only where there is no other.
     pub(super) fetched: Fetched,
     pub(super) attempts: u32,
     pub(super) requests: u32,
@@ -121,25 +125,33 @@ impl Visitor {
         };
         self.take_news(task);
         let mut trail = task.trail.as_deref().cloned().unwrap_or_default();
+        let mut before = trail.before.take().map(|ended| Box::new(ended.fetched()));
         let mut news = Vec::new();
         loop {
             let (host, fetched) = match self.attempt(task, &line, trail.chain.take(), &mut news).await {
                 Attempted::Ended { host, fetched } => (host, fetched),
                 Attempted::Later { wait, chain } => {
-                    trail.chain = chain;
-                    return Visited::Later { wait, trail, news };
+                    let before = before.as_deref().map(Ended::of);
+                    return Visited::Later { wait, trail: Trail { chain, before, ..trail }, news };
                 }
                 Attempted::Left => return Visited::NotDone,
             };
-            trail.add(&fetched);
-            match self.may_try_again(task, &host, &fetched, trail.attempts) {
-                None => return Visited::Done(Visit::of(fetched, &trail, news)),
-                // The back-off is of this line alone: were it given back for so long, its host would wait with it.
-                Some(wait) if !self.gate.wait(wait).await => return Visited::NotDone,
-                Some(_) if self.is_of_others(task, &line) => {
-                    return Visited::Later { wait: Duration::ZERO, trail, news };
-                }
-                Some(_) => {}
+            if !trail.add(&fetched)
+                && let Some(before) = before
+            {
+                return Visited::Done(Visit::of(*before, &trail, news));
+            }
+            let Some(wait) = self.may_try_again(task, &host, &fetched, trail.attempts) else {
+                return Visited::Done(Visit::of(fetched, &trail, news));
+            };
+            before = Some(Box::new(fetched.at_rest(MOST_KEPT)));
+            // The back-off is of this line alone: were it given back for so long, its host would wait with it.
+            if !self.gate.wait(wait).await {
+                return Visited::NotDone;
+            }
+            if self.is_of_others(task, &line) {
+                let before = before.as_deref().map(Ended::of);
+                return Visited::Later { wait: Duration::ZERO, trail: Trail { before, ..trail }, news };
             }
         }
     }
@@ -343,19 +355,6 @@ impl Visit {
     fn of(fetched: Fetched, trail: &Trail, news: Vec<HostNews>) -> Self {
         let (attempts, requests, started) = (trail.attempts, trail.requests, trail.started);
         Self { fetched, attempts, requests, started, news }
-    }
-}
-
-impl Trail {
-    /// Another attempt has ended. That of a URL that was not asked on purpose is none.
-    fn add(&mut self, fetched: &Fetched) {
-        let is_failed = |failure: &Failure| failure.kind.outcome() == Outcome::Failed;
-        if fetched.requests == 0 && !fetched.failure.as_ref().is_some_and(is_failed) {
-            return;
-        }
-        self.attempts += 1;
-        self.requests += fetched.requests;
-        self.started.get_or_insert(fetched.started);
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Does not know how a row is made or counted; domain types are turned into these, and back, by move.
 
+mod trail;
+
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -11,12 +13,13 @@ use serde::{Deserialize, Serialize};
 use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::{Courtesy, LogFormat, LogPlan, Mode, RunPlan};
-use crate::fetch::{Chain, FetchOptions};
+use crate::fetch::{Failure, FetchOptions};
 use crate::frontier::{HostWait, WaitRule, WaitTimes, Waits, host_hash};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, HostKey, Line, Outcome, Row, RowError};
 use crate::report::RowFacts;
 use crate::state::RowNote;
+pub(super) use trail::{Ended, Trail};
 
 /// What each worker is told once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,19 +81,6 @@ pub(super) struct FetchTask {
     pub(super) sent: Option<Arc<SentMarks>>,
 }
 
-/// How far a line has come that a worker gave back.
-#[derive(Clone, Default, Debug, Serialize, Deserialize)]
-pub(super) struct Trail {
-    /// Attempts that have ended.
-    pub(super) attempts: u32,
-    /// Requests that these attempts made.
-    pub(super) requests: u32,
-    /// When the first of them began.
-    pub(super) started: Option<SystemTime>,
-    /// The attempt under way, where a redirect has led it to another host.
-    pub(super) chain: Option<Chain>,
-}
-
 /// What a worker has learnt of a host, and its successor should know. Times are from now.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct HostNews {
@@ -146,7 +136,7 @@ impl WaitsTold {
     }
 }
 
-/// What a row says of a URL that is not asked.
+/// What a row says of a URL that is not asked, or did not answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Verdict {
     kind: u8,
@@ -158,10 +148,18 @@ impl Verdict {
         Self { kind: kind.code(), message }
     }
 
+    fn of(failure: &Failure) -> Self {
+        Self::new(failure.kind, failure.message.clone())
+    }
+
     /// As it stands in a row.
     pub(super) fn error(&self) -> RowError {
+        self.failure().into()
+    }
+
+    fn failure(&self) -> Failure {
         let kind = FailureKind::from_code(self.kind).unwrap_or(FailureKind::Internal);
-        RowError { kind, message: self.message.clone() }
+        Failure::new(kind, self.message.clone())
     }
 }
 

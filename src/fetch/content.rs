@@ -34,7 +34,7 @@ enum Form {
 
 impl Content {
     /// No body.
-    pub(super) const fn empty() -> Self {
+    pub const fn empty() -> Self {
         Self::decoded(Bytes::new())
     }
 
@@ -55,6 +55,12 @@ impl Content {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// The same in memory of its own, or none where it is longer than `most`: parts of what a connection has read keep
+    /// the whole of that.
+    pub(super) fn at_rest(&self, most: usize) -> Self {
+        if self.len > most { Self::empty() } else { Self::decoded(Bytes::copy_from_slice(&self.bytes())) }
     }
 
     /// Its bytes. A long one that was coded is decoded anew each time.

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use url::Url;
 
 use super::content::Content;
@@ -88,6 +88,16 @@ impl Fetched {
             time_total: chain_time,
         }
     }
+
+    /// What a row says of it, for a long wait beside many others: without a body of more than `most_body` bytes, and
+    /// without the header fields that no row shows.
+    pub fn at_rest(mut self, most_body: usize) -> Self {
+        let kind =
+            self.headers.get(header::CONTENT_TYPE).map(|kind| HeaderValue::from_bytes(kind.as_bytes()));
+        self.headers = kind.into_iter().flatten().map(|kind| (header::CONTENT_TYPE, kind)).collect();
+        self.body = self.body.at_rest(most_body);
+        self
+    }
 }
 
 impl Failure {
@@ -140,9 +150,26 @@ fn is_token_byte(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
+
+    #[test]
+    fn what_rests_keeps_what_a_row_shows_but_for_a_long_body() {
+        for (length, kept) in [(10, 10), (11, 0)] {
+            let (url, failure) =
+                (Url::parse("http://h/").unwrap(), Failure::new(FailureKind::Timeout, "why"));
+            let mut fetched = Fetched::not_asked(url, failure, None, SystemTime::UNIX_EPOCH);
+            fetched.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("a/b"));
+            fetched.headers.insert(header::COOKIE, HeaderValue::from_static("x"));
+            fetched.body = Content::decoded(vec![b'x'; length].into());
+            let resting = fetched.at_rest(10);
+            assert_eq!(
+                (resting.body.len(), resting.body.bytes().len(), resting.headers.len()),
+                (kept, kept, 1)
+            );
+            assert_eq!(content_type(&resting.headers).as_deref(), Some("a/b"));
+            assert_eq!(resting.failure.unwrap().kind, FailureKind::Timeout);
+        }
+    }
 
     #[track_caller]
     fn check(value: &'static [u8], expected: Option<&str>) {

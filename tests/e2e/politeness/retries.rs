@@ -1,5 +1,6 @@
 //! What is tried again, how often, and how long a host is left alone that asks for it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -175,6 +176,46 @@ fn a_host_that_asks_for_too_long_a_pause_is_given_up() {
         let n_refusals = (0..30).filter(|seq| rows.get(*seq)["status"] == 429).count();
         assert_eq!(n_refusals, n_asked, "{mode}");
         assert!((30..60).all(|seq| rows.get(seq)["outcome"] == "ok"), "{mode}");
+    }
+}
+
+/// Three pages fail and the fourth asks for a pause, in which they wait for their next attempt; where it is kept, the
+/// first that is asked then asks for a longer one, for which the host is given up. Fails unless whoever had an answer
+/// by then has it in its row.
+#[track_caller]
+fn check_answers_kept(pause: &'static str, options: &str) {
+    let n_pages = AtomicUsize::new(0);
+    let recorder = Recorder::start(1, move |request| match request.path {
+        "/robots.txt" => Reply::status(404),
+        _ => match n_pages.fetch_add(1, Ordering::Relaxed) {
+            0..3 => Reply::text("out of order").with_status(500).field("content-type", "text/plain"),
+            3 => Reply::status(503).field("retry-after", pause),
+            _ => Reply::status(429).field("retry-after", "3600"),
+        },
+    });
+    let invocation = polite().words("--per-host 1 --retry-delay 1s").words(options);
+    let rows = invocation.arg(recorder.url(0, "/{1..8}")).run().expect_code(0).rows();
+    let mut n_waited = 0;
+    for row in rows.expect_each_once(8).iter().filter(|row| row["attempts"] != 0) {
+        assert_eq!(
+            (&row["outcome"], &row["error"]),
+            (&json!("http_error"), &json!(null)),
+            "{options}: {row}"
+        );
+        assert_eq!(row["final_url"], row["url"], "{options}");
+        let is_at_hand = pause == "3600" && row["status"] == 500;
+        assert!(!is_at_hand || (row["bytes"] == 12 && row["content_type"] == "text/plain"), "{row}");
+        n_waited += u32::from(row["attempts"] == 1 && row["status"] == 500);
+    }
+    assert!(n_waited > 0, "{options}");
+}
+
+#[test]
+fn a_page_that_was_answered_keeps_its_row_when_its_host_is_given_up() {
+    for mode in ["-w 2", "--mode single"] {
+        // Those that wait for their next attempt are in the worker, or, where there is a pause, with the master.
+        check_answers_kept("3600", mode);
+        check_answers_kept("3", mode);
     }
 }
 

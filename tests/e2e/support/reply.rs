@@ -33,6 +33,10 @@ impl Reply {
         self
     }
 
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     /// Comes so late.
     pub(crate) fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
