@@ -71,7 +71,10 @@ mod tests {
         let asked = Url::parse("http://h/x").unwrap();
         let before =
             Some(Ended::of(&Fetched::not_asked(asked, failure, Some(&chain), SystemTime::UNIX_EPOCH)));
-        check(&FetchTask { trail: Some(Box::new(Trail { before, ..trail.clone() })), ..plain.clone() });
+        check(&FetchTask {
+            trail: Some(Box::new(Trail { before, is_retry_uncounted: true, ..trail.clone() })),
+            ..plain.clone()
+        });
         check(&FetchTask { trail: Some(Box::new(Trail { chain: Some(chain), ..trail })), ..plain });
         let rejected = Rejected { seq: Seq(0), url: String::new(), reason: RejectReason::NotAbsolute };
         check(&FetchTask::of(Line::Rejected(rejected), None));

@@ -127,6 +127,12 @@ impl Visitor {
         let mut trail = task.trail.as_deref().cloned().unwrap_or_default();
         let mut before = trail.before.take().map(|ended| Box::new(ended.fetched()));
         let mut news = Vec::new();
+        if std::mem::take(&mut trail.is_retry_uncounted)
+            && self.gate.with_table(|table, now| table.take_retry(&[&HostKey::of(&line)], now)).is_err()
+            && let Some(before) = before
+        {
+            return Visited::Done(Visit::of(*before, &trail, news));
+        }
         loop {
             let (host, fetched) = match self.attempt(task, &line, trail.chain.take(), &mut news).await {
                 Attempted::Ended { host, fetched } => (host, fetched),
@@ -141,7 +147,7 @@ impl Visitor {
             {
                 return Visited::Done(Visit::of(*before, &trail, news));
             }
-            let Some(wait) = self.may_try_again(task, &host, &fetched, trail.attempts) else {
+            let Some(wait) = self.may_try_again(task, &line, &host, &fetched, trail.attempts) else {
                 return Visited::Done(Visit::of(fetched, &trail, news));
             };
             before = Some(Box::new(fetched.at_rest(MOST_KEPT)));
@@ -151,7 +157,8 @@ impl Visitor {
             }
             if self.is_of_others(task, &line) {
                 let before = before.as_deref().map(Ended::of);
-                return Visited::Later { wait: Duration::ZERO, trail: Trail { before, ..trail }, news };
+                let trail = Trail { before, is_retry_uncounted: true, ..trail };
+                return Visited::Later { wait: Duration::ZERO, trail, news };
             }
         }
     }
@@ -312,10 +319,11 @@ impl Visitor {
         news_of(host, note).join(news);
     }
 
-    /// How long to wait before the next attempt, if there is one.
+    /// How long to wait before the next attempt, if there is one. It begins at the line, and not where this has ended.
     fn may_try_again(
         self: &Arc<Self>,
         task: &FetchTask,
+        line: &Url,
         host: &HostKey,
         fetched: &Fetched,
         attempts: u32,
@@ -328,7 +336,11 @@ impl Visitor {
             (None, Some(status)) if status.as_u16() >= 400 => RetryCause::Status(status.as_u16()),
             (None, _) => return None,
         };
-        match self.gate.with_table(|table, now| table.retry(host, attempts, cause, task.seq, now)) {
+        let begins_at = HostKey::of(line);
+        let hosts = [host, &begins_at];
+        let is_one = *host == begins_at || self.is_of_others(task, line);
+        let hosts = if is_one { &hosts[..1] } else { &hosts };
+        match self.gate.with_table(|table, now| table.retry(hosts, attempts, cause, task.seq, now)) {
             Retry::After(wait) => Some(wait),
             Retry::No(_) => None,
         }

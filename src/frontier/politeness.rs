@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use fnv::FnvHashMap;
 
-use crate::frontier::retry::{Retry, RetryCause, RetryRules};
+use crate::frontier::retry::{NoRetry, Retry, RetryCause, RetryRules};
 use crate::model::{FailureKind, HostKey};
 pub use health::GivenUp;
 use host::{Host, Place, Standing};
@@ -249,11 +249,12 @@ impl HostTable {
     }
 
     /// Whether a request is made again after its attempt number `attempt`, counted from one; if so, that counts as
-    /// one of the host's retries. To be asked after `handle_response` or `handle_failure`, and only for requests that
-    /// may be repeated. Different seeds spread retries.
+    /// one of the retries of each of these hosts: where it failed, and where it begins again if that is another. To be
+    /// asked after `handle_response` or `handle_failure`, and only for requests that may be repeated. Different seeds
+    /// spread retries.
     pub fn retry(
         &mut self,
-        host: &HostKey,
+        hosts: &[&HostKey],
         attempt: u32,
         cause: RetryCause,
         seed: u64,
@@ -262,8 +263,27 @@ impl HostTable {
         if let Err(reason) = self.rules.retry.check(attempt, cause) {
             return Retry::No(reason);
         }
-        let id = self.find_or_add(host, now);
-        self.change(id, now, |host, rules| host.retry(attempt, &rules.retry, seed))
+        if let Err(reason) = self.take_retry(hosts, now) {
+            return Retry::No(reason);
+        }
+        Retry::After(self.rules.retry.delay_after(attempt, seed))
+    }
+
+    /// Counts a request that is made again as a retry of each of these hosts, if each has one left.
+    ///
+    /// # Errors
+    /// Why one has not; nothing is counted then.
+    pub fn take_retry(&mut self, hosts: &[&HostKey], now: Instant) -> Result<(), NoRetry> {
+        // A host that is not here refuses nothing.
+        for host in hosts {
+            let refused = self.find(host).and_then(|id| self.hosts.get(&id)?.refuses_retry());
+            refused.map_or(Ok(()), Err)?;
+        }
+        for host in hosts {
+            let id = self.find_or_add(host, now);
+            self.change(id, now, |host, _| host.take_retry());
+        }
+        Ok(())
     }
 
     /// What was waited for the sake of politeness since this was asked last, up to now.

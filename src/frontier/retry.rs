@@ -5,6 +5,8 @@
 //!
 //! Invariant: retries add at most a fifth to the requests of a host, or [`FREE_RETRIES`] where that is more. Without
 //! such a budget an overloaded server is asked three times as often as a healthy one, just when it can bear least.
+//! A retry counts for the host that failed and for the one where it begins, which redirects lead away from; those
+//! between the two are not held against it.
 
 use std::time::Duration;
 
@@ -136,12 +138,15 @@ impl RetryBudget {
         self.n_requests = self.n_requests.saturating_add(1);
     }
 
-    /// Whether there is a retry left; if so, it is taken.
-    pub(super) fn take_retry(&mut self) -> bool {
+    /// Whether there is a retry left.
+    pub(super) fn has_retry(&self) -> bool {
         let n_first = self.n_requests.saturating_sub(self.n_retries);
-        let has_left = self.n_retries < FREE_RETRIES.max(n_first / REQUESTS_FOR_A_RETRY);
-        self.n_retries += u32::from(has_left);
-        has_left
+        self.n_retries < FREE_RETRIES.max(n_first / REQUESTS_FOR_A_RETRY)
+    }
+
+    /// Takes a retry, of which there is one left.
+    pub(super) fn take_retry(&mut self) {
+        self.n_retries += 1;
     }
 
     /// Whether a retry was taken, so that it matters to remember.
@@ -194,7 +199,11 @@ mod tests {
     fn every_host_has_a_few_retries() {
         let mut budget = RetryBudget::default();
         budget.note_request();
-        let n_taken = (0..100).filter(|_| budget.take_retry()).count();
+        let mut n_taken = 0;
+        while budget.has_retry() {
+            budget.take_retry();
+            n_taken += 1;
+        }
         assert_eq!(n_taken, 10);
     }
 
@@ -211,7 +220,8 @@ mod tests {
             for fails in fails {
                 budget.note_request();
                 n_first += 1;
-                while fails && budget.take_retry() {
+                while fails && budget.has_retry() {
+                    budget.take_retry();
                     budget.note_request();
                     n_retries += 1;
                 }

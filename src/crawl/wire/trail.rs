@@ -23,6 +23,8 @@ pub(in crate::crawl) struct Trail {
     pub(in crate::crawl) chain: Option<Chain>,
     /// How the last of the attempts has ended.
     pub(in crate::crawl) before: Option<Box<Ended>>,
+    /// Whether the next attempt is a retry that was not counted for the host of the line: whoever asks that host does.
+    pub(in crate::crawl) is_retry_uncounted: bool,
 }
 
 /// How an attempt has ended: what the row says, should there be no other. What it brought stays behind.

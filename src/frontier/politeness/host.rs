@@ -14,7 +14,7 @@ use crate::frontier::politeness::line::Line;
 use crate::frontier::politeness::pace::Pace;
 use crate::frontier::politeness::timetable::Entry;
 use crate::frontier::politeness::{GivenUp, HostNote, HostRules, Turn, WaitRule, WaitTimes, Waits};
-use crate::frontier::retry::{NoRetry, Retry, RetryBudget, RetryRules};
+use crate::frontier::retry::{NoRetry, RetryBudget};
 use crate::model::{FailureKind, HostKey};
 
 /// How long a host of which nothing matters is remembered after its last request: whether it ever answered decides
@@ -261,15 +261,17 @@ impl Host {
         })
     }
 
-    /// Whether a request that is worth another attempt is made again, and when.
-    pub(super) fn retry(&mut self, attempt: u32, rules: &RetryRules, seed: u64) -> Retry {
+    /// Why a request to it that is worth another attempt is not made again.
+    pub(super) fn refuses_retry(&self) -> Option<NoRetry> {
         if self.health.given_up().is_some() {
-            return Retry::No(NoRetry::HostGivenUp);
+            return Some(NoRetry::HostGivenUp);
         }
-        if !self.budget.take_retry() {
-            return Retry::No(NoRetry::OverBudget);
-        }
-        Retry::After(rules.delay_after(attempt, seed))
+        (!self.budget.has_retry()).then_some(NoRetry::OverBudget)
+    }
+
+    /// A request to it is made again; it does not refuse that.
+    pub(super) fn take_retry(&mut self) {
+        self.budget.take_retry();
     }
 
     /// Adds what was waited for it, since this was asked last, to what was waited for others.

@@ -268,7 +268,24 @@ fn a_host_that_asks_for_too_long_a_wait_is_given_up_with_all_who_wait() {
     let late = table.enter(&host(1), now + Duration::from_secs(3_600));
     let said = table.poll_turn(now + Duration::from_secs(3_600));
     assert_eq!(said, Some((late, Turn::GivenUp(reason))));
-    assert_eq!(table.retry(&host(1), 1, RetryCause::Status(503), 7, now), Retry::No(NoRetry::HostGivenUp));
+    assert_eq!(table.retry(&[&host(1)], 1, RetryCause::Status(503), 7, now), Retry::No(NoRetry::HostGivenUp));
+}
+
+#[test]
+fn a_retry_counts_for_every_host_that_it_asks_and_for_none_if_one_refuses() {
+    let (mut table, now) = (HostTable::new(rules(1, 0)), Instant::now());
+    let mut retry = |hosts: &[&HostKey]| table.retry(hosts, 1, RetryCause::Status(503), 7, now);
+    let [begins, ends, other] = [1, 2, 3].map(host);
+    for _ in 0..10 {
+        assert!(matches!(retry(&[&ends, &begins]), Retry::After(_)));
+    }
+    for refused in [&[&begins][..], &[&ends], &[&other, &begins], &[&ends, &other]] {
+        assert_eq!(retry(refused), Retry::No(NoRetry::OverBudget));
+    }
+    // What was refused for the sake of another was not counted.
+    for _ in 0..10 {
+        assert!(matches!(retry(&[&other]), Retry::After(_)));
+    }
 }
 
 #[test]
@@ -360,7 +377,7 @@ fn hosts_are_forgotten_when_nothing_of_them_matters() {
     }
     table.handle_crawl_delay(&host(1), ms(1), now);
     table.handle_failure(&host(2), FailureKind::Dns, now);
-    assert!(matches!(table.retry(&host(3), 1, RetryCause::Status(500), 1, now), Retry::After(_)));
+    assert!(matches!(table.retry(&[&host(3)], 1, RetryCause::Status(500), 1, now), Retry::After(_)));
     assert_eq!(table.n_hosts(), 100);
     let ticket = table.enter(&host(4), now + ms(999));
     assert_eq!(table.next_wake(), Some(now + ms(1_000)));

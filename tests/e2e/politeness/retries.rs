@@ -220,6 +220,29 @@ fn a_page_that_was_answered_keeps_its_row_when_its_host_is_given_up() {
 }
 
 #[test]
+fn retries_add_little_to_what_a_host_is_asked_that_leads_to_failing_ones() {
+    for options in ["-w 1", "-w 2", "-w 4", "--mode multi -w 2", "--mode single"] {
+        let recorder = Recorder::start(41, |request| match request.host {
+            _ if request.is_robots() => Reply::status(404),
+            0 => Reply::redirect(request.url(request.path[1..].parse().unwrap(), "/end")),
+            _ => Reply::status(503),
+        });
+        let invocation = polite().words("--retry 5 --retry-delay 1ms").words(options);
+        let rows = invocation.arg(recorder.url(0, "/{1..40}")).run().expect_code(0).rows();
+        let n_asked = recorder.visits(0).len() - 1;
+        assert_eq!(n_asked, 50, "{options}: once each, and the retries that every host has");
+        let mut n_attempts = 0;
+        for row in rows.expect_each_once(40).iter() {
+            assert_eq!(end_of(row), json!(["http_error", 503, null, row["attempts"]]), "{options}");
+            let target = recorder.url(row["seq"].as_u64().unwrap() as usize + 1, "/end");
+            assert_eq!((&row["final_url"], &row["redirects"]), (&json!(target), &json!(1)), "{options}");
+            n_attempts += row["attempts"].as_u64().unwrap();
+        }
+        assert_eq!(n_attempts, 50, "{options}");
+    }
+}
+
+#[test]
 fn retries_add_little_to_what_a_failing_host_is_asked() {
     let recorder = failing(503, usize::MAX);
     let invocation = polite().words("--retry 5 -w 2 --retry-delay 1ms");
