@@ -1,4 +1,3 @@
-#![expect(clippy::disallowed_methods, reason = "reads the clock and waits for the times that the cores name")]
 //! The input as a stream of tasks, with what is known of it on the way.
 //!
 //! Does not know how a line is read, which happens on the reader's thread, nor in which order lines go: `lineup` says
@@ -8,6 +7,8 @@
 //! - no more lines are taken than `stop_after`, and each counts once, however often it goes out;
 //! - a request that must not be repeated, and that an earlier run may have sent, is handed over as one of unknown fate;
 //! - the stream ends when every line that it gave has its row: until then any may come back.
+
+#![expect(clippy::disallowed_methods, reason = "reads the clock and waits for the times that the cores name")]
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};

@@ -1,4 +1,3 @@
-#![expect(clippy::disallowed_methods, reason = "reads the clock for durations that are shown")]
 //! A crawl from its plan to its end: opens the input and the output, and runs one loop between them.
 //!
 //! Does not know how a row is made, nor how the end becomes an exit code.
@@ -6,6 +5,8 @@
 //! Invariants:
 //! - rows are written in the order in which they come, each once, whole;
 //! - the loop asks for no more rows than the output takes, and the engine for no more lines than the workers need.
+
+#![expect(clippy::disallowed_methods, reason = "reads the clock for durations that are shown")]
 
 use std::io::{self, Write};
 use std::path::Path;

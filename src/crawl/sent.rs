@@ -1,4 +1,3 @@
-#![expect(clippy::disallowed_methods, reason = "opens the file of marks, in the master and in each worker")]
 //! Which requests that must not be sent twice have been sent: a file with one byte a line of the input.
 //!
 //! Does not know what a request is, nor when one may be repeated.
@@ -11,6 +10,8 @@
 //! A note in the journal would have to be made when the line is given out, long before it is sent, and every line that
 //! waited in a worker that died would pass for sent. A byte and not a bit, because several processes write; the file
 //! is sparse, and only runs with such requests have one.
+
+#![expect(clippy::disallowed_methods, reason = "opens the file of marks, in the master and in each worker")]
 
 use std::fs::File;
 use std::io;

@@ -4,7 +4,9 @@
 //!
 //! Invariants:
 //! - no host is asked before its robots.txt is known and its turn has come, at every hop of a redirect;
-//! - whoever waits holds no fetch slot; who would wait long, or is led to a host of another worker, is given back.
+//! - whoever waits holds no fetch slot;
+//! - who would wait long for a host, or is led to one that another worker may ask, is given back. The back-off before the
+//!   next attempt is waited here, however long: it is of one line, and its host would wait with it at the master.
 
 #![expect(clippy::disallowed_methods, reason = "reads the clock against which Retry-After is a date")]
 
@@ -151,7 +153,6 @@ impl Visitor {
                 return Visited::Done(Visit::of(fetched, &trail, news));
             };
             before = Some(Box::new(fetched.at_rest(MOST_KEPT)));
-            // The back-off is of this line alone: were it given back for so long, its host would wait with it.
             if !self.gate.wait(wait).await {
                 return Visited::NotDone;
             }
@@ -204,7 +205,8 @@ impl Visitor {
         }
     }
 
-    /// Whether another worker asks the host of a URL: this one was given the line for the host that it led to.
+    /// Whether another worker may ask the host of a URL: this one was given the line for one host, and the master alone
+    /// knows where the others are.
     fn is_of_others(&self, task: &FetchTask, url: &Url) -> bool {
         !self.is_alone && host_hash(url.as_str()) != task.host
     }

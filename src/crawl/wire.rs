@@ -223,7 +223,8 @@ pub(super) enum Answer {
     Row(Reply),
     /// Its turn had not come when the worker was told to leave: it was not asked.
     NotDone,
-    /// It is to be given out again: its host must wait long, or a redirect has led it to a host of another worker.
+    /// It is to be given out again: its host must wait long, or a redirect has led it to another host, or it
+    /// begins again at that of its line.
     Later(Box<Later>),
 }
 
