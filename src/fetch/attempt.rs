@@ -18,7 +18,7 @@ use url::Url;
 
 use super::address::Allowance;
 use super::body::Pushed;
-use super::classify::{Classified, Remedy, classify};
+use super::classify::{Classified, Remedy, Route, WANTS_CREDENTIALS, classify};
 use super::client::{HttpClient, MAX_HEAD_BYTES};
 use super::coding::{self, Coding};
 use super::content::Content;
@@ -168,7 +168,7 @@ impl Attempt<'_> {
         self.limits.heard_at(at);
         self.status = Some(response.status());
         self.version = http_version(response.version());
-        if let Some(failure) = refusal(&response) {
+        if let Some(failure) = self.refusal(&response, &url) {
             return self.fail(url, failure, Answer::head(&mut response, at));
         }
         if let Some(jar) = self.jar() {
@@ -255,6 +255,25 @@ impl Attempt<'_> {
                 }
             },
             verdict => verdict,
+        }
+    }
+
+    /// Why a response is none that anybody asked for.
+    fn refusal(&self, response: &reqwest::Response, url: &Url) -> Option<Failure> {
+        if is_too_large(response.headers()) {
+            return Some(Failure::new(FailureKind::HeadersTooLarge, "the response head is too large"));
+        }
+        match response.status() {
+            // No request of ours offers another protocol (RFC 9110 section 15.2.2), so what follows is not HTTP.
+            StatusCode::SWITCHING_PROTOCOLS => {
+                Some(Failure::new(FailureKind::Protocol, "the server switched to another protocol unasked"))
+            }
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                if self.client.proxies.route(url) == Route::Forwarded =>
+            {
+                Some(Failure::new(FailureKind::Proxy, WANTS_CREDENTIALS))
+            }
+            _ => None,
         }
     }
 
@@ -553,16 +572,6 @@ fn codings(response: &reqwest::Response) -> Vec<Coding> {
 /// Whether the server does nothing twice if it gets a request twice (RFC 9110 section 9.2.2).
 pub(super) fn may_be_sent_twice(method: &Method, body: Option<&Bytes>) -> bool {
     body.is_none() && (*method == Method::GET || *method == Method::HEAD)
-}
-
-/// Why a response is none that anybody asked for.
-fn refusal(response: &reqwest::Response) -> Option<Failure> {
-    if is_too_large(response.headers()) {
-        return Some(Failure::new(FailureKind::HeadersTooLarge, "the response head is too large"));
-    }
-    // No request of ours offers another protocol (RFC 9110 section 15.2.2), so what follows is not HTTP.
-    (response.status() == StatusCode::SWITCHING_PROTOCOLS)
-        .then(|| Failure::new(FailureKind::Protocol, "the server switched to another protocol unasked"))
 }
 
 /// Whether a head is larger than allowed. HTTP/2 counts 32 bytes more for each field (RFC 9113 section 10.5.1).

@@ -18,6 +18,9 @@ use crate::model::FailureKind;
 /// Longest message, in characters. A guess: what says more than this says it to nobody.
 const LONGEST_MESSAGE: usize = 300;
 
+/// What a proxy says with status 407.
+pub(super) const WANTS_CREDENTIALS: &str = "the proxy wants credentials, or others than these";
+
 /// Names of a certificate that are listed in a message.
 const LISTED_NAMES: usize = 3;
 
@@ -50,8 +53,11 @@ pub(super) enum Remedy {
 pub(super) enum Route {
     /// To the server.
     Direct,
-    /// To a proxy: a connection that can not be made is the proxy's failure.
-    Proxied,
+    /// To a proxy that asks the server itself: the connection is the proxy's, and so is what fails of it.
+    Forwarded,
+    /// Through a proxy to a server that speaks TLS: a connection that can not be made is the proxy's failure, a
+    /// handshake over one that stands is the server's.
+    Tunnelled,
 }
 
 /// Classifies what `send` or the reading of a body failed of.
@@ -64,9 +70,10 @@ pub(super) fn classify(error: &reqwest::Error, route: Route) -> Classified {
     } else if error.is_builder() {
         (failure(FailureKind::InvalidUrl, format!("can not be sent: {}", causes.root)), Remedy::Nothing)
     } else if let Some(tls) = causes.tls {
-        (failure(FailureKind::Tls, tls_message(tls)), Remedy::Nothing)
+        let is_of_proxy = causes.is_tunnel || route == Route::Forwarded;
+        (tls_failure(tls_message(tls), is_of_proxy), Remedy::Nothing)
     } else if causes.is_tunnel {
-        (failure(FailureKind::Proxy, causes.root_text()), Remedy::Nothing)
+        (failure(FailureKind::Proxy, tunnel_message(&causes)), Remedy::Nothing)
     } else if error.is_dns() || error.is_connect() {
         (connect_failure(error, &causes, route), Remedy::Nothing)
     } else {
@@ -173,13 +180,36 @@ fn connect_failure(error: &reqwest::Error, causes: &Causes<'_>, route: Route) ->
         Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
             if !causes.is_tcp =>
         {
-            return failure(FailureKind::Tls, "connection closed during the TLS handshake");
+            let message = "connection closed during the TLS handshake".to_owned();
+            return tls_failure(message, route == Route::Forwarded);
         }
         _ => (FailureKind::ConnectFailed, causes.root_text()),
     };
     match route {
         Route::Direct => failure(kind, message),
-        Route::Proxied => failure(FailureKind::Proxy, format!("no connection to the proxy: {message}")),
+        Route::Forwarded | Route::Tunnelled => {
+            failure(FailureKind::Proxy, format!("no connection to the proxy: {message}"))
+        }
+    }
+}
+
+fn tls_failure(message: String, is_of_proxy: bool) -> Failure {
+    if is_of_proxy {
+        failure(FailureKind::Proxy, format!("no TLS with the proxy: {message}"))
+    } else {
+        failure(FailureKind::Tls, message)
+    }
+}
+
+/// The library does not say with which status a tunnel was refused, but for the one that asks for credentials.
+fn tunnel_message(causes: &Causes<'_>) -> String {
+    let text = causes.root_text();
+    match text.as_str() {
+        "tunnel error: unsuccessful" => "the proxy refused to connect to the server".to_owned(),
+        "tunnel error: proxy authorization required" => WANTS_CREDENTIALS.to_owned(),
+        "tunnel error: unexpected end of file" => "the proxy closed the connection".to_owned(),
+        _ if causes.is_tcp => format!("no connection to the proxy: {text}"),
+        _ => text,
     }
 }
 

@@ -55,6 +55,8 @@ mod tests_http2;
 #[cfg(test)]
 mod tests_once;
 #[cfg(test)]
+mod tests_proxy;
+#[cfg(test)]
 mod tests_robots;
 #[cfg(test)]
 mod tests_safety;

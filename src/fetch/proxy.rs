@@ -125,7 +125,11 @@ impl Proxies {
                 url.as_str().parse::<Uri>().is_ok_and(|uri| matcher.intercept(&uri).is_some())
             }
         };
-        if is_proxied { Route::Proxied } else { Route::Direct }
+        match url.scheme() {
+            _ if !is_proxied => Route::Direct,
+            "https" => Route::Tunnelled,
+            _ => Route::Forwarded,
+        }
     }
 }
 
@@ -160,17 +164,17 @@ mod tests {
 
     #[test]
     fn an_environment_proxy_is_on_the_way_to_the_urls_it_is_meant_for() {
-        check("http://a.example/", Route::Proxied);
-        check("http://a.example:81/a b?q=%#part", Route::Proxied);
-        check("http://[::2]/", Route::Proxied);
+        check("http://a.example/", Route::Forwarded);
+        check("http://a.example:81/a b?q=%#part", Route::Forwarded);
+        check("http://[::2]/", Route::Forwarded);
         check("https://a.example/", Route::Direct);
         check("http://quiet.example/", Route::Direct);
         check("http://www.quiet.example/", Route::Direct);
-        check("http://disquiet.example/", Route::Proxied);
+        check("http://disquiet.example/", Route::Forwarded);
         check("http://10.1.2.3/", Route::Direct);
         for url in ["http://a.example/", "http://10.1.2.3/", "http://[::2]/"] {
             check_excepting("*", url, Route::Direct);
-            check_excepting("", url, Route::Proxied);
+            check_excepting("", url, Route::Forwarded);
         }
     }
 
@@ -178,7 +182,7 @@ mod tests {
     fn a_given_proxy_is_on_every_way_and_none_on_no_way() {
         let url = Url::parse("https://a.example/").unwrap();
         let route = |choice| Proxies::of(&choice).unwrap().route(&url);
-        assert_eq!(route(ProxyChoice::Url("http://127.0.0.1:1".into())), Route::Proxied);
+        assert_eq!(route(ProxyChoice::Url("http://127.0.0.1:1".into())), Route::Tunnelled);
         assert_eq!(route(ProxyChoice::Direct), Route::Direct);
     }
 }

@@ -66,7 +66,7 @@ pub(super) async fn fetch_from(client: &Client, steps: Vec<Step>) -> Fetched {
 }
 
 /// An address where nobody listens.
-fn nobody() -> SocketAddr {
+pub(super) fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -477,39 +477,6 @@ async fn a_resolve_rule_holds_for_its_port_alone() {
     assert_eq!(ask(&rules, &two).await.body.bytes(), "two");
     let elsewhere = Server::start(vec![]).await;
     assert_eq!(kind(&ask(&rules, &elsewhere).await), Some(FailureKind::Dns));
-}
-
-#[tokio::test]
-async fn a_proxy_is_asked_with_the_whole_url_and_blamed_for_itself() {
-    let proxy = Server::start(vec![answer(&ok("proxied"))]).await;
-    let through =
-        |address| client_with(move |options| options.proxy = ProxyChoice::Url(format!("http://{address}")));
-    let fetched = through(proxy.address).fetch(parse_target("http://name.invalid/x").unwrap()).await;
-    assert_eq!((fetched.body.bytes().as_ref(), fetched.remote_addr), (&b"proxied"[..], Some(proxy.address)));
-    assert!(proxy.heard()[0].1.starts_with("GET http://name.invalid/x HTTP/1.1\r\n"));
-
-    let refusing = Server::start(vec![answer("HTTP/1.1 403 No\r\n\r\n")]).await;
-    let fetched = through(refusing.address).fetch(parse_target("https://name.invalid/").unwrap()).await;
-    assert_eq!(kind(&fetched), Some(FailureKind::Proxy));
-
-    let fetched = through(nobody()).fetch(parse_target("http://name.invalid/").unwrap()).await;
-    assert_eq!(kind(&fetched), Some(FailureKind::Proxy));
-}
-
-#[tokio::test]
-async fn a_proxy_of_the_environment_that_can_not_be_reached_is_blamed_and_not_the_site() {
-    let check = async |proxy: String, except: &str, expected| {
-        let client = client_with(|options| {
-            let proxies = EnvironmentProxies { http: Some(proxy), https: None, except: except.to_owned() };
-            options.proxy = ProxyChoice::Environment(proxies);
-        });
-        let fetched = client.fetch(parse_target("http://site.invalid/").unwrap()).await;
-        assert_eq!(kind(&fetched), Some(expected), "{except}");
-    };
-    let refusing = || format!("http://{}", nobody());
-    check(refusing(), "", FailureKind::Proxy).await;
-    check("http://no-such-proxy.invalid:1".into(), "", FailureKind::Proxy).await;
-    check(refusing(), "site.invalid", FailureKind::Dns).await;
 }
 
 #[tokio::test]

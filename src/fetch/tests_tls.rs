@@ -35,7 +35,7 @@ const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
 
 /// How the server ends its side.
 #[derive(Clone, Copy)]
-enum End {
+pub(super) enum End {
     /// As TLS has it.
     Closed,
     /// By letting the connection go.
@@ -43,7 +43,7 @@ enum End {
 }
 
 /// Serves `response` on one connection with this certificate, and says which protocols the client offered.
-fn serve(
+pub(super) fn serve(
     certificate: &'static [u8],
     response: &'static [u8],
     end: End,
