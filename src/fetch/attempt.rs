@@ -19,7 +19,7 @@ use url::Url;
 use super::address::Allowance;
 use super::body::Pushed;
 use super::classify::{Classified, Remedy, Route, WANTS_CREDENTIALS, classify};
-use super::client::{HttpClient, MAX_HEAD_BYTES};
+use super::client::{HttpClient, MAX_FIELDS, MAX_HEAD_BYTES};
 use super::coding::{self, Coding};
 use super::content::Content;
 use super::cookies::CookieJar;
@@ -574,8 +574,8 @@ pub(super) fn may_be_sent_twice(method: &Method, body: Option<&Bytes>) -> bool {
     body.is_none() && (*method == Method::GET || *method == Method::HEAD)
 }
 
-/// Whether a head is larger than allowed. HTTP/2 counts 32 bytes more for each field (RFC 9113 section 10.5.1).
+/// Whether a head is larger than allowed.
 fn is_too_large(headers: &HeaderMap) -> bool {
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    u32::try_from(bytes).map_or(true, |bytes| bytes > MAX_HEAD_BYTES)
+    bytes > MAX_HEAD_BYTES || headers.len() > MAX_FIELDS
 }

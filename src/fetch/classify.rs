@@ -241,7 +241,9 @@ fn exchange_failure(causes: &Causes<'_>, part: Part) -> (Failure, Remedy) {
         );
     }
     if text == "message head is too large" {
-        return (failure(FailureKind::HeadersTooLarge, "the response head is too large"), Remedy::Leniency);
+        // The library says the same of a body's length that no number of its own can hold.
+        let message = "the response head is too large, or the length that it announces";
+        return (failure(FailureKind::HeadersTooLarge, message), Remedy::Leniency);
     }
     if hyper.is_user() {
         return (failure(FailureKind::Internal, causes.root_text()), Remedy::Nothing);

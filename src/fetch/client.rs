@@ -26,11 +26,15 @@ use super::target::strip_credentials;
 use super::tls::{self, TlsError};
 use super::{Chain, FetchOptions, Fetched, Fetcher, ResolveRule, SpeedLimit, Step, attempt, null};
 
-/// Fields of a response head in HTTP/1, where the HTTP library's own limit of 100 was too low.
-const MAX_FIELDS: usize = 1000;
+/// Fields of a response head: the HTTP library's own limit of 100 in HTTP/1 was too low, and in HTTP/2 it has none.
+pub(super) const MAX_FIELDS: usize = 1000;
 
-/// Bytes of a response head in HTTP/2; in HTTP/1 it is checked once the head is there.
-pub(super) const MAX_HEAD_BYTES: u32 = 256 * 1024;
+/// Bytes of a response head, checked once it is there.
+pub(super) const MAX_HEAD_BYTES: usize = 256 * 1024;
+
+/// Bytes at which an HTTP/2 head is not even read to its end. The library calls what is longer a malformed response,
+/// so this is as far above our own limit as memory bears.
+const MAX_HTTP2_HEAD: u32 = 1024 * 1024;
 
 /// Answers fetches, any number at once, for one worker's life.
 pub enum Client {
@@ -335,7 +339,7 @@ impl Recipe<'_> {
             .connector_layer(ProbeLayer)
             .pool_idle_timeout(self.idle_time)
             .tcp_nodelay(true)
-            .http2_max_header_list_size(MAX_HEAD_BYTES);
+            .http2_max_header_list_size(MAX_HTTP2_HEAD);
         if self.options.http1_only {
             builder = builder.http1_only();
         }

@@ -128,6 +128,23 @@ async fn a_request_that_waits_for_a_free_stream_outlives_the_connection() {
 }
 
 #[tokio::test]
+async fn a_head_has_the_same_limits_as_over_http1() {
+    let many = |n_fields| vec![("x", "1"); n_fields];
+    let long = "x".repeat(300_000);
+    for (fields, expected) in [
+        (many(1000), None),
+        (many(1001), Some(FailureKind::HeadersTooLarge)),
+        (vec![("x", &long[..200_000])], None),
+        (vec![("x", long.as_str())], Some(FailureKind::HeadersTooLarge)),
+        (vec![("x", long.as_str()); 3], Some(FailureKind::HeadersTooLarge)),
+    ] {
+        let shown = fields.len();
+        let fetched = fetch_from(vec![head(1, &fields), last_data(1, "page")]).await;
+        assert_eq!((kind(&fetched), fetched.requests), (expected, 1), "{shown} fields");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_wants_http1_for_a_request_gets_it() {
     for change in [(|_| ()) as fn(&mut FetchOptions), posting] {
         let refusing = vec![settings(), Act::Hear, reset(1, Reason::HTTP_1_1_REQUIRED)];
