@@ -126,8 +126,10 @@ impl From<Failure> for RowError {
 
 /// The media type in lower case, without parameters; `None` where there is none, or none that makes sense.
 pub fn content_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let essence = value.split([';', ',']).next()?.trim();
+    let value = headers.get(header::CONTENT_TYPE)?.as_bytes();
+    // Parameters may be in any charset, as file names are.
+    let essence = value.split(|byte| b";,".contains(byte)).next()?;
+    let essence = std::str::from_utf8(essence).ok()?.trim();
     let (kind, subtype) = essence.split_once('/')?;
     let is_token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
     (is_token(kind) && is_token(subtype)).then(|| essence.to_ascii_lowercase())
@@ -184,6 +186,8 @@ mod tests {
         check(b"Text/HTML; charset=GBK", Some("text/html"));
         check(b" application/xhtml+xml ;q=1", Some("application/xhtml+xml"));
         check(b"text/html, text/html", Some("text/html"));
+        check(b"application/pdf; name=\"\xc3\x84.pdf\"", Some("application/pdf"));
+        check(b"text/html; x=\xff", Some("text/html"));
         check(b"html", None);
         check(b"text/", None);
         check(b"/html", None);
