@@ -13,12 +13,12 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use url::Url;
 
 use super::address::Allowance;
 use super::body::Pushed;
-use super::classify::{Classified, Remedy, Route, WANTS_CREDENTIALS, classify};
+use super::classify::{Classified, Remedy, Route, WANTS_CREDENTIALS, classify, is_bare_end};
 use super::client::{HttpClient, MAX_FIELDS, MAX_HEAD_BYTES};
 use super::coding::{self, Coding};
 use super::content::Content;
@@ -548,7 +548,10 @@ async fn read_body(
                 Poll::Pending => limits.poll_reached(context).map(|limit| Err(Stop::Limit(limit))),
             })
             .await
-            .map_err(BodyStop::Exchange)?
+        };
+        let chunk = match chunk {
+            Err(Stop::Error(error)) if ends_with_connection(response) && is_bare_end(&error) => None,
+            chunk => chunk.map_err(BodyStop::Exchange)?,
         };
         let Some(chunk) = chunk else {
             return body.finish().map(|()| Pushed::Whole).map_err(BodyStop::Decode);
@@ -558,6 +561,13 @@ async fn read_body(
             return Ok(Pushed::Cut);
         }
     }
+}
+
+/// Whether nothing but the end of the connection says that the body is whole (RFC 9112 section 6.3).
+fn ends_with_connection(response: &reqwest::Response) -> bool {
+    response.version() < Version::HTTP_2
+        && response.content_length().is_none()
+        && !response.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
 /// The codings to undo in the body of a final response. Part of a coded body (RFC 9110 section 15.3.7) is kept as it

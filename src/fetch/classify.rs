@@ -86,6 +86,13 @@ pub(super) fn classify(error: &reqwest::Error, route: Route) -> Classified {
     Classified { failure, remedy }
 }
 
+/// Whether the reading of a body failed of nothing but a TLS connection that ended without its farewell. Many servers
+/// leave it out, so browsers and curl take such an end for one; over HTTP without TLS there never is another. Who can
+/// cut a connection can therefore cut such a body unseen (RFC 9112 section 9.8).
+pub(super) fn is_bare_end(error: &reqwest::Error) -> bool {
+    Causes::of(error).io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
+}
+
 /// The facts of a chain of causes, read in one walk.
 struct Causes<'e> {
     io: Option<&'e io::Error>,

@@ -20,7 +20,7 @@ use rustls::{ServerConfig, ServerConnection, Stream};
 use super::scripted::{Server, say};
 use super::tests::{LONG, client_with, options};
 use super::*;
-use crate::model::FailureKind;
+use crate::model::{FailureKind, Truncated};
 
 pub(super) const AUTHORITY: &[u8] = include_bytes!("fixtures/authority.pem");
 pub(super) const SERVER: &[u8] = include_bytes!("fixtures/server.pem");
@@ -207,15 +207,23 @@ async fn a_server_without_tls_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_body_without_length_needs_a_proper_end() {
-    for (end, expected) in [(End::Closed, None), (End::Dropped, Some(FailureKind::Disconnected))] {
-        let (address, server) = serve(SERVER, b"HTTP/1.1 200 OK\r\n\r\nall of it?", end);
-        let mut options = options();
-        trusting(&mut options);
-        let client = Client::build(&options, NonZeroU32::MIN, LONG).unwrap();
-        let fetched = client.fetch(parse_target(&format!("https://{address}/")).unwrap()).await;
-        assert_eq!(fetched.failure.map(|failure| failure.kind), expected);
-        assert_eq!(fetched.body.bytes(), "all of it?");
-        server.join().unwrap();
+async fn a_body_without_length_ends_with_its_connection_and_no_other_does() {
+    let bare = b"HTTP/1.1 200 OK\r\n\r\nall of it";
+    let counted = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nall of it";
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nall of it\r\n";
+    let cut = Some(FailureKind::Disconnected);
+    for end in [End::Closed, End::Dropped] {
+        for (response, expected) in [(&bare[..], None), (counted, cut), (chunked, cut)] {
+            let (address, server) = serve(SERVER, response, end);
+            let mut options = options();
+            trusting(&mut options);
+            let client = Client::build(&options, NonZeroU32::MIN, LONG).unwrap();
+            let fetched = client.fetch(parse_target(&format!("https://{address}/")).unwrap()).await;
+            let shown = response.escape_ascii();
+            assert_eq!(fetched.failure.map(|failure| failure.kind), expected, "{shown}");
+            assert_eq!(fetched.truncated, expected.and(Some(Truncated::Disconnect)), "{shown}");
+            assert_eq!(fetched.body.bytes(), "all of it", "{shown}");
+            server.join().unwrap();
+        }
     }
 }
