@@ -334,6 +334,11 @@ impl Visitor {
             return None;
         }
         let cause = match (&fetched.failure, fetched.status) {
+            (Some(failure), _)
+                if failure.kind == FailureKind::Dns && self.client.leads_nowhere(&fetched.final_url) =>
+            {
+                return None;
+            }
             (Some(failure), _) => RetryCause::Failure(failure.kind),
             (None, Some(status)) if status.as_u16() >= 400 => RetryCause::Status(status.as_u16()),
             (None, _) => return None,

@@ -134,6 +134,14 @@ impl Client {
         }
     }
 
+    /// Whether a request to this URL failed because there is no address that it could go to, and another would.
+    pub fn leads_nowhere(&self, url: &Url) -> bool {
+        match (self, url.host()) {
+            (Self::Http(client), Some(Host::Domain(name))) => client.resolver.leads_nowhere(name),
+            _ => false,
+        }
+    }
+
     /// The first hop of an attempt at the URL of a line, whose name took so long to look up.
     pub async fn begin(&self, url: Url, looked_up: Duration) -> Step {
         match self {

@@ -5,6 +5,7 @@
 //!
 //! Invariants:
 //! - no server is asked that neither the system nor the user named;
+//! - what one server refuses or garbles the others are asked too, and only where none knows better, that is the answer;
 //! - a name with dots is asked for as it is; only a short one goes through the system's search list;
 //! - the last attempt ends before the time for a connection does, so that the row says what was the matter.
 
@@ -61,7 +62,12 @@ pub(super) struct NameServers {
 }
 
 struct Servers {
+    /// Asks them all, beginning with the one that answers soonest; goes on to the next where one is silent.
     resolver: Resolver<Sockets>,
+    /// Asks each by itself, where there are several, once.
+    single: Vec<Resolver<Sockets>>,
+    /// The time for all that are asked by themselves.
+    time_for_single: Duration,
     sockets: Sockets,
     /// Names with fewer dots are short: they go through the search list.
     fewest_dots: usize,
@@ -85,9 +91,17 @@ impl NameServers {
             options.num_concurrent_reqs = 1;
             let fewest_dots = options.ndots;
             let sockets = Sockets::default();
-            let mut builder = Resolver::builder_with_config(config, sockets.clone());
-            *builder.options_mut() = options;
-            Ok(Servers { resolver: builder.build()?, sockets, fewest_dots })
+            let build = |config, options| {
+                let mut builder = Resolver::builder_with_config(config, sockets.clone());
+                *builder.options_mut() = options;
+                builder.build()
+            };
+            let time_for_single = options.timeout / 2;
+            let single = singles(&config, &options, time_for_single)
+                .map(|(config, options)| build(config, options))
+                .collect::<Result<_, _>>()?;
+            let resolver = build(config, options)?;
+            Ok(Servers { resolver, single, time_for_single, sockets, fewest_dots })
         });
         Self {
             hosts: Hosts::from_system().unwrap_or_default(),
@@ -132,12 +146,32 @@ impl Servers {
     /// Asks for one kind of address.
     async fn look_up(&self, name: Name, kind: RecordType) -> Answer {
         let n_wanting = self.sockets.n_wanting();
-        match self.resolver.lookup(name, kind).await {
+        let answer = match self.resolver.lookup(name.clone(), kind).await {
             Err(NetError::NoConnections) if self.sockets.n_wanting() > n_wanting => {
                 failed(LookUpError::NoDescriptor)
             }
-            found => answer(found),
+            found => answer(found, &name),
+        };
+        match &answer.addresses {
+            // The library takes the word of the first server for that of all.
+            Err(LookUpError::Refused { .. } | LookUpError::Broken { .. }) => {
+                let asking = tokio::time::timeout(self.time_for_single, self.ask_each(&name, kind));
+                asking.await.ok().flatten().unwrap_or(answer)
+            }
+            _ => answer,
         }
+    }
+
+    /// Asks one server after the other, until one knows.
+    async fn ask_each(&self, name: &Name, kind: RecordType) -> Option<Answer> {
+        for resolver in &self.single {
+            let answer = answer(resolver.lookup(name.clone(), kind).await, name);
+            match &answer.addresses {
+                Err(error) if !error.is_absence() => {}
+                _ => return Some(answer),
+            }
+        }
+        None
     }
 
     fn name(&self, name: &str) -> Result<Name, NetError> {
@@ -177,6 +211,25 @@ fn server(address: SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, connections.into())
 }
 
+/// The same for each server by itself, where there are several: asked once, and all within `time`.
+fn singles(
+    config: &ResolverConfig,
+    options: &ResolverOpts,
+    time: Duration,
+) -> impl Iterator<Item = (ResolverConfig, ResolverOpts)> {
+    let servers = config.name_servers();
+    let n_servers = u32::try_from(servers.len()).unwrap_or(u32::MAX);
+    let several = if n_servers > 1 { servers } else { &[] };
+    several.iter().map(move |server| {
+        let (domain, search) = (config.domain().cloned(), config.search().to_vec());
+        let config = ResolverConfig::from_parts(domain, search, vec![server.clone()]);
+        let mut options = options.clone();
+        options.attempts = 0;
+        options.timeout = time / n_servers;
+        (config, options)
+    })
+}
+
 /// A name as it is in DNS. Hosts with a leading hyphen and worse are out there, so any byte is taken.
 fn whole_name(name: &str) -> Result<Name, NetError> {
     let labels = name.strip_suffix('.').unwrap_or(name).split('.').map(str::as_bytes);
@@ -187,11 +240,11 @@ fn addresses(lookup: &Lookup) -> impl Iterator<Item = IpAddr> {
     lookup.answers().iter().filter_map(|record| record.data.ip_addr())
 }
 
-/// What a look-up for one kind of address brought.
-fn answer(found: Result<Lookup, NetError>) -> Answer {
+/// What a look-up for one kind of address of this name brought.
+fn answer(found: Result<Lookup, NetError>, name: &Name) -> Answer {
     let lookup = match found {
         Ok(lookup) => lookup,
-        Err(error) => return absent(&error),
+        Err(error) => return absent(&error, name),
     };
     let addresses: Vec<IpAddr> = addresses(&lookup).take(MOST_ADDRESSES).collect();
     if addresses.is_empty() {
@@ -202,11 +255,15 @@ fn answer(found: Result<Lookup, NetError>) -> Answer {
     Answer { addresses: Ok(addresses), lasts: Duration::from_secs(seconds.into()).clamp(shortest, longest) }
 }
 
-fn absent(error: &NetError) -> Answer {
+fn absent(error: &NetError, name: &Name) -> Answer {
     let NetError::Dns(DnsError::NoRecordsFound(none)) = error else { return failed(failure(error)) };
     let reason = match none.response_code {
         ResponseCode::NXDomain => LookUpError::NoSuchName,
-        _ => LookUpError::NoAddress,
+        // Aliases in a circle are told in the same way as those of a name without an address.
+        ResponseCode::NoError if name.is_fqdn() && none.query.name() != name => LookUpError::NoAliasAddress,
+        ResponseCode::NoError => LookUpError::NoAddress,
+        ResponseCode::Unknown(code) => return failed(LookUpError::Refused { code: format!("code {code}") }),
+        code => return failed(LookUpError::Refused { code: code.to_string() }),
     };
     let (shortest, longest) = ABSENCE_LASTS;
     let lasts = Duration::from_secs(none.negative_ttl.unwrap_or_default().into());

@@ -39,6 +39,9 @@ pub(super) enum LookUpError {
     /// The name is there, an address is not.
     #[error("the name has no address")]
     NoAddress,
+    /// The name stands for another, which is there, or for a circle of others.
+    #[error("the name is an alias that leads to no address")]
+    NoAliasAddress,
     /// Too long, or a part of it empty.
     #[error("not a name that DNS can hold")]
     NotAName,
@@ -80,7 +83,12 @@ pub(super) enum LookUpError {
 impl LookUpError {
     /// Whether a server said that there is nothing.
     pub(super) fn is_absence(&self) -> bool {
-        matches!(self, Self::NoSuchName | Self::NoAddress)
+        matches!(self, Self::NoSuchName | Self::NoAddress | Self::NoAliasAddress)
+    }
+
+    /// Whether asking again would bring the same.
+    fn is_final(&self) -> bool {
+        self.is_absence() || matches!(self, Self::NotAName | Self::NoServer { .. })
     }
 
     /// Whether it says nothing of the name.
@@ -133,6 +141,11 @@ impl Resolver {
             Err(_) => Instant::now() < known.until,
         };
         !is_localhost(name) && !self.cache.knows(name, is_answered)
+    }
+
+    /// Whether it is known of this name that it leads nowhere, and will not a little later.
+    pub(super) fn leads_nowhere(&self, name: &str) -> bool {
+        self.cache.knows(name, |known| known.answer.as_ref().is_err_and(LookUpError::is_final))
     }
 
     /// Asks for a name, so that a connection to it need not; how long that took.

@@ -210,6 +210,46 @@ async fn a_dead_name_server_is_got_over() {
 }
 
 #[tokio::test]
+async fn what_one_name_server_refuses_or_garbles_another_is_asked() {
+    let good = server_of(&["192.0.1.1"]);
+    for reply in [Reply::Failure, Reply::Code(5), Reply::Code(15), Reply::Torn] {
+        let bad = NameServer::start(move |_, _| reply.clone());
+        for servers in [[&bad, &good], [&good, &bad]] {
+            LookUps::expect(LookUps::at(&servers).find("a.test").await, &["192.0.1.1"]);
+        }
+    }
+    let (failing, none) =
+        (NameServer::start(|_, _| Reply::Failure), NameServer::start(|_, _| Reply::NoSuchName));
+    assert_eq!(LookUps::at(&[&failing, &none]).find("a.test").await, Err(LookUpError::NoSuchName));
+    let silent = silent_server();
+    let found = LookUps::at(&[&failing, &silent]).find("a.test").await;
+    assert!(matches!(found, Err(LookUpError::Refused { .. })), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_a_name_server_says_instead_of_an_address_is_told() {
+    let server = NameServer::start(|question, _| match question.name.as_str() {
+        "circle.test" => Reply::Alias("other.circle.test".into()),
+        "other.circle.test" => Reply::Alias("circle.test".into()),
+        "alias.test" => Reply::Alias("bare.test".into()),
+        "unknown.test" => Reply::Code(15),
+        "torn.test" => Reply::Torn,
+        _ => addresses(&[]),
+    });
+    let look_ups = LookUps::at(&[&server]);
+    for (name, expected) in [
+        ("circle.test", "the name is an alias that leads to no address"),
+        ("alias.test", "the name is an alias that leads to no address"),
+        ("bare.test", "the name has no address"),
+        ("unknown.test", "the name server answered 'code 15'"),
+        ("torn.test", "bad answer of the name server: "),
+    ] {
+        let message = look_ups.find(name).await.unwrap_err().to_string();
+        assert!(message.starts_with(expected), "{name}: {message}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_silent_on_ipv6_costs_a_moment() {
     let server = NameServer::start(|question, _| match question.is_ipv6 {
         true => Reply::Silence,

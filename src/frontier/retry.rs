@@ -96,7 +96,7 @@ impl RetryCause {
 fn may_failure_pass(kind: FailureKind) -> bool {
     use FailureKind as Kind;
     match kind {
-        // A resolver that does not know a name and one that did not answer look the same.
+        // Of a name that does not exist the caller knows better.
         Kind::Dns
         | Kind::ConnectRefused
         | Kind::ConnectFailed

@@ -133,6 +133,29 @@ fn names_that_are_not_answered_hold_no_fetch_slot() {
 }
 
 #[test]
+fn a_name_that_is_not_there_is_not_asked_for_again() {
+    let names = NameServer::start(|question, _| match question.name.as_str() {
+        "none.test" => Reply::NoSuchName,
+        "bare.test" => Reply::Addresses(Vec::new(), 60),
+        "circle.test" => Reply::Alias("circle.test".into()),
+        "failing.test" => Reply::Failure,
+        "refused.test" => Reply::Code(5),
+        _ => Reply::Torn,
+    });
+    let urls =
+        ["none", "bare", "circle", "failing", "refused", "torn"].map(|name| format!("http://{name}.test/"));
+    for no_robots in ["0", "1"] {
+        let invocation = crawl().env("MYRIAPOD_NO_ROBOTS", no_robots).words("--retry 2 --retry-delay 1ms");
+        let invocation = invocation.args(["--dns-servers", &names.address.to_string()]).args(&urls);
+        let rows = invocation.run().expect_code(0).rows();
+        for (seq, attempts) in (0..).zip([1, 1, 1, 3, 3, 3]) {
+            let row = rows.get(seq);
+            assert_eq!((&row["error"]["kind"], &row["attempts"]), (&"dns".into(), &attempts.into()), "{row}");
+        }
+    }
+}
+
+#[test]
 fn a_name_server_that_is_silent_costs_its_own_hosts_alone() {
     let names = NameServer::start(|question, _| match question.name.as_str() {
         "silent.test" => Reply::Silence,

@@ -19,6 +19,12 @@ pub(crate) enum Reply {
     NoSuchName,
     /// That the server failed.
     Failure,
+    /// This code and nothing else.
+    Code(u8),
+    /// That it stands for this name.
+    Alias(String),
+    /// An answer with a record that breaks off.
+    Torn,
     /// Nothing.
     Silence,
 }
@@ -108,7 +114,14 @@ fn answer(message: &[u8], end: usize, question: &Question, reply: Reply) -> Opti
         Reply::Addresses(addresses, ttl) => (0, addresses, ttl),
         Reply::Failure => (2, Vec::new(), 0),
         Reply::NoSuchName => (3, Vec::new(), 0),
+        Reply::Code(code) => (code, Vec::new(), 0),
         Reply::Silence => return None,
+        Reply::Alias(name) => return Some(with_record(message, end, 5, &encoded(&name))),
+        Reply::Torn => {
+            let mut bytes = with_record(message, end, if question.is_ipv6 { 28 } else { 1 }, &[192, 0, 1, 1]);
+            bytes.truncate(bytes.len() - 2);
+            return Some(bytes);
+        }
     };
     let addresses: Vec<IpAddr> =
         addresses.into_iter().filter(|address| address.is_ipv6() == question.is_ipv6).collect();
@@ -127,4 +140,21 @@ fn answer(message: &[u8], end: usize, question: &Question, reply: Reply) -> Opti
         }
     }
     Some(bytes)
+}
+
+/// A response with one record, of this kind and with this content.
+fn with_record(message: &[u8], end: usize, kind: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = message[..2].to_vec();
+    bytes.extend([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+    bytes.extend(&message[HEADER_BYTES..end]);
+    bytes.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60]);
+    bytes.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
+    bytes.extend(content);
+    bytes
+}
+
+/// A name as a message holds it.
+fn encoded(name: &str) -> Vec<u8> {
+    let label = |label: &str| [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat();
+    name.split('.').flat_map(label).chain([0]).collect()
 }
