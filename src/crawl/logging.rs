@@ -5,11 +5,13 @@
 //! Invariants: a line is written by one process, the master, in one piece, above the bar; nothing that a server or the
 //! list said reaches the terminal unescaped; a line of a worker carries its slot.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, Write};
 
 use serde::de::IgnoredAny;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::crawl::{LogFormat, LogPlan};
@@ -33,7 +35,7 @@ pub(super) fn start_in_worker(plan: &LogPlan) {
 }
 
 fn start(plan: &LogPlan) {
-    let filter = EnvFilter::builder().parse_lossy(&plan.filter);
+    let filter = EnvFilter::builder().parse_lossy(of_us(&plan.filter));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(LineWriter(plan.format))
@@ -43,6 +45,15 @@ fn start(plan: &LogPlan) {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+}
+
+/// The filter that a bare level stands for. What libraries warn of is for whoever looks for a fault in them: the one
+/// for DNS has a line for every stray packet, which anybody can send.
+fn of_us(filter: &str) -> Cow<'_, str> {
+    match filter.trim().parse::<LevelFilter>() {
+        Ok(level) if level <= LevelFilter::INFO => format!("myriapod={level}").into(),
+        _ => filter.into(),
+    }
 }
 
 /// The lines that wait, if there are any.
@@ -135,6 +146,21 @@ impl Drop for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bare_level_is_ours_unless_everything_is_asked_for() {
+        for (filter, expected) in [
+            ("warn", "myriapod=warn"),
+            ("OFF", "myriapod=off"),
+            (" info", "myriapod=info"),
+            ("debug", "debug"),
+            ("trace", "trace"),
+            ("warn,myriapod=info", "warn,myriapod=info"),
+            ("hickory_net=warn", "hickory_net=warn"),
+        ] {
+            assert_eq!(of_us(filter), expected);
+        }
+    }
 
     #[test]
     fn a_line_of_either_form_stays_one_and_does_nothing() {

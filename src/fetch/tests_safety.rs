@@ -205,8 +205,11 @@ async fn a_dead_name_server_is_got_over() {
     let look_ups = LookUps::with(&[&dead, &alive], |options| options.connect_timeout = LONG / 10);
     LookUps::expect(look_ups.find("a.test").await, &["192.0.1.1"]);
 
-    let alone = LookUps::with(&[&dead], |options| options.connect_timeout = Duration::from_millis(200));
-    assert_eq!(alone.find("a.test").await, Err(LookUpError::NoAnswer));
+    let stray = NameServer::start(|_, _| Reply::Stray);
+    for silent in [dead, stray] {
+        let alone = LookUps::with(&[&silent], |options| options.connect_timeout = Duration::from_millis(200));
+        assert_eq!(alone.find("a.test").await, Err(LookUpError::NoAnswer));
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 use tempfile::tempdir;
 
+use crate::support::name_server::{NameServer, Reply};
 use crate::support::{Finished, MODES, Seen, TestOrigin, Witness, crawl, myriapod};
 
 /// A crawl with a worker that is killed, so that there is something to tell.
@@ -38,6 +39,18 @@ fn the_life_of_workers_is_told_when_asked_for() {
         assert!(stderr.contains(part), "{part}: {stderr}");
     }
     assert_eq!(eventful_crawl("--log off").stderr, "");
+}
+
+#[test]
+fn a_stray_packet_is_told_to_whoever_asks_for_it_alone() {
+    let names = NameServer::start(|_, _| Reply::Stray);
+    let servers = names.address.to_string();
+    let asked = || crawl().words("--connect-timeout 200ms http://a.test/ --dns-servers").arg(&servers);
+    assert_eq!(asked().run().expect_code(0).stderr, "");
+    for filter in ["hickory_net=warn", "warn,hickory_net=warn"] {
+        let stderr = asked().args(["--log", filter]).run().expect_code(0).stderr;
+        assert!(stderr.contains("wrong message id"), "{stderr}");
+    }
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(crate) enum Reply {
     Alias(String),
     /// An answer with a record that breaks off.
     Torn,
+    /// An answer to another question.
+    Stray,
     /// Nothing.
     Silence,
 }
@@ -117,6 +119,11 @@ fn answer(message: &[u8], end: usize, question: &Question, reply: Reply) -> Opti
         Reply::Code(code) => (code, Vec::new(), 0),
         Reply::Silence => return None,
         Reply::Alias(name) => return Some(with_record(message, end, 5, &encoded(&name))),
+        Reply::Stray => {
+            let mut bytes = with_record(message, end, 1, &[192, 0, 1, 1]);
+            bytes[0] = !bytes[0];
+            return Some(bytes);
+        }
         Reply::Torn => {
             let mut bytes = with_record(message, end, if question.is_ipv6 { 28 } else { 1 }, &[192, 0, 1, 1]);
             bytes.truncate(bytes.len() - 2);
