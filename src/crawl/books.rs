@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::crawl::engine::Finished;
 use crate::crawl::pace::PaceWaits;
-use crate::crawl::wire::{BadNote, HostNews, Later, Reply, facts_of};
+use crate::crawl::wire::{BadNote, HostNews, Later, Reply, Traffic, facts_of};
 use crate::frontier::{WaitRule, Waits};
 use crate::model::Outcome;
 use crate::report::{RowFacts, Stats, Waiting};
@@ -29,6 +29,8 @@ pub(super) struct NewRows {
     pub(super) bytes: Vec<u8>,
     /// For each of them, its number in the input and what the journal keeps of it.
     pub(super) notes: Vec<(u64, RowNote)>,
+    /// And what it cost.
+    pub(super) traffic: Vec<Traffic>,
     /// How many of them have failed.
     pub(super) n_failed: usize,
     /// How many lines will get none in this run.
@@ -52,7 +54,8 @@ impl Books {
         let length =
             |finished: &Finished| if let Finished::Row(reply) = finished { reply.row.len() } else { 0 };
         let bytes = Vec::with_capacity(batch.iter().map(length).sum());
-        let mut rows = NewRows { bytes, notes: Vec::with_capacity(batch.len()), ..NewRows::default() };
+        let (notes, traffic) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        let mut rows = NewRows { bytes, notes, traffic, ..NewRows::default() };
         for finished in batch {
             match finished {
                 Finished::Row(mut reply) => {
@@ -77,6 +80,7 @@ impl Books {
         self.unwritten.push_back(facts);
         rows.bytes.extend_from_slice(&reply.row);
         rows.notes.push((reply.seq, note));
+        rows.traffic.push(reply.traffic);
         Ok(())
     }
 

@@ -31,7 +31,7 @@ pub struct Courtesy {
 pub struct Pace {
     /// Requests per second.
     pub requests: Option<f64>,
-    /// Bytes of bodies per second.
+    /// Bytes of bodies per second, as they come.
     pub bytes: Option<u64>,
 }
 

@@ -127,11 +127,11 @@ impl FeedState {
         for news in rows.news.drain(..) {
             lineup.learn(&news, now);
         }
-        for (seq, note) in &rows.notes {
+        for (seq, _) in &rows.notes {
             lineup.finish(*seq);
-            if let Some(pacer) = pacer.as_mut() {
-                pacer.finish(note.requests, note.bytes);
-            }
+        }
+        if let Some(pacer) = pacer.as_mut() {
+            rows.traffic.iter().for_each(|traffic| pacer.finish(traffic.requests, traffic.received));
         }
         for _ in 0..rows.n_not_done {
             lineup.finish_unnamed();

@@ -18,7 +18,7 @@ use crate::crawl::pauses::Pauses;
 use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::visit::{Visit, Visited, Visitor};
-use crate::crawl::wire::{Answer, FetchTask, Later, Reply, Setup};
+use crate::crawl::wire::{Answer, FetchTask, Later, Reply, Setup, Traffic};
 use crate::fetch::{BuildError, Client, Fetcher, content_type};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, Outcome, Row, RowError};
@@ -80,7 +80,10 @@ impl Handler {
             Err(_) => {
                 let message = "a fault in the crawler; standard error says more".to_owned();
                 let error = RowError { kind: FailureKind::Internal, message };
-                Answer::Row(reply(&unasked(task.seq(), task.given().to_owned(), slot, error), 0))
+                Answer::Row(reply(
+                    &unasked(task.seq(), task.given().to_owned(), slot, error),
+                    Traffic::default(),
+                ))
             }
         }
     }
@@ -88,7 +91,7 @@ impl Handler {
     async fn answer(&self, task: &FetchTask, slot: SlotId) -> Answer {
         let (seq, url) = (task.seq(), task.given().to_owned());
         if let Some(verdict) = &task.verdict {
-            return Answer::Row(reply(&unasked(seq, url, slot, verdict.error()), 0));
+            return Answer::Row(reply(&unasked(seq, url, slot, verdict.error()), Traffic::default()));
         }
         let mut visit = match self.visitor.visit(task).await {
             Visited::Done(visit) => visit,
@@ -100,10 +103,13 @@ impl Handler {
         };
         #[cfg(debug_assertions)]
         crate::crawl::torture::suffer(&visit.fetched.headers);
-        let requests = visit.requests + self.visitor.robots.as_ref().map_or(0, Robots::take_requests);
+        let mut traffic = visit.traffic;
+        if let Some(robots) = &self.visitor.robots {
+            traffic.add(robots.take_traffic());
+        }
         let news = std::mem::take(&mut visit.news);
         Answer::Row(
-            reply(&row_of(seq, url, slot, visit), requests)
+            reply(&row_of(seq, url, slot, visit), traffic)
                 .with_news(news, self.visitor.gate.due_waits().as_ref()),
         )
     }
@@ -112,14 +118,14 @@ impl Handler {
 /// The row of a task whose workers died, made where no worker can.
 pub(super) fn lost_row(task: &FetchTask, kind: FailureKind, message: String, attempts: u32) -> Reply {
     let row = Row::unasked(task.seq(), task.given().to_owned(), RowError { kind, message });
-    reply(&Row { attempts, ..row }, attempts)
+    reply(&Row { attempts, ..row }, Traffic { requests: attempts, received: 0 })
 }
 
 fn unasked(seq: Seq, url: String, slot: SlotId, error: RowError) -> Row {
     Row { worker: Some(slot), ..Row::unasked(seq, url, error) }
 }
 
-fn reply(row: &Row, requests: u32) -> Reply {
+fn reply(row: &Row, traffic: Traffic) -> Reply {
     let mut rendered = Vec::with_capacity(USUAL_ROW);
     render_jsonl(row, &mut rendered);
     if rendered.len() > MAX_ROW {
@@ -128,9 +134,9 @@ fn reply(row: &Row, requests: u32) -> Reply {
         let error = RowError { kind: FailureKind::Internal, message };
         let short = Row { worker: row.worker, ..Row::unasked(row.seq, row.url.clone(), error) };
         render_jsonl(&short, &mut rendered);
-        return Reply::new(&short, rendered, requests);
+        return Reply::new(&short, rendered, traffic);
     }
-    Reply::new(row, rendered, requests)
+    Reply::new(row, rendered, traffic)
 }
 
 fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit) -> Row {

@@ -27,7 +27,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::crawl::wire::Ended;
+    use crate::crawl::wire::{Ended, Traffic};
     use crate::fetch::{Chain, Failure, Fetched, Url};
     use crate::ids::Seq;
     use crate::model::{FailureKind, Line, RejectReason, Rejected, Target};
@@ -56,6 +56,7 @@ mod tests {
             url: "https://other/".into(),
             redirects: 1,
             requests: 2,
+            received: 5,
             status: 302,
             as_get: true,
             left_origin: true,
@@ -64,8 +65,8 @@ mod tests {
             started: SystemTime::UNIX_EPOCH,
             spent: Duration::from_millis(1),
         };
-        let trail =
-            Trail { attempts: 1, requests: 3, started: Some(SystemTime::UNIX_EPOCH), ..Trail::default() };
+        let traffic = Traffic { requests: 3, received: 1 << 40 };
+        let trail = Trail { attempts: 1, traffic, started: Some(SystemTime::UNIX_EPOCH), ..Trail::default() };
         check(&FetchTask { trail: Some(Box::new(trail.clone())), ..plain.clone() });
         let failure = Failure::new(FailureKind::Timeout, "took long");
         let asked = Url::parse("http://h/x").unwrap();

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use crate::crawl::gate::Refused;
 use crate::crawl::robots_cache::{Asked, Known, Postponed, RobotsCache, Tried};
 use crate::crawl::visit::{Hindrance, Visitor};
+use crate::crawl::wire::Traffic;
 use crate::fetch::{Chain, Failure, Fetched, Step, Url};
 use crate::frontier::GivenUp;
 use crate::model::{FailureKind, HostKey};
@@ -34,9 +35,9 @@ impl Robots {
         self.cache.close();
     }
 
-    /// Requests that were made for robots.txt since this was asked last.
-    pub(super) fn take_requests(&self) -> u32 {
-        self.cache.take_requests()
+    /// What robots.txt cost since this was asked last.
+    pub(super) fn take_traffic(&self) -> Traffic {
+        self.cache.take_traffic()
     }
 
     /// Waits until the rules of a host are known, and holds a URL against them. Gives the gap between two requests that
@@ -123,7 +124,7 @@ fn given_up(reason: GivenUp, chain: Option<&Chain>) -> Asked {
     Asked {
         failure: Some((FailureKind::HostGivenUp, reason.to_string())),
         status: chain.map(|chain| chain.status),
-        requests: chain.map_or(0, |chain| chain.requests),
+        traffic: chain.map_or_else(Traffic::default, Traffic::until),
         ..Asked::default()
     }
 }
@@ -135,12 +136,13 @@ fn answer_of(fetched: &Fetched) -> Answer {
 
 fn asked(fetched: Fetched) -> Asked {
     let exhausted = fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion);
+    let traffic = Traffic::of(&fetched);
     Asked {
         failure: fetched.failure.map(|failure| (failure.kind, failure.message)),
         status: fetched.status.map(|status| status.as_u16()),
         truncated: fetched.truncated,
         body: fetched.body.bytes(),
-        requests: fetched.requests,
+        traffic,
         exhausted,
     }
 }
@@ -192,7 +194,7 @@ mod tests {
         let (visitor, url) = (visitor(), Url::parse(&format!("http://{nobody}/x")).unwrap());
         let kinds = join_all((0..28).map(|_| kind_of(&visitor, &url))).await;
         assert_eq!(kinds, [FailureKind::ConnectRefused; 28]);
-        assert_eq!(visitor.robots.as_ref().unwrap().take_requests(), 1);
+        assert_eq!(visitor.robots.as_ref().unwrap().take_traffic().requests, 1);
         tokio::time::pause();
         tokio::time::advance(20 * SECOND).await;
         tokio::time::resume();

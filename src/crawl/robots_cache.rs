@@ -29,6 +29,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::crawl::gate::LONGEST_WAIT;
+use crate::crawl::wire::Traffic;
 use crate::fetch::Chain;
 use crate::model::{FailureKind, HostKey};
 use crate::robots::Rules;
@@ -79,8 +80,9 @@ pub(super) struct Postponed {
 struct State {
     memory: Memory,
     inquiries: HashMap<HostKey, Running>,
-    /// Requests that have not been told of.
-    n_requests: u32,
+    /// What has not been told of.
+    traffic: Traffic,
+    n_tries: u64,
     closed: bool,
 }
 
@@ -102,7 +104,13 @@ impl RobotsCache {
     /// Without hosts, for the crawler that calls itself by this product token.
     pub(super) fn new(agent: String) -> Arc<Self> {
         let memory = Memory::new(Room::USUAL);
-        let state = State { memory, inquiries: HashMap::new(), n_requests: 0, closed: false };
+        let state = State {
+            memory,
+            inquiries: HashMap::new(),
+            traffic: Traffic::default(),
+            n_tries: 0,
+            closed: false,
+        };
         Arc::new(Self { agent, state: Mutex::new(state) })
     }
 
@@ -126,9 +134,9 @@ impl RobotsCache {
         }
     }
 
-    /// How many requests were made since this was asked last: somebody has to count them.
-    pub(super) fn take_requests(&self) -> u32 {
-        std::mem::take(&mut self.lock().n_requests)
+    /// What robots.txt cost since this was asked last: somebody has to count it.
+    pub(super) fn take_traffic(&self) -> Traffic {
+        std::mem::take(&mut self.lock().traffic)
     }
 
     /// Ends all inquiries. Whoever waits or asks from now on is told that we are leaving.
@@ -169,9 +177,10 @@ impl RobotsCache {
     /// Notes a try, and draws the seed for the wait that may follow.
     fn note_try(&self, host: &HostKey, asked: &Asked) -> u64 {
         let mut state = self.lock();
-        state.n_requests = state.n_requests.saturating_add(asked.requests);
+        state.traffic.add(asked.traffic);
+        state.n_tries += 1;
         // The keys of the hasher are random, so two workers that begin together do not ask together again.
-        state.inquiries.hasher().hash_one((host, state.n_requests))
+        state.inquiries.hasher().hash_one((host, state.n_tries))
     }
 
     /// Sends away those that wait, since the next try is so far off.

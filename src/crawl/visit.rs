@@ -20,7 +20,7 @@ use crate::crawl::gate::{Gate, Refused};
 use crate::crawl::pauses::Pauses;
 use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
-use crate::crawl::wire::{Ended, FetchTask, HostNews, Trail};
+use crate::crawl::wire::{Ended, FetchTask, HostNews, Traffic, Trail};
 use crate::fetch::{Chain, Client, Failure, Fetched, Step, Url, parse_target};
 use crate::frontier::{GivenUp, HostNote, HostTable, Retry, RetryCause, host_hash, parse_retry_after};
 use crate::model::{FailureKind, HostKey};
@@ -69,7 +69,7 @@ pub(super) struct Visit {
     /// The last attempt. One that was not asked is it only where there is no other.
     pub(super) fetched: Fetched,
     pub(super) attempts: u32,
-    pub(super) requests: u32,
+    pub(super) traffic: Traffic,
     /// When the first attempt began.
     pub(super) started: Option<SystemTime>,
     pub(super) news: Vec<HostNews>,
@@ -255,8 +255,10 @@ impl Visitor {
     /// One hop, made again where what hindered it says nothing of the URL.
     async fn hop(&self, task: &FetchTask, line: &Url, chain: Option<Chain>, mut looked_up: Duration) -> Step {
         let mut watched = self.pauses.watch();
-        let (mut n_pauses, mut n_waits, mut n_extra) = (0, 0_u32, 0);
-        let n_before = chain.as_ref().map_or(0, |chain| chain.requests);
+        let (mut n_pauses, mut n_waits) = (0, 0_u32);
+        let (mut n_extra, mut received_extra) = (0, 0);
+        let (n_before, received_before) =
+            chain.as_ref().map_or((0, 0), |chain| (chain.requests, chain.received));
         loop {
             let looked_up = std::mem::take(&mut looked_up);
             let mut step = match &chain {
@@ -272,9 +274,11 @@ impl Visitor {
                 if n_pauses < MOST_PAUSES && !task.once && is_out_of_time(fetched) && watched.take_pause() {
                     n_pauses += 1;
                     n_extra += fetched.requests.saturating_sub(n_before);
+                    received_extra += fetched.received.saturating_sub(received_before);
                     continue;
                 }
                 fetched.requests += n_extra;
+                fetched.received += received_extra;
             }
             self.fetch_ended.notify_one();
             return step;
@@ -368,12 +372,12 @@ impl Visit {
     fn refused(failure: Failure) -> Self {
         let nowhere = Url::parse("http://invalid/").expect("it is a URL");
         let fetched = not_asked(nowhere, failure, None);
-        Self { fetched, attempts: 0, requests: 0, started: None, news: Vec::new() }
+        Self { fetched, attempts: 0, traffic: Traffic::default(), started: None, news: Vec::new() }
     }
 
     fn of(fetched: Fetched, trail: &Trail, news: Vec<HostNews>) -> Self {
-        let (attempts, requests, started) = (trail.attempts, trail.requests, trail.started);
-        Self { fetched, attempts, requests, started, news }
+        let (attempts, traffic, started) = (trail.attempts, trail.traffic, trail.started);
+        Self { fetched, attempts, traffic, started, news }
     }
 }
 

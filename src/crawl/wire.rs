@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::{Courtesy, LogFormat, LogPlan, Mode, RunPlan};
-use crate::fetch::{Failure, FetchOptions};
+use crate::fetch::{Chain, Failure, FetchOptions, Fetched};
 use crate::frontier::{HostWait, WaitRule, WaitTimes, Waits, host_hash};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, HostKey, Line, Outcome, Row, RowError};
@@ -79,6 +79,31 @@ pub(super) struct FetchTask {
     /// What tells the master whether the request was sent; the worker has its own, and a line that waits has none.
     #[serde(skip)]
     pub(super) sent: Option<Arc<SentMarks>>,
+}
+
+/// What was asked for the sake of a line, and how much came.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub(super) struct Traffic {
+    pub(super) requests: u32,
+    /// Bytes of bodies as they came: coded, and those of redirects and of what was not kept too.
+    pub(super) received: u64,
+}
+
+impl Traffic {
+    /// What an attempt cost.
+    pub(super) fn of(fetched: &Fetched) -> Self {
+        Self { requests: fetched.requests, received: fetched.received }
+    }
+
+    /// What one has cost up to here.
+    pub(super) fn until(chain: &Chain) -> Self {
+        Self { requests: chain.requests, received: chain.received }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.received = self.received.saturating_add(other.received);
+    }
 }
 
 /// What a worker has learnt of a host, and its successor should know. Times are from now.
@@ -250,7 +275,8 @@ pub(super) struct Reply {
     status: Option<u16>,
     bytes: u64,
     latency_micros: Option<u64>,
-    requests: u32,
+    /// What its row cost.
+    pub(super) traffic: Traffic,
     slot: Option<u32>,
     /// What the worker has learnt of hosts.
     pub(super) news: Vec<HostNews>,
@@ -264,7 +290,7 @@ pub(super) struct Reply {
 pub(super) struct BadNote;
 
 impl Reply {
-    pub(super) fn new(row: &Row, rendered: Vec<u8>, requests: u32) -> Self {
+    pub(super) fn new(row: &Row, rendered: Vec<u8>, traffic: Traffic) -> Self {
         let micros = |latency: Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         Self {
             row: rendered.into(),
@@ -274,7 +300,7 @@ impl Reply {
             status: row.status,
             bytes: row.bytes,
             latency_micros: row.time_total.map(micros),
-            requests,
+            traffic,
             slot: row.worker.map(|slot| slot.0),
             news: Vec::new(),
             waits: None,
@@ -294,7 +320,7 @@ impl Reply {
             status: self.status,
             bytes: self.bytes,
             latency_micros: self.latency_micros,
-            requests: self.requests,
+            requests: self.traffic.requests,
             slot: self.slot,
         }
     }
@@ -326,7 +352,8 @@ mod tests {
         for &kind in FailureKind::ALL {
             let error = RowError { kind, message: String::new() };
             let row = Row::unasked(Seq(3), "u".into(), error);
-            let facts = facts_of(&Reply::new(&row, b"{}\n".to_vec(), 2).note()).unwrap();
+            let traffic = Traffic { requests: 2, received: 7 };
+            let facts = facts_of(&Reply::new(&row, b"{}\n".to_vec(), traffic).note()).unwrap();
             assert_eq!((facts.outcome, facts.kind, facts.requests), (kind.outcome(), Some(kind), 2));
         }
     }
@@ -350,7 +377,7 @@ mod tests {
     fn a_reply_of_nonsense_is_told_apart() {
         let row =
             Row::unasked(Seq(0), "u".into(), RowError { kind: FailureKind::Dns, message: String::new() });
-        let note = Reply::new(&row, Vec::new(), 0).note();
+        let note = Reply::new(&row, Vec::new(), Traffic::default()).note();
         assert_eq!(facts_of(&RowNote { outcome: 9, ..note }), Err(BadNote));
         assert_eq!(facts_of(&RowNote { kind: Some(200), ..note }), Err(BadNote));
     }

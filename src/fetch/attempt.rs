@@ -98,6 +98,7 @@ async fn one_hop(
         outgoing: Outgoing::of(client, purpose, chain.as_ref()),
         redirects: chain.as_ref().map_or(0, |chain| chain.redirects),
         requests: chain.as_ref().map_or(0, |chain| chain.requests),
+        received_before: chain.as_ref().map_or(0, |chain| chain.received),
         status: chain.as_ref().and_then(|chain| StatusCode::from_u16(chain.status).ok()),
         version: None,
         looked_up,
@@ -117,6 +118,8 @@ struct Attempt<'a> {
     outgoing: Outgoing<'a>,
     redirects: u32,
     requests: u32,
+    /// Bytes that earlier hops received.
+    received_before: u64,
     status: Option<StatusCode>,
     version: Option<HttpVersion>,
     /// How long the name was waited for before this began; it is part of the time of the connection that is made first.
@@ -198,6 +201,7 @@ impl Attempt<'_> {
             url: hop.url.as_str().to_owned(),
             redirects: self.redirects + 1,
             requests: self.requests,
+            received: self.received(),
             status: status.as_u16(),
             as_get: self.outgoing.as_get,
             left_origin: self.outgoing.left_origin,
@@ -225,6 +229,10 @@ impl Attempt<'_> {
 
     fn jar(&self) -> Option<&CookieJar> {
         self.client.cookies.as_ref().filter(|_| self.purpose == Purpose::Page)
+    }
+
+    fn received(&self) -> u64 {
+        self.received_before.saturating_add(self.limits.n_received())
     }
 
     fn max_redirects(&self) -> u32 {
@@ -427,6 +435,7 @@ impl Attempt<'_> {
             final_url,
             redirects: self.redirects,
             requests: self.requests,
+            received: self.received(),
             body: answer.body,
             truncated: answer.truncated,
             remote_addr: answer.remote_addr,

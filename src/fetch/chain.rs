@@ -17,6 +17,8 @@ pub struct Chain {
     pub redirects: u32,
     /// The requests that were made.
     pub requests: u32,
+    /// The bytes of bodies that came.
+    pub received: u64,
     /// The status that the last hop answered.
     pub status: u16,
     /// Whether a redirect has made a GET of the request.

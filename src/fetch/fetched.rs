@@ -30,6 +30,8 @@ pub struct Fetched {
     pub redirects: u32,
     /// Requests made: the first, one for each hop, and those sent again at once, as for a stale connection.
     pub requests: u32,
+    /// Bytes of bodies that came, as they came: those of hops too, and what was not kept.
+    pub received: u64,
     /// The body with its codings undone, at most `max_body` bytes of it; kept in part where the exchange or a coding
     /// broke off, and as it came where its codings are not known, or it is part of a coded one (status 206).
     pub body: Content,
@@ -79,6 +81,7 @@ impl Fetched {
             // The hop to here was not followed.
             redirects: chain.map_or(0, |chain| chain.redirects.saturating_sub(1)),
             requests: chain.map_or(0, |chain| chain.requests),
+            received: chain.map_or(0, |chain| chain.received),
             body: Content::empty(),
             truncated: None,
             remote_addr: None,

@@ -46,6 +46,7 @@ pub(super) struct Limits<'a> {
     is_heard: bool,
     /// Where a connection has less time than the HTTP library gives it. Hardly any has, so it has a place of its own.
     connecting: Option<Pin<Box<Sleep>>>,
+    n_received: u64,
 }
 
 /// What must have come by when.
@@ -77,6 +78,7 @@ impl<'a> Limits<'a> {
             silence_limit,
             pace: None,
             is_heard: false,
+            n_received: 0,
             connecting: None,
         }
     }
@@ -95,9 +97,16 @@ impl<'a> Limits<'a> {
     /// Bytes of a body came just now; the clock is read only if there is something to wait for after them.
     pub(super) fn received(&mut self, length: usize) {
         self.is_heard = true;
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        self.n_received = self.n_received.saturating_add(length);
         if let Some(pace) = &mut self.pace {
-            pace.received = pace.received.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+            pace.received = pace.received.saturating_add(length);
         }
+    }
+
+    /// How many bytes of bodies came.
+    pub(super) fn n_received(&self) -> u64 {
+        self.n_received
     }
 
     /// From this instant on what is received must not come more slowly than this.

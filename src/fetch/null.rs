@@ -21,6 +21,7 @@ pub(super) fn fetch(url: Url) -> Fetched {
         final_url: url,
         redirects: 0,
         requests: 1,
+        received: 0,
         body: Content::empty(),
         truncated: None,
         remote_addr: None,

@@ -44,6 +44,20 @@ async fn a_coded_body_is_kept_decoded() {
 }
 
 #[tokio::test]
+async fn what_is_received_is_counted_as_it_came_with_what_is_not_kept() {
+    let coded = gzip(&[b'x'; 50_000]);
+    let hop = response("302 Found", "Location: /b\r\n", &[b'h'; 300]);
+    let script = [hop, response("200 OK", "Content-Encoding: gzip\r\n", &coded)].concat();
+    let fetched = client_with(|_| ()).fetch(Server::start(vec![script]).await.url("/")).await;
+    assert_eq!((kind(&fetched), fetched.body.len()), (None, 50_000));
+    assert_eq!(fetched.received, 300 + coded.len() as u64);
+
+    let cut = vec![Step::Hear, Step::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello".to_vec())];
+    let fetched = fetch_from(&client_with(|_| ()), cut).await;
+    assert_eq!((kind(&fetched), fetched.received), (Some(FailureKind::Disconnected), 5));
+}
+
+#[tokio::test]
 async fn a_connection_is_used_again_after_a_coded_body_with_a_tail() {
     let tailed = [&gzip(b"hello")[..], &[0; 1000]].concat();
     let script = [response("200 OK", "Content-Encoding: gzip\r\n", &tailed), answer(&ok("2"))].concat();

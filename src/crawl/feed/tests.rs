@@ -95,9 +95,11 @@ impl Feed {
     }
 
     fn finish(&self, tasks: &[FetchTask]) {
-        let note = |task| (task, lost_row(task, FailureKind::Dns, String::new(), 1).note());
-        let notes = tasks.iter().map(note).map(|(task, note)| (task.seq, note)).collect();
-        self.state.take_back(&mut NewRows { notes, ..NewRows::default() }, Instant::now());
+        let lost = |task: &FetchTask| lost_row(task, FailureKind::Dns, String::new(), 1);
+        let rows: Vec<_> = tasks.iter().map(lost).collect();
+        let notes = rows.iter().map(|reply| (reply.seq, reply.note())).collect();
+        let traffic = rows.iter().map(|reply| reply.traffic).collect();
+        self.state.take_back(&mut NewRows { notes, traffic, ..NewRows::default() }, Instant::now());
     }
 
     fn come_back(&self, tasks: Vec<FetchTask>, wait: Duration) {

@@ -55,12 +55,13 @@ fn back(task: FetchTask, wait: Duration) -> Later {
 fn redirected(task: FetchTask, url: &str) -> FetchTask {
     let started = std::time::SystemTime::UNIX_EPOCH;
     let (status, as_get, left_origin, spent) = (302, false, true, Duration::ZERO);
-    let (url, redirects, requests) = (url.to_owned(), 1, 1);
+    let (url, redirects, requests, received) = (url.to_owned(), 1, 1, 0);
     let (authorization, cookies) = (None, Vec::new());
     let chain = Chain {
         url,
         redirects,
         requests,
+        received,
         status,
         as_get,
         left_origin,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::crawl::wire::Traffic;
 use crate::model::{FailureKind, Truncated};
 use crate::robots::{Answer, Rules};
 
@@ -33,8 +34,8 @@ pub(crate) struct Asked {
     pub truncated: Option<Truncated>,
     /// What came of the body.
     pub body: Bytes,
-    /// How many requests were made, hops among them.
-    pub requests: u32,
+    /// What it cost, hops included.
+    pub traffic: Traffic,
     /// Whether the request could not be made for want of something that this machine lacks for the moment, such as a
     /// descriptor. That says nothing of the host.
     pub exhausted: bool,
@@ -114,11 +115,11 @@ mod tests {
     const RULES: &str = "user-agent: bot\ndisallow: /private\n\nuser-agent: *\ndisallow: /";
 
     fn status(status: u16) -> Asked {
-        Asked { status: Some(status), body: RULES.into(), requests: 1, ..Asked::default() }
+        Asked { status: Some(status), body: RULES.into(), ..Asked::default() }
     }
 
     fn failure(kind: FailureKind) -> Asked {
-        Asked { failure: Some((kind, format!("it was {kind}"))), requests: 1, ..Asked::default() }
+        Asked { failure: Some((kind, format!("it was {kind}"))), ..Asked::default() }
     }
 
     fn cut(asked: Asked, kind: FailureKind, truncated: Truncated) -> Asked {
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn want_of_room_is_no_try() {
-        let no_room = Asked { exhausted: true, requests: 0, ..failure(FailureKind::ConnectFailed) };
+        let no_room = Asked { exhausted: true, ..failure(FailureKind::ConnectFailed) };
         let tries = [no_room.clone(), status(503), no_room.clone(), no_room, status(503), status(200)];
         check(&tries, &["room", "again", "room", "room", "again", "rules"]);
     }

@@ -60,14 +60,19 @@ fn host(name: &str) -> HostKey {
     HostKey::from(format!("http://{name}").as_str())
 }
 
+/// The cost of so many requests, ten bytes each.
+fn requests(requests: u32) -> Traffic {
+    Traffic { requests, received: 10 * u64::from(requests) }
+}
+
 fn status(status: u16) -> Asked {
     let body = "user-agent: bot\ndisallow: /private".into();
-    Asked { status: Some(status), body, requests: 1, ..Asked::default() }
+    Asked { status: Some(status), body, traffic: requests(1), ..Asked::default() }
 }
 
 fn refused() -> Asked {
     let failure = Some((FailureKind::ConnectRefused, "nobody listens".to_owned()));
-    Asked { failure, requests: 1, ..Asked::default() }
+    Asked { failure, traffic: requests(1), ..Asked::default() }
 }
 
 fn is_rules(known: &Known) -> bool {
@@ -158,6 +163,7 @@ fn chain_to(url: &str) -> Chain {
         url: url.to_owned(),
         redirects: 1,
         requests: 1,
+        received: 0,
         status: 302,
         as_get: false,
         left_origin: true,
@@ -229,23 +235,23 @@ async fn all_who_wait_hear_that_a_host_fails_and_the_next_asks_again() {
 
 #[tokio::test(start_paused = true)]
 async fn want_of_room_is_waited_out() {
-    let mut answers = vec![Asked { exhausted: true, requests: 0, ..refused() }; 50];
+    let mut answers = vec![Asked { exhausted: true, traffic: requests(0), ..refused() }; 50];
     answers.push(status(200));
     let (cache, server) = (cache(), Server::of(&answers));
     assert!(is_rules(&ask(&cache, &host("a"), &server).await));
     assert_eq!(server.n_fetches(), 51);
-    assert_eq!(cache.take_requests(), 1);
+    assert_eq!(cache.take_traffic(), requests(1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_request_is_told_of_once() {
     let cache = cache();
-    let hops = Asked { requests: 4, ..status(200) };
+    let hops = Asked { traffic: requests(4), ..status(200) };
     let server = Server::of(&[status(503), hops]);
     ask(&cache, &host("a"), &server).await;
-    assert_eq!((cache.take_requests(), cache.take_requests()), (5, 0));
+    assert_eq!([cache.take_traffic(), cache.take_traffic()], [requests(5), requests(0)]);
     cache.ask(&host("a"), server.fetch()).await;
-    assert_eq!(cache.take_requests(), 0);
+    assert_eq!(cache.take_traffic(), requests(0));
 }
 
 #[tokio::test(start_paused = true)]

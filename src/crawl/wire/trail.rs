@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::crawl::wire::Verdict;
+use crate::crawl::wire::{Traffic, Verdict};
 use crate::fetch::{Chain, Content, Cookie, Fetched, HeaderMap, StatusCode, Url};
 use crate::model::Outcome;
 
@@ -15,8 +15,8 @@ use crate::model::Outcome;
 pub(in crate::crawl) struct Trail {
     /// Attempts that have ended.
     pub(in crate::crawl) attempts: u32,
-    /// Requests that these attempts made.
-    pub(in crate::crawl) requests: u32,
+    /// What these attempts cost.
+    pub(in crate::crawl) traffic: Traffic,
     /// When the first of them began.
     pub(in crate::crawl) started: Option<SystemTime>,
     /// The attempt under way, where a redirect has led it to another host.
@@ -47,7 +47,7 @@ impl Trail {
             return false;
         }
         self.attempts += 1;
-        self.requests += fetched.requests;
+        self.traffic.add(Traffic::of(fetched));
         self.started.get_or_insert(fetched.started);
         true
     }
@@ -82,6 +82,7 @@ impl Ended {
             redirects: self.redirects,
             // They are counted already.
             requests: 0,
+            received: 0,
             body: Content::empty(),
             truncated: None,
             remote_addr: None,
@@ -133,7 +134,10 @@ mod tests {
         ] {
             assert_eq!(trail.add(&ended(failure, requests)), is_attempt, "{failure:?}");
         }
-        assert_eq!((trail.attempts, trail.requests, trail.started), (3, 3, Some(SystemTime::UNIX_EPOCH)));
+        assert_eq!(
+            (trail.attempts, trail.traffic.requests, trail.started),
+            (3, 3, Some(SystemTime::UNIX_EPOCH))
+        );
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //!
 //! Times are from the clock, and a busy machine adds to them: there is the least that was waited, and the most.
 
+use std::io::Write;
 use std::ops::RangeInclusive;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use crate::support::{Finished, Recorder, Reply, Request, RunPlace};
@@ -30,15 +33,19 @@ impl Told {
         Self { place, finished }
     }
 
+    /// The seconds that were waited by this rule.
+    fn waited(&self, rule: &str) -> f64 {
+        self.place.summary().get("politeness")["waited_seconds"][rule].as_f64().unwrap()
+    }
+
     /// Fails unless so many seconds were waited by this rule, and next to nothing by any other.
     #[track_caller]
     fn expect(&self, rule: &str, seconds: RangeInclusive<f64>) -> &Self {
         let summary = self.place.summary();
         let waited = summary.get("politeness")["waited_seconds"].as_object().unwrap();
         assert_eq!(waited.keys().collect::<Vec<_>>(), RULES);
-        let time = |rule: &str| waited[rule].as_f64().unwrap();
-        assert!(seconds.contains(&time(rule)), "{rule}: {waited:?}");
-        let others: f64 = RULES.iter().filter(|other| **other != rule).map(|other| time(other)).sum();
+        assert!(seconds.contains(&self.waited(rule)), "{rule}: {waited:?}");
+        let others: f64 = RULES.iter().filter(|other| **other != rule).map(|other| self.waited(other)).sum();
         assert!(others < seconds.start() / 5.0, "{waited:?}");
         let line = self.finished.stderr.lines().find(|line| line.trim_start().starts_with("courtesy"));
         assert!(line.is_some_and(|line| line.contains(rule)), "{}", self.finished.stderr);
@@ -99,4 +106,34 @@ fn the_pace_of_the_run_is_told_of() {
     let recorder = Recorder::start(1, |_| Reply::text(vec![b'x'; 100_000]));
     let told = Told::by(&recorder, 6, "--no-robots --limit-rate 200KB -w 1 --per-host 1 -c 1");
     told.expect("--limit-rate", 0.7..=3.0).expect_hosts(&[]);
+}
+
+/// 200 KB as they are kept, and next to nothing as they come.
+fn well_packed() -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&[b'x'; 200_000]).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_rate_of_bytes_is_one_of_bytes_that_come() {
+    let packed = Recorder::start(1, |request| match request.path {
+        "/robots.txt" => Reply::status(404),
+        _ => Reply::text(well_packed()).field("content-encoding", "gzip"),
+    });
+    let told = Told::by(&packed, 20, "--limit-rate 200KB -w 1 -c 1");
+    assert!(
+        told.waited("--limit-rate") < 3.0,
+        "twenty pages of 16 KB, as is guessed before the first is there"
+    );
+
+    // 100 KB come for each page, and nothing is kept.
+    let bulky = Recorder::start(1, |request| match (request.path, request.nth) {
+        ("/robots.txt", _) => Reply::text(format!("#{}", "x".repeat(100_000))),
+        ("/end", _) => Reply::status(200),
+        (_, 0) => Reply::status(503).holding([b'x'; 50_000]),
+        _ => Reply::redirect("/end").holding([b'x'; 50_000]),
+    });
+    let told = Told::by(&bulky, 6, "--limit-rate 200KB -w 1 -c 1 --per-host 1");
+    told.expect("--limit-rate", 1.0..=5.0);
 }

@@ -20,7 +20,12 @@ impl Reply {
 
     /// A 200 with this body.
     pub(crate) fn text(body: impl Into<Vec<u8>>) -> Self {
-        Self { body: body.into(), ..Self::status(200) }
+        Self::status(200).holding(body)
+    }
+
+    /// The same with this body.
+    pub(crate) fn holding(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..self }
     }
 
     /// A 302 to a URL.
