@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::scripted::{Server, Step as Play, answer, ok, redirect};
+use super::scripted::{Server, answer, ok, redirect};
 use super::tests::{client_with, has_field, status};
 use super::*;
 
@@ -23,7 +23,7 @@ fn laden(options: &mut FetchOptions) {
     ];
 }
 
-/// Fails unless a request says nothing but who asks.
+/// Fails unless a request says nothing but who asks, and that its connection is for it alone, as in a run of POSTs.
 #[track_caller]
 fn expect_bare(request: &str, server: &Server) {
     let mut lines = request.trim_end().lines();
@@ -31,8 +31,13 @@ fn expect_bare(request: &str, server: &Server) {
     let mut fields: Vec<String> = lines.map(str::to_ascii_lowercase).collect();
     fields.sort_unstable();
     let host = format!("host: {}", server.address);
-    let expected =
-        ["accept-encoding: gzip, deflate, br, zstd", "accept: */*", &host, "user-agent: alpha/2.0"];
+    let expected = [
+        "accept-encoding: gzip, deflate, br, zstd",
+        "accept: */*",
+        "connection: close",
+        &host,
+        "user-agent: alpha/2.0",
+    ];
     assert_eq!(fields, expected);
 }
 
@@ -52,8 +57,7 @@ async fn nothing_that_is_meant_for_pages_is_sent_to_any_host_on_the_way() {
     let other = Server::start(vec![answer(&ok("rules"))]).await;
     let elsewhere = format!("http://you:hidden@{}/rules", other.address);
     let set = "HTTP/1.1 302 Elsewhere\r\nSet-Cookie: a=1\r\nLocation: /second\r\nContent-Length: 0\r\n\r\n";
-    let script: Vec<Play> = [answer(set), answer(&redirect(302, &elsewhere))].concat();
-    let first = Server::start(vec![script]).await;
+    let first = Server::start(vec![answer(set), answer(&redirect(302, &elsewhere))]).await;
     let fetched = robots_of(&client_with(laden), &first.url("/robots.txt")).await;
     assert_eq!((status(&fetched), fetched.body.bytes().as_ref()), (Some(200), &b"rules"[..]));
     assert_eq!((first.heard().len(), other.heard().len()), (2, 1));
