@@ -6,7 +6,7 @@
 //! Invariants:
 //! - no server is asked that neither the system nor the user named;
 //! - what one server refuses or garbles the others are asked too, and only where none knows better, that is the answer;
-//! - a name with dots is asked for as it is; only a short one goes through the system's search list;
+//! - a name with dots is asked for as it is, whatever `ndots` says; only one without goes through the search list;
 //! - the last attempt ends before the time for a connection does, so that the row says what was the matter.
 
 use std::net::{IpAddr, SocketAddr};
@@ -69,8 +69,6 @@ struct Servers {
     /// The time for all that are asked by themselves.
     time_for_single: Duration,
     sockets: Sockets,
-    /// Names with fewer dots are short: they go through the search list.
-    fewest_dots: usize,
 }
 
 impl NameServers {
@@ -82,27 +80,7 @@ impl NameServers {
             let servers = given.iter().map(|address| server(*address)).collect();
             Ok((ResolverConfig::from_parts(None, Vec::new(), servers), ResolverOpts::default()))
         };
-        let servers = config.and_then(|(config, mut options)| {
-            options.timeout = options.timeout.min(connect_timeout / (MORE_ATTEMPTS + 2));
-            options.attempts = usize::try_from(MORE_ATTEMPTS).unwrap_or(usize::MAX);
-            options.cache_size = 0;
-            options.use_hosts_file = ResolveHosts::Never;
-            // The library learns which server answers soonest; to ask two at once would only double their load.
-            options.num_concurrent_reqs = 1;
-            let fewest_dots = options.ndots;
-            let sockets = Sockets::default();
-            let build = |config, options| {
-                let mut builder = Resolver::builder_with_config(config, sockets.clone());
-                *builder.options_mut() = options;
-                builder.build()
-            };
-            let time_for_single = options.timeout / 2;
-            let single = singles(&config, &options, time_for_single)
-                .map(|(config, options)| build(config, options))
-                .collect::<Result<_, _>>()?;
-            let resolver = build(config, options)?;
-            Ok(Servers { resolver, single, time_for_single, sockets, fewest_dots })
-        });
+        let servers = config.and_then(|(config, options)| Servers::of(config, options, connect_timeout));
         Self {
             hosts: Hosts::from_system().unwrap_or_default(),
             servers: servers.map_err(|error| error.to_string()),
@@ -128,7 +106,7 @@ impl NameServers {
             Ok(servers) => servers,
             Err(reason) => return failed(LookUpError::NoServer { reason: reason.clone() }),
         };
-        let Ok(name) = servers.name(name) else { return failed(LookUpError::NotAName) };
+        let Ok(name) = name_to_ask(name) else { return failed(LookUpError::NotAName) };
         let of_ipv6 = pin!(servers.look_up(name.clone(), RecordType::AAAA));
         let of_ipv4 = pin!(servers.look_up(name, RecordType::A));
         let (first, other) = select(of_ipv6, of_ipv4).await.factor_first();
@@ -143,6 +121,31 @@ impl NameServers {
 }
 
 impl Servers {
+    fn of(
+        config: ResolverConfig,
+        mut options: ResolverOpts,
+        connect_timeout: Duration,
+    ) -> Result<Self, NetError> {
+        options.timeout = options.timeout.min(connect_timeout / (MORE_ATTEMPTS + 2));
+        options.attempts = usize::try_from(MORE_ATTEMPTS).unwrap_or(usize::MAX);
+        options.cache_size = 0;
+        options.use_hosts_file = ResolveHosts::Never;
+        // The library learns which server answers soonest; to ask two at once would only double their load.
+        options.num_concurrent_reqs = 1;
+        let sockets = Sockets::default();
+        let build = |config, options| {
+            let mut builder = Resolver::builder_with_config(config, sockets.clone());
+            *builder.options_mut() = options;
+            builder.build()
+        };
+        let time_for_single = options.timeout / 2;
+        let single = singles(&config, &options, time_for_single)
+            .map(|(config, options)| build(config, options))
+            .collect::<Result<_, _>>()?;
+        let resolver = build(config, options)?;
+        Ok(Self { resolver, single, time_for_single, sockets })
+    }
+
     /// Asks for one kind of address.
     async fn look_up(&self, name: Name, kind: RecordType) -> Answer {
         let n_wanting = self.sockets.n_wanting();
@@ -172,13 +175,6 @@ impl Servers {
             }
         }
         None
-    }
-
-    fn name(&self, name: &str) -> Result<Name, NetError> {
-        let mut whole = whole_name(name)?;
-        let n_dots = name.bytes().filter(|byte| *byte == b'.').count();
-        whole.set_fqdn(name.ends_with('.') || n_dots >= self.fewest_dots);
-        Ok(whole)
     }
 }
 
@@ -228,6 +224,15 @@ fn singles(
         options.timeout = time / n_servers;
         (config, options)
     })
+}
+
+/// A name as it is asked for. Search lists that are meant for names with dots too (`ndots:5`, as in most containers) would
+/// make several questions of each public name, and find names that the list does not mean: resolvers are not to do so
+/// (SSAC advisory 64, recommendation 1).
+fn name_to_ask(name: &str) -> Result<Name, NetError> {
+    let mut whole = whole_name(name)?;
+    whole.set_fqdn(name.contains('.'));
+    Ok(whole)
 }
 
 /// A name as it is in DNS. Hosts with a leading hyphen and worse are out there, so any byte is taken.
@@ -287,6 +292,7 @@ fn failure(error: &NetError) -> LookUpError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fetch::tests_safety::name_server::{NameServer, Reply};
 
     fn answer(addresses: Result<&[&str], LookUpError>, seconds: u64) -> Answer {
         let addresses = addresses.map(|list| list.iter().map(|text| text.parse().unwrap()).collect());
@@ -324,15 +330,30 @@ mod tests {
         assert_eq!(servers.ask("a.invalid").await.addresses, Err(LookUpError::NoSuchName));
     }
 
-    #[test]
-    fn only_short_names_are_searched_for() {
-        let servers = NameServers::new(&["192.0.2.1:53".parse().unwrap()], Duration::from_secs(1));
-        let servers = servers.servers.unwrap();
-        for (name, is_whole) in
-            [("a.example", true), ("-a_b.example", true), ("a", false), ("a.", true), ("a.b.", true)]
+    #[tokio::test]
+    async fn only_names_without_dots_are_searched_for() {
+        let there = NameServer::start(|question, _| match question.name.as_str() {
+            "www.example.org" | "inside.corp.example" => {
+                Reply::Addresses(vec!["192.0.1.1".parse().unwrap()], 60)
+            }
+            _ => Reply::NoSuchName,
+        });
+        let search = vec![Name::from_ascii("corp.example").unwrap()];
+        let config = ResolverConfig::from_parts(None, search, vec![server(there.address)]);
+        let mut options = ResolverOpts::default();
+        options.ndots = 5;
+        let servers = Servers::of(config, options, Duration::from_secs(9)).map_err(|error| error.to_string());
+        let servers = NameServers { hosts: Hosts::default(), servers };
+        for (name, is_there) in
+            [("www.example.org", true), ("inside", true), ("inside.", false), ("-a_b.example.org", false)]
         {
-            assert_eq!(servers.name(name).unwrap().is_fqdn(), is_whole, "{name}");
+            assert_eq!(servers.ask(name).await.addresses.is_ok(), is_there, "{name}");
         }
+        // Each of them for both kinds of addresses.
+        let n_questions = |name| there.n_questions(name);
+        assert_eq!((n_questions("www.example.org"), n_questions("inside.corp.example")), (2, 2));
+        assert_eq!((n_questions("www.example.org.corp.example"), n_questions("-a_b.example.org")), (0, 2));
+        assert_eq!(n_questions("-a_b.example.org.corp.example"), 0);
     }
 
     #[tokio::test]

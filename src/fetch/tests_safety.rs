@@ -1,7 +1,7 @@
 //! The client against names and redirects that lead where they must not, and against name servers that fail.
 
 #[path = "../../tests/support/name_server.rs"]
-mod name_server;
+pub(super) mod name_server;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
