@@ -1,9 +1,8 @@
 //! What the summary says of the waiting: how long, by which option, and for which hosts.
 //!
-//! Times are from the clock, and a busy machine adds to them: there is the least that was waited, and the most.
+//! Times are from the clock, and a busy machine adds to them: there is only the least that was waited.
 
 use std::io::Write;
-use std::ops::RangeInclusive;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -38,15 +37,15 @@ impl Told {
         self.place.summary().get("politeness")["waited_seconds"][rule].as_f64().unwrap()
     }
 
-    /// Fails unless so many seconds were waited by this rule, and next to nothing by any other.
+    /// Fails unless so many seconds at the least were waited by this rule, and less by all others.
     #[track_caller]
-    fn expect(&self, rule: &str, seconds: RangeInclusive<f64>) -> &Self {
+    fn expect(&self, rule: &str, least: f64) -> &Self {
         let summary = self.place.summary();
         let waited = summary.get("politeness")["waited_seconds"].as_object().unwrap();
         assert_eq!(waited.keys().collect::<Vec<_>>(), RULES);
-        assert!(seconds.contains(&self.waited(rule)), "{rule}: {waited:?}");
+        assert!(self.waited(rule) >= least, "{rule}: {waited:?}");
         let others: f64 = RULES.iter().filter(|other| **other != rule).map(|other| self.waited(other)).sum();
-        assert!(others < seconds.start() / 5.0, "{waited:?}");
+        assert!(others < self.waited(rule), "{waited:?}");
         let line = self.finished.stderr.lines().find(|line| line.trim_start().starts_with("courtesy"));
         assert!(line.is_some_and(|line| line.contains(rule)), "{}", self.finished.stderr);
         self
@@ -70,10 +69,10 @@ fn no_rules(request: &Request<'_>) -> Reply {
 
 #[test]
 fn a_delay_of_ours_is_told_of_however_long_it_is() {
-    for (delay, waited) in [("--host-delay 3s -w 2", 5.7..=8.0), ("--host-delay 400ms -w 2", 0.7..=1.6)] {
+    for (delay, least) in [("--host-delay 3s -w 2", 5.7), ("--host-delay 400ms -w 2", 0.7)] {
         let recorder = Recorder::start(1, no_rules);
         let told = Told::by(&recorder, 3, &format!("--no-robots {delay}"));
-        told.expect("--host-delay", waited).expect_hosts(&[recorder.url(0, "")]);
+        told.expect("--host-delay", least).expect_hosts(&[recorder.url(0, "")]);
     }
 }
 
@@ -85,7 +84,7 @@ fn a_delay_of_the_host_is_told_of_however_long_it_is() {
     });
     // After robots.txt both wait for the first turn, and one for the second.
     let told = Told::by(&recorder, 2, "-w 2");
-    told.expect("Crawl-delay", 5.7..=12.0).expect_hosts(&[recorder.url(0, "")]);
+    told.expect("Crawl-delay", 5.7).expect_hosts(&[recorder.url(0, "")]);
 }
 
 #[test]
@@ -95,17 +94,17 @@ fn a_pause_that_a_host_asks_for_is_told_of_however_long_it_is() {
         _ => Reply::status(200),
     });
     let told = Told::by(&recorder, 2, "--no-robots --per-host 1 -w 2");
-    told.expect("Retry-After", 2.7..=8.0).expect_hosts(&[recorder.url(0, "")]);
+    told.expect("Retry-After", 2.7).expect_hosts(&[recorder.url(0, "")]);
 }
 
 #[test]
 fn the_pace_of_the_run_is_told_of() {
     let recorder = Recorder::start(1, no_rules);
     let told = Told::by(&recorder, 8, "--rate 5 -w 2");
-    told.expect("--rate", 1.1..=1.7).expect_hosts(&[]);
+    told.expect("--rate", 1.1).expect_hosts(&[]);
     let recorder = Recorder::start(1, |_| Reply::text(vec![b'x'; 100_000]));
     let told = Told::by(&recorder, 6, "--no-robots --limit-rate 200KB -w 1 --per-host 1 -c 1");
-    told.expect("--limit-rate", 0.7..=3.0).expect_hosts(&[]);
+    told.expect("--limit-rate", 0.7).expect_hosts(&[]);
 }
 
 /// 200 KB as they are kept, and next to nothing as they come.
@@ -123,7 +122,7 @@ fn a_rate_of_bytes_is_one_of_bytes_that_come() {
     });
     let told = Told::by(&packed, 20, "--limit-rate 200KB -w 1 -c 1");
     assert!(
-        told.waited("--limit-rate") < 3.0,
+        told.waited("--limit-rate") < 10.0,
         "twenty pages of 16 KB, as is guessed before the first is there"
     );
 
@@ -135,5 +134,5 @@ fn a_rate_of_bytes_is_one_of_bytes_that_come() {
         _ => Reply::redirect("/end").holding([b'x'; 50_000]),
     });
     let told = Told::by(&bulky, 6, "--limit-rate 200KB -w 1 -c 1 --per-host 1");
-    told.expect("--limit-rate", 1.0..=5.0);
+    told.expect("--limit-rate", 1.0);
 }
