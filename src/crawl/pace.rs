@@ -7,8 +7,8 @@
 //! - what a line costs beyond what was reckoned with is made up for by the lines after it;
 //! - an idle stretch is not made up for.
 //!
-//! A line costs one request when it is handed over; its hops, further attempts and questions for robots.txt are known
-//! when its row comes, and so is what it costs in bytes. Until then it is taken for a mean one.
+//! What a line costs in requests (its hops, further attempts and questions for robots.txt are some too) and in bytes is
+//! known when its row comes. Until then it is taken for a mean one.
 
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,8 @@ const LONGEST_WAIT: f64 = 3600.0;
 /// Ask `ready_at` before each line, and tell what becomes of it: `hand_over`, then `take_back` or `finish`.
 #[derive(Debug)]
 pub(super) struct Pacer {
-    requests: Option<Bucket>,
-    bytes: Option<Bytes>,
+    requests: Option<Allowance>,
+    bytes: Option<Allowance>,
     hold: Option<Hold>,
     waited: PaceWaits,
 }
@@ -75,13 +75,16 @@ struct Bucket {
     filled_at: Instant,
 }
 
-/// A bucket of bytes, from which lines without a row have not taken theirs yet.
+/// A bucket from which lines without a row have not taken theirs yet.
 #[derive(Debug)]
-struct Bytes {
+struct Allowance {
     bucket: Bucket,
     n_out: f64,
+    /// What a line costs, by those that have their rows.
     mean: f64,
     weight: f64,
+    /// What each is taken to cost at the least.
+    least: f64,
 }
 
 impl Pacer {
@@ -89,12 +92,11 @@ impl Pacer {
     pub(super) fn new(pace: Pace, now: Instant) -> Option<Self> {
         let requests = pace.requests.map(|rate| {
             let capacity = (rate * BURST_SECONDS).max(1.0 + rate * LATE_SECONDS);
-            Bucket::new(rate, capacity, now)
+            Allowance { least: 1.0, ..Allowance::new(Bucket::new(rate, capacity, now), 1.0) }
         });
         let bytes = pace.bytes.map(|rate| {
             let rate = rate as f64;
-            let bucket = Bucket::new(rate, (rate * BURST_SECONDS).max(1.0), now);
-            Bytes { bucket, n_out: 0.0, mean: FIRST_MEAN, weight: FIRST_WEIGHT }
+            Allowance::new(Bucket::new(rate, (rate * BURST_SECONDS).max(1.0), now), FIRST_MEAN)
         });
         let waited = PaceWaits::default();
         (requests.is_some() || bytes.is_some()).then_some(Self { requests, bytes, hold: None, waited })
@@ -105,8 +107,10 @@ impl Pacer {
     pub(super) fn ready_at(&mut self, now: Instant) -> Option<Instant> {
         self.waited = self.waited(now);
         self.hold = None;
-        let requests = self.requests.as_mut().map_or(0.0, |bucket| bucket.seconds_until(1.0, 0.0, now));
-        let bytes = self.bytes.as_mut().map_or(0.0, |bytes| bytes.seconds_until_ready(now));
+        let seconds = |allowance: &mut Option<Allowance>| {
+            allowance.as_mut().map_or(0.0, |allowance| allowance.seconds_until_ready(now))
+        };
+        let (requests, bytes) = (seconds(&mut self.requests), seconds(&mut self.bytes));
         let seconds = requests.max(bytes).min(LONGEST_WAIT);
         if seconds <= 0.0 {
             return None;
@@ -131,32 +135,26 @@ impl Pacer {
 
     /// A line was handed over.
     pub(super) fn hand_over(&mut self) {
-        if let Some(bucket) = &mut self.requests {
-            bucket.level -= 1.0;
-        }
-        if let Some(bytes) = &mut self.bytes {
-            bytes.n_out += 1.0;
-        }
+        self.allowances().for_each(|allowance| allowance.n_out += 1.0);
     }
 
     /// A line came back without a row.
     pub(super) fn take_back(&mut self) {
-        if let Some(bucket) = &mut self.requests {
-            bucket.level += 1.0;
-        }
-        if let Some(bytes) = &mut self.bytes {
-            bytes.n_out -= 1.0;
-        }
+        self.allowances().for_each(|allowance| allowance.n_out -= 1.0);
     }
 
     /// A line has its row, for which so many requests were made and so many bytes came.
     pub(super) fn finish(&mut self, n_requests: u32, n_bytes: u64) {
-        if let Some(bucket) = &mut self.requests {
-            bucket.level -= f64::from(n_requests) - 1.0;
+        if let Some(requests) = &mut self.requests {
+            requests.finish(f64::from(n_requests));
         }
         if let Some(bytes) = &mut self.bytes {
             bytes.finish(n_bytes as f64);
         }
+    }
+
+    fn allowances(&mut self) -> impl Iterator<Item = &mut Allowance> {
+        self.requests.iter_mut().chain(&mut self.bytes)
     }
 }
 
@@ -177,17 +175,23 @@ impl Bucket {
     }
 }
 
-impl Bytes {
-    fn seconds_until_ready(&mut self, now: Instant) -> f64 {
-        // A line that costs more than a burst waits for a full bucket, and leaves a debt.
-        let wanted = self.mean.min(self.bucket.capacity);
-        self.bucket.seconds_until(wanted, self.n_out * self.mean, now)
+impl Allowance {
+    /// Of lines that are taken to cost so much until it is known.
+    fn new(bucket: Bucket, first_mean: f64) -> Self {
+        Self { bucket, n_out: 0.0, mean: first_mean, weight: FIRST_WEIGHT, least: 0.0 }
     }
 
-    fn finish(&mut self, n_bytes: f64) {
+    fn seconds_until_ready(&mut self, now: Instant) -> f64 {
+        let mean = self.mean.max(self.least);
+        // A line that costs more than a burst waits for a full bucket, and leaves a debt.
+        let wanted = mean.min(self.bucket.capacity);
+        self.bucket.seconds_until(wanted, self.n_out * mean, now)
+    }
+
+    fn finish(&mut self, cost: f64) {
         self.n_out -= 1.0;
-        self.bucket.level -= n_bytes;
-        self.mean += (n_bytes - self.mean) / (self.weight + 1.0);
+        self.bucket.level -= cost;
+        self.mean += (cost - self.mean) / (self.weight + 1.0);
         self.weight = (self.weight + 1.0).min(MOST_WEIGHT);
     }
 }
@@ -290,6 +294,21 @@ mod tests {
         let mut pacer = pacer(Some(50.0), None, start);
         let times = times(&mut pacer, start, 100, || Duration::ZERO, |pacer| pacer.finish(4, 0));
         assert!((7.8..8.2).contains(&times[99]), "{}", times[99]);
+    }
+
+    #[test]
+    fn lines_whose_rows_are_long_in_coming_are_taken_for_what_others_cost() {
+        let start = start();
+        let (mut pacer, mut n_lines) = (pacer(Some(50.0), None, start), 0);
+        // Rows come at once, then none for a while.
+        let rows_fail_to_come = |pacer: &mut Pacer| {
+            n_lines += 1;
+            if n_lines <= 900 {
+                pacer.finish(4, 0);
+            }
+        };
+        let times = times(&mut pacer, start, 1000, || Duration::ZERO, rows_fail_to_come);
+        check_stretches(&times[900..], 50.0 / 4.0 * 1.1, 5.0);
     }
 
     #[test]
