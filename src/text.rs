@@ -22,7 +22,18 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
 ///
 /// They can stand within strings alone, so nothing need be known of where a string begins.
 pub fn escape_control_in_json(line: &str) -> Cow<'_, str> {
-    escape_with(line, |character, escaped| write!(escaped, "\\u{:04x}", u32::from(character)))
+    escape_with(line, |character, escaped| {
+        let mut units = [0; 2];
+        character.encode_utf16(&mut units).iter().try_for_each(|unit| write!(escaped, "\\u{unit:04x}"))
+    })
+}
+
+/// The same for TOML, which has no pairs of surrogates.
+pub fn escape_control_in_toml(line: &str) -> Cow<'_, str> {
+    escape_with(line, |character, escaped| match u32::from(character) {
+        code @ 0..=0xffff => write!(escaped, "\\u{code:04x}"),
+        code => write!(escaped, "\\U{code:08x}"),
+    })
 }
 
 fn escape_with(text: &str, write: impl Fn(char, &mut String) -> std::fmt::Result) -> Cow<'_, str> {
@@ -39,14 +50,16 @@ fn escape_with(text: &str, write: impl Fn(char, &mut String) -> std::fmt::Result
     Cow::Owned(escaped)
 }
 
-/// Whether a character does anything but stand there. Those without a shape are left out that choose between two shapes
-/// of the character before them, as with an emoji. All have four digits, as an escape of JSON needs them.
+/// Whether a character does anything but stand there: it acts on a terminal, or has no shape (what Unicode calls
+/// default-ignorable, and the blank letters of Hangul). Those are left out that choose between two shapes of the character
+/// before them, as with an emoji, but not the ones beyond the common sixteen, in which any text can be hidden.
 fn acts(character: char) -> bool {
     matches!(character,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
-        | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180e}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// An error with the chain of its causes, in one line.
@@ -85,6 +98,7 @@ mod tests {
         check("\u{2764}\u{fe0f}", "\u{2764}\u{fe0f}");
         check("\u{2027}\u{2028}\u{2029}\u{202a}", "\u{2027}\\u{2028}\\u{2029}\\u{202a}");
         check("user\u{202e}gpj.exe\u{202f}", "user\\u{202e}gpj.exe\u{202f}");
+        check("a\u{e0041}\u{e007f}b\u{3164}\u{e0100}", "a\\u{e0041}\\u{e007f}b\\u{3164}\\u{e0100}");
         check("\u{2065}\u{2066}\u{2069}\u{206a}", "\\u{2065}\\u{2066}\\u{2069}\\u{206a}");
     }
 
@@ -104,6 +118,7 @@ mod tests {
         check("gr\u{fc}n", "\"gr\u{fc}n\"");
         check("\x1b\x7f\u{9b}\u{202e}", r#""\u001b\u007f\u009b\u202e""#);
         check("\\\u{9b}\u{ad}", r#""\\\u009b\u00ad""#);
+        check("\u{e0041}\u{1d173}", r#""\udb40\udc41\ud834\udd73""#);
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::secrets;
 use super::settings::{Setting, Settings, Shape};
-use crate::text::{escape_control, escape_control_in_json};
+use crate::text::{escape_control, escape_control_in_toml};
 
 /// Options that only make sense where they were typed: no part of a file, nor of what is printed for one.
 pub(super) const NOT_IN_FILES: [&str; 2] = ["config", "print-config"];
@@ -53,13 +53,13 @@ fn toml_text(setting: &Setting) -> Option<String> {
     }
 }
 
-/// A string in one line that does nothing to a terminal. The escapes of JSON are those of TOML too.
+/// A string in one line that does nothing to a terminal. What JSON escapes for its own sake, TOML does alike.
 fn toml_string(text: &str) -> String {
     match escape_control(text) {
         Cow::Borrowed(_) => toml::Value::String(text.to_owned()).to_string(),
         Cow::Owned(_) => {
             let json = serde_json::Value::String(text.to_owned()).to_string();
-            escape_control_in_json(&json).into_owned()
+            escape_control_in_toml(&json).into_owned()
         }
     }
 }
@@ -75,5 +75,32 @@ fn json_value(setting: &Setting) -> serde_json::Value {
             None => json!(null),
         },
         Shape::Text => json!(setting.values.first().map(shown)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check_toml(text: &str) {
+        let line = format!("text = {}", toml_string(text));
+        assert!(matches!(escape_control(&line), Cow::Borrowed(_)), "{line}");
+        let table: toml::Table = line.parse().unwrap();
+        assert_eq!(table["text"].as_str(), Some(text));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_printed_in_one_line_and_read_again(text in any::<String>()) {
+            check_toml(&text);
+        }
+    }
+
+    #[test]
+    fn what_has_no_shape_is_printed_as_its_code() {
+        check_toml("\u{1b}\"\\\u{7f}\u{ad}");
+        check_toml("a\u{e0041}\u{1d173}");
     }
 }

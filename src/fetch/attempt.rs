@@ -161,7 +161,7 @@ impl Attempt<'_> {
         let mut response = match self.exchange(&url).await {
             Ok(response) => response,
             Err(failure) => {
-                if failure.kind == FailureKind::ForbiddenAddress {
+                if failure.is_unsent() {
                     self.take_back_hop();
                 }
                 return self.fail(url, failure, Answer::none());
@@ -285,7 +285,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The name of the last hop leads where it must not: no request was made, and the hop was refused.
+    /// No request was made: the name leads where it must not, or the URL can not be sent. So the hop was not followed.
     fn take_back_hop(&mut self) {
         self.requests -= 1;
         self.redirects = self.redirects.saturating_sub(1);

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fmt::Debug;
 use std::io;
 
+use rustls::pki_types::InvalidDnsNameError;
 use rustls::{CertificateError, InvalidMessage, OtherError};
 
 use super::http2::{self, Part};
@@ -68,7 +69,7 @@ pub(super) fn classify(error: &reqwest::Error, route: Route) -> Classified {
     } else if let Some(error @ LookUpError::Forbidden { .. }) = causes.look_up {
         (failure(FailureKind::ForbiddenAddress, error.to_string()), Remedy::Nothing)
     } else if error.is_builder() {
-        (failure(FailureKind::InvalidUrl, format!("can not be sent: {}", causes.root)), Remedy::Nothing)
+        (failure(FailureKind::InvalidUrl, "HTTP can not carry this URL"), Remedy::Nothing)
     } else if let Some(tls) = causes.tls {
         let is_of_proxy = causes.is_tunnel || route == Route::Forwarded;
         (tls_failure(tls_message(tls), is_of_proxy), Remedy::Nothing)
@@ -181,6 +182,9 @@ fn connect_failure(error: &reqwest::Error, causes: &Causes<'_>, route: Route) ->
     }
     let (kind, message) = match causes.io.map(io::Error::kind) {
         _ if error.is_dns() => (FailureKind::Dns, dns_message(causes)),
+        _ if causes.root.is::<InvalidDnsNameError>() => {
+            return failure(FailureKind::Tls, "the host has a name that no certificate can be for");
+        }
         Some(io::ErrorKind::ConnectionRefused) => {
             (FailureKind::ConnectRefused, "connection refused".to_owned())
         }

@@ -114,6 +114,13 @@ impl Failure {
         Self { kind: FailureKind::Internal, message: message.into(), cause: Cause::LocalExhaustion }
     }
 
+    /// Whether what failed of this in place of a response was no request at all: it could not be sent, or had nowhere to
+    /// go to.
+    pub(super) fn is_unsent(&self) -> bool {
+        let unsent = [FailureKind::ForbiddenAddress, FailureKind::InvalidUrl, FailureKind::BadRedirect];
+        unsent.contains(&self.kind)
+    }
+
     /// Whether it was for want of a descriptor here, which says nothing of the URL: the caller is to wait until
     /// another fetch has ended and to try again, so that it never becomes a row.
     pub fn is_local_exhaustion(&self) -> bool {

@@ -7,15 +7,22 @@ use url::Url;
 use crate::fetch::Failure;
 use crate::model::FailureKind;
 
+/// Longest URL in bytes, spaces and letters encoded: the HTTP library sends none that is longer.
+const LONGEST_URL: usize = 65_534;
+
 /// Parses a URL that can be fetched, as browsers do (WHATWG URL).
 ///
 /// # Errors
 ///
-/// `invalid_url` for what is no absolute URL, `unsupported_scheme` for any scheme but http and https.
+/// `invalid_url` for what is no absolute URL or far too long, `unsupported_scheme` for any scheme but http and https.
 pub fn parse_target(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text)
         .map_err(|error| Failure::new(FailureKind::InvalidUrl, format!("not a URL: {error}")))?;
     check_scheme(&url)?;
+    if url.as_str().len() > LONGEST_URL {
+        let message = format!("longer than {LONGEST_URL} bytes, in the form in which it would be sent");
+        return Err(Failure::new(FailureKind::InvalidUrl, message));
+    }
     Ok(url)
 }
 
@@ -58,5 +65,16 @@ mod tests {
         check("http://a b/", Err(FailureKind::InvalidUrl));
         check("http://h:99999/", Err(FailureKind::InvalidUrl));
         check("", Err(FailureKind::InvalidUrl));
+    }
+
+    #[test]
+    fn a_url_is_too_long_by_what_would_be_sent() {
+        let start = "http://a.example/";
+        let longest = format!("{start}{}", "x".repeat(LONGEST_URL - start.len()));
+        check(&longest, Ok(&longest));
+        check(&format!("{longest}x"), Err(FailureKind::InvalidUrl));
+        // Six bytes for each.
+        let failure = parse_target(&format!("{start}{}", "\u{e4}".repeat(20_000))).unwrap_err();
+        assert!(failure.message.starts_with("longer than 65534 bytes"), "{}", failure.message);
     }
 }

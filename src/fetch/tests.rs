@@ -481,9 +481,27 @@ async fn a_resolve_rule_holds_for_its_port_alone() {
 
 #[tokio::test]
 async fn a_url_that_can_not_be_sent_is_no_request_at_all() {
-    let long = format!("http://127.0.0.1/{}", "x".repeat(70_000));
-    let fetched = client().fetch(parse_target(&long).unwrap()).await;
-    assert_eq!(kind(&fetched), Some(FailureKind::InvalidUrl));
+    // A URL that has no other fault than its length is refused before it comes here.
+    let long = Url::parse(&format!("http://127.0.0.1/{}", "x".repeat(70_000))).unwrap();
+    let fetched = client().fetch(long.clone()).await;
+    assert_eq!((kind(&fetched), fetched.requests), (Some(FailureKind::InvalidUrl), 0));
+    let chain = Chain {
+        url: long.to_string(),
+        redirects: 1,
+        requests: 1,
+        status: 302,
+        as_get: false,
+        left_origin: false,
+        authorization: None,
+        cookies: Vec::new(),
+        started: fetched.started,
+        spent: Duration::ZERO,
+        received: 0,
+    };
+    let step = client().follow(&nobodys_url("/"), chain, Duration::ZERO).await;
+    let super::Step::Done(fetched) = step else { panic!("it was followed") };
+    assert_eq!(kind(&fetched), Some(FailureKind::BadRedirect));
+    assert_eq!((fetched.requests, fetched.redirects), (1, 0), "the hop was never made");
 }
 
 #[tokio::test]

@@ -126,6 +126,18 @@ fn trusting(options: &mut FetchOptions) {
 }
 
 #[tokio::test]
+async fn a_name_that_tls_can_not_ask_for_is_a_tls_failure() {
+    let mut options = options();
+    let addresses = vec![Ipv4Addr::LOCALHOST.into()];
+    options.resolve = vec![ResolveRule { host: "a-.test".to_owned(), port: 1, addresses }];
+    options.allow_private = true;
+    let client = Client::build(&options, NonZeroU32::MIN, LONG).unwrap();
+    let failure = client.fetch(parse_target("https://a-.test:1/").unwrap()).await.failure.unwrap();
+    assert_eq!(failure.kind, FailureKind::Tls);
+    assert_eq!(failure.message, "the host has a name that no certificate can be for");
+}
+
+#[tokio::test]
 async fn a_certificate_of_a_given_authority_is_trusted() {
     for host in ["good.test", "127.0.0.1"] {
         let (fetched, offered) = fetch(host, trusting).await;
