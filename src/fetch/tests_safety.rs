@@ -172,6 +172,18 @@ async fn an_address_is_not_looked_up() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_is_told_addresses_is_told_of_none_that_is_private() {
+    let names = NameServer::start(|_, _| addresses(&["10.0.0.7"]));
+    let client = client_at(&[&names], |options| {
+        // Nobody is there.
+        options.proxy = ProxyChoice::Url("socks5://127.0.0.1:1".into());
+        options.allow_private = false;
+    });
+    let fetched = client.fetch(parse_target("http://inside.test/").unwrap()).await;
+    assert_eq!(kind(&fetched), Some(FailureKind::ForbiddenAddress), "{:?}", fetched.failure);
+}
+
+#[tokio::test]
 async fn localhost_is_this_machine_whatever_a_server_says() {
     let server = server_of(&["192.0.1.1"]);
     let look_ups = LookUps::at(&[&server]);
