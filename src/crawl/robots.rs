@@ -11,10 +11,13 @@ use crate::crawl::gate::Refused;
 use crate::crawl::robots_cache::{Asked, Known, Postponed, RobotsCache, Tried};
 use crate::crawl::visit::{Hindrance, Visitor};
 use crate::crawl::wire::Traffic;
-use crate::fetch::{Chain, Failure, Fetched, Step, Url};
+use crate::fetch::{Chain, Failure, Fetched, RobotsLimits, Step, Url};
 use crate::frontier::GivenUp;
 use crate::model::{FailureKind, HostKey};
-use crate::robots::{Answer, MAX_CRAWL_DELAY, Rules, Verdict};
+use crate::robots::{Answer, MAX_BYTES, MAX_CRAWL_DELAY, MAX_REDIRECTS, Rules, Verdict};
+
+/// How far a robots.txt is fetched.
+const LIMITS: RobotsLimits = RobotsLimits { max_redirects: MAX_REDIRECTS, max_body: MAX_BYTES as u64 };
 
 /// How much of a rule a message shows.
 const SHOWN: usize = 100;
@@ -105,8 +108,8 @@ async fn fetch(visitor: Arc<Visitor>, host: HostKey, mut chain: Option<Chain>) -
             Err(Refused::GivenUp(reason)) => return Ok(given_up(reason, chain.as_ref())),
         };
         let step = match chain.take() {
-            None => visitor.client.begin_robots(line.clone(), admission.looked_up).await,
-            Some(chain) => visitor.client.follow_robots(&line, chain, admission.looked_up).await,
+            None => visitor.client.begin_robots(line.clone(), LIMITS, admission.looked_up).await,
+            Some(chain) => visitor.client.follow_robots(&line, chain, LIMITS, admission.looked_up).await,
         };
         match &step {
             Step::Done(fetched) if answer_of(fetched) == Answer::HostFails => {}

@@ -32,10 +32,6 @@ use super::target::strip_credentials;
 use super::{Chain, Cookie, Failure, Fetched, Step, headers};
 use crate::model::{FailureKind, HttpVersion, Truncated};
 
-/// What is read of a robots.txt, and the redirects that are followed to it (RFC 9309 sections 2.5 and 2.3.1.2).
-const ROBOTS_BODY: u64 = 512_000;
-const ROBOTS_REDIRECTS: u32 = 5;
-
 /// How much of a redirect's body is read to use its connection again, rather than to make a new one.
 const REDIRECT_BODY: u64 = 64 * 1024;
 
@@ -49,7 +45,16 @@ pub(super) enum Purpose {
     Page,
     /// The rules of a host: a GET of a file that is not read to its end if it is long, without anything that the user
     /// meant for pages.
-    Robots,
+    Robots(RobotsLimits),
+}
+
+/// How far a robots.txt is fetched; what is asked of pages does not hold for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RobotsLimits {
+    /// The redirects that are followed to it.
+    pub max_redirects: u32,
+    /// The decoded bytes that are kept of it.
+    pub max_body: u64,
 }
 
 /// Begins an attempt at `url`, which a line holds.
@@ -223,7 +228,7 @@ impl Attempt<'_> {
     fn take_credentials(&mut self, url: &mut Url) {
         match self.purpose {
             Purpose::Page => self.client.take_credentials(url, self.outgoing.headers.to_mut()),
-            Purpose::Robots => strip_credentials(url),
+            Purpose::Robots(_) => strip_credentials(url),
         }
     }
 
@@ -238,14 +243,14 @@ impl Attempt<'_> {
     fn max_redirects(&self) -> u32 {
         match self.purpose {
             Purpose::Page => self.client.max_redirects,
-            Purpose::Robots => ROBOTS_REDIRECTS,
+            Purpose::Robots(limits) => limits.max_redirects,
         }
     }
 
     fn max_body(&self) -> u64 {
         match self.purpose {
             Purpose::Page => self.client.max_body,
-            Purpose::Robots => ROBOTS_BODY,
+            Purpose::Robots(limits) => limits.max_body,
         }
     }
 
@@ -451,7 +456,7 @@ impl<'a> Outgoing<'a> {
     fn of(client: &'a HttpClient, purpose: Purpose, chain: Option<&Chain>) -> Self {
         let (method, headers, body) = match purpose {
             Purpose::Page => (client.method.clone(), &client.headers, client.body.as_ref()),
-            Purpose::Robots => (Method::GET, &client.robots_headers, None),
+            Purpose::Robots(_) => (Method::GET, &client.robots_headers, None),
         };
         let headers = Cow::Borrowed(headers);
         let mut outgoing = Self { method, headers, body, cookie: None, as_get: false, left_origin: false };

@@ -14,7 +14,7 @@ use thiserror::Error;
 use url::{Host, Url};
 
 use super::address::Allowance;
-use super::attempt::Purpose;
+use super::attempt::{Purpose, RobotsLimits};
 use super::cookies::CookieJar;
 use super::headers::{self, HeaderError};
 use super::odd_servers::OddServers;
@@ -158,19 +158,27 @@ impl Client {
         }
     }
 
-    /// The first hop to a robots.txt: a GET of its first 512,000 bytes, whatever the options ask of pages, and without
-    /// any secret or cookie.
-    pub async fn begin_robots(&self, url: Url, looked_up: Duration) -> Step {
+    /// The first hop to a robots.txt: a GET within these limits, whatever the options ask of pages, and without any secret
+    /// or cookie.
+    pub async fn begin_robots(&self, url: Url, limits: RobotsLimits, looked_up: Duration) -> Step {
         match self {
-            Self::Http(client) => attempt::begin(client, Purpose::Robots, url, looked_up).await,
+            Self::Http(client) => attempt::begin(client, Purpose::Robots(limits), url, looked_up).await,
             Self::Null => Step::Done(null::fetch(url)),
         }
     }
 
     /// The next hop to a robots.txt.
-    pub async fn follow_robots(&self, line: &Url, chain: Chain, looked_up: Duration) -> Step {
+    pub async fn follow_robots(
+        &self,
+        line: &Url,
+        chain: Chain,
+        limits: RobotsLimits,
+        looked_up: Duration,
+    ) -> Step {
         match self {
-            Self::Http(client) => attempt::follow(client, Purpose::Robots, line, chain, looked_up).await,
+            Self::Http(client) => {
+                attempt::follow(client, Purpose::Robots(limits), line, chain, looked_up).await
+            }
             Self::Null => Step::Done(null::fetch(line.clone())),
         }
     }

@@ -64,6 +64,7 @@ mod tests_safety;
 mod tests_tls;
 
 pub use address::may_lead_to;
+pub use attempt::RobotsLimits;
 pub use chain::{Chain, Step};
 pub use client::{BuildError, Client, HttpClient};
 pub use content::Content;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::scripted::{Server, Step, answer, ok, redirect};
 use super::tests::{client_with, has_field, kind};
+use super::tests_robots::ROBOTS_LIMITS;
 use super::*;
 use crate::model::FailureKind;
 
@@ -48,7 +49,7 @@ async fn a_page_may_leave_no_connection_to_what_may_be_done_only_once() {
     let see_other = [answer(&redirect(303, "/seen")), vec![Step::Hear]].concat();
     let server = Server::start(vec![robots, see_other, answer(&ok("seen")), answer(&ok(""))]).await;
     let super::Step::Done(rules) =
-        client.begin_robots(server.url("/robots.txt"), std::time::Duration::ZERO).await
+        client.begin_robots(server.url("/robots.txt"), ROBOTS_LIMITS, std::time::Duration::ZERO).await
     else {
         panic!("it was answered")
     };

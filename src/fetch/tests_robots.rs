@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use super::scripted::{Server, answer, ok, redirect};
-use super::tests::{client_with, has_field, status};
+use super::tests::{client_with, has_field, kind, status};
 use super::*;
+use crate::model::{FailureKind, Truncated};
+
+/// Far enough for most tests.
+pub(super) const ROBOTS_LIMITS: RobotsLimits = RobotsLimits { max_redirects: 2, max_body: 16 };
 
 /// Options with all that a request for a page may carry.
 fn laden(options: &mut FetchOptions) {
@@ -43,11 +47,11 @@ fn expect_bare(request: &str, server: &Server) {
 
 /// The last step to a robots.txt; all steps are taken.
 async fn robots_of(client: &Client, line: &Url) -> Fetched {
-    let mut step = client.begin_robots(line.clone(), Duration::ZERO).await;
+    let mut step = client.begin_robots(line.clone(), ROBOTS_LIMITS, Duration::ZERO).await;
     loop {
         match step {
             Step::Done(fetched) => return fetched,
-            Step::Hop(chain) => step = client.follow_robots(line, chain, Duration::ZERO).await,
+            Step::Hop(chain) => step = client.follow_robots(line, chain, ROBOTS_LIMITS, Duration::ZERO).await,
         }
     }
 }
@@ -63,6 +67,22 @@ async fn nothing_that_is_meant_for_pages_is_sent_to_any_host_on_the_way() {
     assert_eq!((first.heard().len(), other.heard().len()), (2, 1));
     first.heard().iter().for_each(|(_, request)| expect_bare(request, &first));
     other.heard().iter().for_each(|(_, request)| expect_bare(request, &other));
+}
+
+#[tokio::test]
+async fn robots_txt_is_fetched_as_far_as_its_own_limits_say() {
+    let client = client_with(|options| (options.max_redirects, options.max_body) = (0, 1));
+    let hop = || answer(&redirect(302, "/next"));
+    for (n_hops, length, expected) in [
+        (2, 16, (None, None, 16)),
+        (2, 17, (None, Some(Truncated::Length), 16)),
+        (3, 1, (Some(FailureKind::TooManyRedirects), None, 0)),
+    ] {
+        let end = if n_hops > 2 { hop() } else { answer(&ok(&"x".repeat(length))) };
+        let server = Server::start(vec![[hop(), hop(), end].concat()]).await;
+        let fetched = robots_of(&client, &server.url("/robots.txt")).await;
+        assert_eq!((kind(&fetched), fetched.truncated, fetched.body.len()), expected, "{n_hops} {length}");
+    }
 }
 
 #[tokio::test]

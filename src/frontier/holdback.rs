@@ -237,7 +237,8 @@ impl<T: HeldItem, S: Spill> Holdback<T, S> {
     }
 
     /// Whether the host was given up; to be asked while one of its items is out.
-    pub fn is_given_up(&self, host: u64) -> bool {
+    #[cfg(test)]
+    fn is_given_up(&self, host: u64) -> bool {
         self.hosts.get(&host).is_some_and(|host| host.limit == Limit::GivenUp)
     }
 

@@ -317,7 +317,8 @@ impl HostTable {
     }
 
     /// How many hosts are remembered, asked or not.
-    pub fn n_hosts(&self) -> usize {
+    #[cfg(test)]
+    fn n_hosts(&self) -> usize {
         self.hosts.len()
     }
 
