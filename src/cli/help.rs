@@ -35,8 +35,7 @@ const MODES: &str =
 const ROWS: &str =
     "  One JSON object a line for each line of the list, in the order in which URLs finish; seq is the
   line's place in the list. A directory that holds a run already is refused without --resume.
-  Not in this version: robots.txt, retries, delays between requests. Ask only servers that
-  expect you.";
+  Not in this version: what a page holds. Nothing is extracted from it, and it is not kept.";
 
 const RESUMING: &str =
     "  A run in a directory that ended early, however it ended, goes on where it stopped: the same
