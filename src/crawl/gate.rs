@@ -244,7 +244,7 @@ impl Gate {
 }
 
 /// The runtime's clock, because its timers are what wakes those that wait.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 

@@ -16,6 +16,7 @@ mod engine;
 mod feed;
 mod gate;
 mod handler;
+mod heard;
 mod held_task;
 mod keeper;
 mod known_hosts;

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 
 use crate::crawl::admission::Admission;
-use crate::crawl::gate::{Gate, Refused};
+use crate::crawl::gate::{self, Gate, Refused};
+use crate::crawl::heard::Heard;
 use crate::crawl::pauses::Pauses;
 use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
@@ -128,29 +129,33 @@ impl Visitor {
         self.take_news(task);
         let mut trail = task.trail.as_deref().cloned().unwrap_or_default();
         let mut before = trail.before.take().map(|ended| Box::new(ended.fetched()));
-        let mut news = Vec::new();
+        let mut heard = Heard::default();
         if std::mem::take(&mut trail.is_retry_uncounted)
             && self.gate.with_table(|table, now| table.take_retry(&[&HostKey::of(&line)], now)).is_err()
             && let Some(before) = before
         {
-            return Visited::Done(Visit::of(*before, &trail, news));
+            return Visited::Done(Visit::of(*before, &trail, heard));
         }
         loop {
-            let (host, fetched) = match self.attempt(task, &line, trail.chain.take(), &mut news).await {
+            let (host, fetched) = match self.attempt(task, &line, trail.chain.take(), &mut heard).await {
                 Attempted::Ended { host, fetched } => (host, fetched),
                 Attempted::Later { wait, chain } => {
                     let before = before.as_deref().map(Ended::of);
-                    return Visited::Later { wait, trail: Trail { chain, before, ..trail }, news };
+                    return Visited::Later {
+                        wait,
+                        trail: Trail { chain, before, ..trail },
+                        news: told(heard),
+                    };
                 }
                 Attempted::Left => return Visited::NotDone,
             };
             if !trail.add(&fetched)
                 && let Some(before) = before
             {
-                return Visited::Done(Visit::of(*before, &trail, news));
+                return Visited::Done(Visit::of(*before, &trail, heard));
             }
             let Some(wait) = self.may_try_again(task, &line, &host, &fetched, trail.attempts) else {
-                return Visited::Done(Visit::of(fetched, &trail, news));
+                return Visited::Done(Visit::of(fetched, &trail, heard));
             };
             before = Some(Box::new(fetched.at_rest(MOST_KEPT)));
             if !self.gate.wait(wait).await {
@@ -159,7 +164,7 @@ impl Visitor {
             if self.is_of_others(task, &line) {
                 let before = before.as_deref().map(Ended::of);
                 let trail = Trail { before, is_retry_uncounted: true, ..trail };
-                return Visited::Later { wait: Duration::ZERO, trail, news };
+                return Visited::Later { wait: Duration::ZERO, trail, news: told(heard) };
             }
         }
     }
@@ -170,7 +175,7 @@ impl Visitor {
         task: &FetchTask,
         line: &Url,
         mut chain: Option<Chain>,
-        news: &mut Vec<HostNews>,
+        heard: &mut Heard,
     ) -> Attempted {
         let mut is_first = true;
         loop {
@@ -183,7 +188,7 @@ impl Visitor {
             // For each hop another: it is a request like any other, and its host may have a gap to be kept.
             let cleared = self.clear(&host, &url, task.once && chain.is_some()).await;
             if let Err(Hindrance::Row(_) | Hindrance::MustWait(_)) = &cleared {
-                self.take_note(&host, news);
+                self.take_note(&host, heard);
             }
             let admission = match cleared {
                 Ok(admission) => admission,
@@ -197,7 +202,7 @@ impl Visitor {
                 return Attempted::Ended { host, fetched: not_asked(url, failure, chain.as_ref()) };
             }
             let step = self.hop(task, line, chain.take(), admission.looked_up).await;
-            self.learn(&host, &step, news);
+            self.learn(&host, &step, heard);
             match step {
                 Step::Done(fetched) => return Attempted::Ended { host, fetched },
                 Step::Hop(next) => chain = Some(next),
@@ -296,12 +301,12 @@ impl Visitor {
     }
 
     /// Tells the table of hosts how a request for a page ended.
-    fn learn(self: &Arc<Self>, host: &HostKey, step: &Step, news: &mut Vec<HostNews>) {
+    fn learn(self: &Arc<Self>, host: &HostKey, step: &Step, heard: &mut Heard) {
         let note = self.gate.with_table(|table, now| {
             tell(table, host, step, now);
             table.take_note(host, now)
         });
-        self.pass_on(host, note, news);
+        self.pass_on(host, note, heard);
     }
 
     /// Tells the table of hosts how a request for robots.txt ended. What is news in it goes along with the next line of
@@ -312,17 +317,17 @@ impl Visitor {
     }
 
     /// Takes what was learnt of a host that is not asked now.
-    fn take_note(self: &Arc<Self>, host: &HostKey, news: &mut Vec<HostNews>) {
+    fn take_note(self: &Arc<Self>, host: &HostKey, heard: &mut Heard) {
         let note = self.gate.with_table(|table, now| table.take_note(host, now));
-        self.pass_on(host, note, news);
+        self.pass_on(host, note, heard);
     }
 
-    fn pass_on(&self, host: &HostKey, note: Option<HostNote>, news: &mut Vec<HostNews>) {
+    fn pass_on(&self, host: &HostKey, note: Option<HostNote>, heard: &mut Heard) {
         let Some(note) = note else { return };
         if note.not_before.is_some() {
             self.gate.turn_away(host);
         }
-        news_of(host, note).join(news);
+        heard.add(news_of(host, note), gate::now());
     }
 
     /// How long to wait before the next attempt, if there is one. It begins at the line, and not where this has ended.
@@ -375,9 +380,9 @@ impl Visit {
         Self { fetched, attempts: 0, traffic: Traffic::default(), started: None, news: Vec::new() }
     }
 
-    fn of(fetched: Fetched, trail: &Trail, news: Vec<HostNews>) -> Self {
+    fn of(fetched: Fetched, trail: &Trail, heard: Heard) -> Self {
         let (attempts, traffic, started) = (trail.attempts, trail.traffic, trail.started);
-        Self { fetched, attempts, traffic, started, news }
+        Self { fetched, attempts, traffic, started, news: told(heard) }
     }
 }
 
@@ -405,6 +410,10 @@ fn next_url(line: &Url, chain: Option<&Chain>) -> Url {
         None => line.clone(),
         Some(chain) => Url::parse(&chain.url).expect("the text of a URL is one"),
     }
+}
+
+fn told(heard: Heard) -> Vec<HostNews> {
+    heard.told(gate::now())
 }
 
 fn news_of(host: &HostKey, note: HostNote) -> HostNews {

@@ -119,16 +119,6 @@ pub(super) struct HostNews {
     pub(super) given_up: bool,
 }
 
-impl HostNews {
-    /// Joins what was learnt of hosts on the way of a line: of one host the last word counts.
-    pub(super) fn join(self, all: &mut Vec<Self>) {
-        match all.iter_mut().find(|earlier| earlier.host == self.host) {
-            Some(earlier) => *earlier = self,
-            None => all.push(self),
-        }
-    }
-}
-
 /// What a worker's requests waited for the sake of politeness since it told last.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct WaitsTold {
@@ -356,21 +346,6 @@ mod tests {
             let facts = facts_of(&Reply::new(&row, b"{}\n".to_vec(), traffic).note()).unwrap();
             assert_eq!((facts.outcome, facts.kind, facts.requests), (kind.outcome(), Some(kind), 2));
         }
-    }
-
-    #[test]
-    fn what_is_learnt_of_one_host_leaves_what_is_known_of_another() {
-        let given_up = |host| HostNews { host, not_before: None, delay: None, given_up: true };
-        let held = |host, seconds| HostNews {
-            not_before: Some(Duration::from_secs(seconds)),
-            given_up: false,
-            ..given_up(host)
-        };
-        let mut all = Vec::new();
-        for news in [held(1, 60), given_up(2), held(1, 30), held(3, 9)] {
-            news.join(&mut all);
-        }
-        assert_eq!(all, [held(1, 30), given_up(2), held(3, 9)]);
     }
 
     #[test]
