@@ -140,7 +140,7 @@ fn reply(row: &Row, traffic: Traffic) -> Reply {
 }
 
 fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit) -> Row {
-    let Visit { fetched, attempts, started, .. } = visit;
+    let Visit { fetched, attempts, traffic, started, .. } = visit;
     let outcome = match (&fetched.failure, fetched.status) {
         (Some(failure), _) => failure.kind.outcome(),
         (None, Some(status)) if status.as_u16() >= 400 => Outcome::HttpError,
@@ -164,7 +164,8 @@ fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit) -> Row {
         fetched_at: started,
         time_connect: fetched.time_connect,
         time_first_byte: fetched.time_first_byte,
-        time_total: asked.then_some(fetched.time_total),
+        // Of a host whose robots.txt could not be reached no page was asked, and nothing took any time.
+        time_total: (asked && traffic.requests > 0).then_some(fetched.time_total),
         worker: Some(slot),
     }
 }
