@@ -9,6 +9,7 @@
 //! - The others are small and know nothing of the rest.
 
 pub mod backoff;
+pub mod calendar;
 pub mod cli;
 pub mod crawl;
 pub mod descriptors;

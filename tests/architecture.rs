@@ -20,6 +20,7 @@ use scan::{Token, blank, cycle, functions, has_header, imports, module_path, str
 /// Which modules of the crate each module may name. `bin` stands for the two programs.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("backoff", &[]),
+    ("calendar", &[]),
     ("ids", &[]),
     ("rusage", &[]),
     ("descriptors", &[]),
@@ -27,10 +28,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("version", &[]),
     ("model", &["ids"]),
     ("input", &["ids", "model"]),
-    ("frontier", &["backoff", "ids", "model"]),
+    ("frontier", &["backoff", "calendar", "ids", "model"]),
     ("ipc", &[]),
     ("pool", &["backoff", "ids", "ipc", "rusage", "version"]),
-    ("fetch", &["backoff", "model"]),
+    ("fetch", &["backoff", "calendar", "model"]),
     ("robots", &["model"]),
     ("output", &["ids", "model", "text"]),
     ("state", &[]),

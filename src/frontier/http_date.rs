@@ -3,15 +3,7 @@
 //! Does not know what the date is for, nor the time: where a year has two digits, the caller says what year it is.
 //! Takes more than the three forms allow (any case, any white space, a wrong day of the week), and no other zone.
 
-/// English names in the order of the calendar.
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// Days of a year that passed before each month, leap days not counted.
-const DAYS_BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-
-/// Days from the first of January of the year 1 to that of 1970.
-const DAYS_BEFORE_1970: i64 = 719_162;
+use crate::calendar::{SECONDS_IN_DAY, days_since_1970, month_of};
 
 /// Seconds in a mean year of the calendar.
 const SECONDS_IN_YEAR: i64 = 31_556_952;
@@ -26,9 +18,8 @@ pub(super) fn parse_http_date(text: &str, now: i64) -> Option<i64> {
         [_, month, day, time, year] => (year, month, day, time),
         _ => return None,
     };
-    let month = MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))?;
-    let days = days_since_1970(full_year(year, now)?, month, number(day)?)?;
-    Some(days * 86_400 + seconds_of_day(time)?)
+    let days = days_since_1970(full_year(year, now)?, month_of(month.as_bytes())?, number(day)?)?;
+    Some(days * SECONDS_IN_DAY + seconds_of_day(time)?)
 }
 
 fn is_universal(zone: &str) -> bool {
@@ -47,20 +38,6 @@ fn full_year(text: &str, now: i64) -> Option<i64> {
         }
         _ => None,
     }
-}
-
-fn days_since_1970(year: i64, month: usize, day: i64) -> Option<i64> {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let start = |month: usize| match DAYS_BEFORE.get(month) {
-        Some(days) => days + i64::from(is_leap && month > 1),
-        None => 365 + i64::from(is_leap),
-    };
-    if day < 1 || day > start(month + 1) - start(month) {
-        return None;
-    }
-    let past = year - 1;
-    let days_before_year = past * 365 + past / 4 - past / 100 + past / 400;
-    Some(days_before_year - DAYS_BEFORE_1970 + start(month) + day - 1)
 }
 
 fn seconds_of_day(text: &str) -> Option<i64> {
@@ -140,7 +117,8 @@ mod tests {
         fn every_day_of_our_time_is_read_back(seconds in 0_i64..32_000_000_000) {
             let time = UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs());
             let text = humantime::format_rfc3339_seconds(time).to_string();
-            let month = MONTHS[text[5..7].parse::<usize>().unwrap() - 1];
+            let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+            let month = months[text[5..7].parse::<usize>().unwrap() - 1];
             if seconds < 253_402_300_800 {
                 let date = format!("Day, {} {month} {} {} GMT", &text[8..10], &text[..4], &text[11..19]);
                 prop_assert_eq!(parse_http_date(&date, NOW), Some(seconds), "{}", date);

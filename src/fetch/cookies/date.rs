@@ -6,12 +6,7 @@
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// English names in the order of the calendar; three letters tell a month.
-const MONTHS: [&[u8]; 12] =
-    [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
-
-/// Days from the first of March of the year 0 to the first of January 1970.
-const DAYS_BEFORE_1970: u64 = 719_468;
+use crate::calendar::{SECONDS_IN_DAY, days_since_1970, month_of};
 
 /// The point in time; 1970 for what is before.
 pub(super) fn parse_cookie_date(text: &[u8]) -> Option<SystemTime> {
@@ -26,7 +21,7 @@ pub(super) fn parse_cookie_date(text: &[u8]) -> Option<SystemTime> {
         {
             day = Some(found);
         } else if month.is_none()
-            && let Some(found) = month_of_year(word)
+            && let Some(found) = word.get(..3).and_then(month_of)
         {
             month = Some(found);
         } else if year.is_none()
@@ -35,9 +30,8 @@ pub(super) fn parse_cookie_date(text: &[u8]) -> Option<SystemTime> {
             year = Some(found);
         }
     }
-    let days = days_since_year_0(full_year(year?)?, month?, day?)?;
-    let seconds = days.saturating_sub(DAYS_BEFORE_1970) * 86_400 + time?;
-    Some(UNIX_EPOCH + Duration::from_secs(if days < DAYS_BEFORE_1970 { 0 } else { seconds }))
+    let seconds = days_since_1970(full_year(year?)?, month?, day?)? * SECONDS_IN_DAY + time?;
+    Some(UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
 fn is_delimiter(byte: u8) -> bool {
@@ -45,14 +39,14 @@ fn is_delimiter(byte: u8) -> bool {
 }
 
 /// The number that a word begins with, if it has so many digits.
-fn number(word: &[u8], n_digits: RangeInclusive<usize>) -> Option<u64> {
+fn number(word: &[u8], n_digits: RangeInclusive<usize>) -> Option<i64> {
     let end = word.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(word.len());
     let digits = n_digits.contains(&end).then_some(&word[..end])?;
-    Some(digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+    Some(digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
 }
 
 /// `08:49:37` in seconds.
-fn time_of_day(word: &[u8]) -> Option<u64> {
+fn time_of_day(word: &[u8]) -> Option<i64> {
     let mut parts = word.splitn(3, |&byte| byte == b':');
     let mut part = |limit, is_last: bool| {
         let part = parts.next()?;
@@ -63,33 +57,13 @@ fn time_of_day(word: &[u8]) -> Option<u64> {
     Some((hours * 60 + minutes) * 60 + seconds)
 }
 
-fn month_of_year(word: &[u8]) -> Option<u64> {
-    let name = word.get(..3)?.to_ascii_lowercase();
-    (1..).zip(MONTHS).find(|(_, month)| *month == name).map(|(number, _)| number)
-}
-
-fn full_year(year: u64) -> Option<u64> {
+fn full_year(year: i64) -> Option<i64> {
     match year {
         0..=69 => Some(2000 + year),
         70..=99 => Some(1900 + year),
         // The year before which no calendar of ours holds everywhere.
         _ => (year >= 1601).then_some(year),
     }
-}
-
-/// Days since the first of March of the year 0, from which a leap day is always the last of its year.
-fn days_since_year_0(year: u64, month: u64, day: u64) -> Option<u64> {
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let n_days = match month {
-        2 => 28 + u64::from(is_leap),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    if !(1..=n_days).contains(&day) {
-        return None;
-    }
-    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    Some(365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1)
 }
 
 #[cfg(test)]
