@@ -27,6 +27,7 @@ use super::decode::{Body, DecodeError};
 use super::fetched::http_version;
 use super::limits::{self, Limit, Limits};
 use super::probe::{self, State};
+use super::purpose::Purpose;
 use super::redirect::{self, Hop, Origin, Resend, Verdict};
 use super::target::strip_credentials;
 use super::{Chain, Cookie, Failure, Fetched, Step, headers};
@@ -37,25 +38,6 @@ const REDIRECT_BODY: u64 = 64 * 1024;
 
 /// How long a redirect's body is waited for. A guess at what a new connection costs.
 const REDIRECT_BODY_TIME: Duration = Duration::from_millis(500);
-
-/// What is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Purpose {
-    /// A page, in the way that the options say.
-    Page,
-    /// The rules of a host: a GET of a file that is not read to its end if it is long, without anything that the user
-    /// meant for pages.
-    Robots(RobotsLimits),
-}
-
-/// How far a robots.txt is fetched; what is asked of pages does not hold for it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RobotsLimits {
-    /// The redirects that are followed to it.
-    pub max_redirects: u32,
-    /// The decoded bytes that are kept of it.
-    pub max_body: u64,
-}
 
 /// Begins an attempt at `url`, which a line holds.
 pub(super) async fn begin(client: &HttpClient, purpose: Purpose, url: Url, looked_up: Duration) -> Step {

@@ -14,12 +14,12 @@ use thiserror::Error;
 use url::{Host, Url};
 
 use super::address::Allowance;
-use super::attempt::{Purpose, RobotsLimits};
 use super::cookies::CookieJar;
 use super::headers::{self, HeaderError};
 use super::odd_servers::OddServers;
 use super::probe::ProbeLayer;
 use super::proxy::Proxies;
+use super::purpose::{Purpose, RobotsLimits};
 use super::resolve::{self, RuleIndex};
 use super::resolver::{Resolver, RuledResolver};
 use super::target::strip_credentials;

@@ -32,6 +32,7 @@ mod odd_servers;
 mod options;
 mod probe;
 mod proxy;
+mod purpose;
 mod redirect;
 mod resolve;
 mod resolver;
@@ -64,7 +65,6 @@ mod tests_safety;
 mod tests_tls;
 
 pub use address::may_lead_to;
-pub use attempt::RobotsLimits;
 pub use chain::{Chain, Step};
 pub use client::{BuildError, Client, HttpClient};
 pub use content::Content;
@@ -73,6 +73,7 @@ pub use fetched::{Failure, Fetched, content_type};
 pub use headers::HeaderError;
 pub use http::{HeaderMap, StatusCode};
 pub use options::{EnvironmentProxies, FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
+pub use purpose::RobotsLimits;
 pub use target::parse_target;
 #[cfg(test)]
 pub use tests::options as test_options;

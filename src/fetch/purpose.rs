@@ -1,0 +1,22 @@
+//! What a request is made for, and what holds for it because of that.
+//!
+//! Plain data: does not know how a request is made.
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// A page, in the way that the options say.
+    Page,
+    /// The rules of a host: a GET of a file that is not read to its end if it is long, without anything that the user
+    /// meant for pages.
+    Robots(RobotsLimits),
+}
+
+/// How far a robots.txt is fetched; what is asked of pages does not hold for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RobotsLimits {
+    /// The redirects that are followed to it.
+    pub max_redirects: u32,
+    /// The decoded bytes that are kept of it.
+    pub max_body: u64,
+}
