@@ -288,11 +288,17 @@ impl Attempt<'_> {
         let is_odd = self.client.odd_servers.contains(url);
         self.is_lenient = is_odd;
         let first = match self.send(if is_odd { &pool.lenient } else { &pool.kept }, url).await {
-            Ok(response) => return Ok(response),
+            Ok(response) => {
+                if self.time_connect.is_none() && !self.client.keeping_servers.contains(url) {
+                    self.client.keeping_servers.insert(url);
+                }
+                return Ok(response);
+            }
             Err(Stop::Limit(limit)) => return Err(self.out_of_time(limit)),
             Err(Stop::Error(error)) => self.classify(&error, url),
         };
-        let is_kept = self.time_connect.is_none();
+        // A kept one may have come free while a new one was made: then that one counts, and was not used.
+        let is_kept = self.time_connect.is_none() || self.client.keeping_servers.contains(url);
         let may_repeat = may_be_sent_twice(&self.outgoing.method, self.outgoing.body);
         let again = match first.remedy {
             Remedy::NewConnection if is_kept && may_repeat => &pool.fresh,

@@ -16,12 +16,12 @@ use url::{Host, Url};
 use super::address::Allowance;
 use super::cookies::CookieJar;
 use super::headers::{self, HeaderError};
-use super::odd_servers::OddServers;
 use super::probe::ProbeLayer;
 use super::proxy::Proxies;
 use super::purpose::{Purpose, RobotsLimits};
 use super::resolve::{self, RuleIndex};
 use super::resolver::{Resolver, RuledResolver};
+use super::servers::Servers;
 use super::target::strip_credentials;
 use super::tls::{self, TlsError};
 use super::{Chain, FetchOptions, Fetched, Fetcher, ResolveRule, SpeedLimit, Step, attempt, null};
@@ -190,7 +190,9 @@ pub struct HttpClient {
     pools: Vec<Pool>,
     rules: RuleIndex,
     /// Which servers the lenient clients ask.
-    pub(super) odd_servers: OddServers,
+    pub(super) odd_servers: Servers,
+    /// Servers that have answered over a kept connection.
+    pub(super) keeping_servers: Servers,
     resolver: Arc<Resolver>,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
@@ -265,7 +267,8 @@ impl HttpClient {
         Ok(Self {
             pools,
             rules,
-            odd_servers: OddServers::default(),
+            odd_servers: Servers::default(),
+            keeping_servers: Servers::default(),
             resolver: recipe.resolver,
             method,
             robots_headers,

@@ -28,7 +28,6 @@ mod name_cache;
 mod name_servers;
 mod name_sockets;
 mod null;
-mod odd_servers;
 mod options;
 mod probe;
 mod proxy;
@@ -36,6 +35,7 @@ mod purpose;
 mod redirect;
 mod resolve;
 mod resolver;
+mod servers;
 mod target;
 mod tls;
 

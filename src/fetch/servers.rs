@@ -1,6 +1,6 @@
-//! The servers whose response heads only a lenient client takes: each is found out once, by a request more.
+//! Servers of which something was found out.
 //!
-//! Does not know what is odd about a head.
+//! Does not know what.
 //!
 //! Invariant: memory is bounded; past the bound all are forgotten, and found out again.
 
@@ -10,24 +10,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use url::{Position, Url};
 
-/// Servers that are remembered at a time. A guess: few are odd, and half a megabyte is little for a worker.
+/// Servers that are remembered at a time. A guess: more than a worker asks at a time, and half a megabyte is little for it.
 const MOST_SERVERS: usize = 4096;
 
 /// Servers, as scheme, name and port.
 #[derive(Default)]
-pub(super) struct OddServers {
-    /// Whether there is any: most crawls meet none, and their pages shall not pay for a look-up.
+pub(super) struct Servers {
+    /// Whether there is any: where there is none, pages shall not pay for a look-up.
     is_any: AtomicBool,
     servers: Mutex<HashSet<Box<str>>>,
 }
 
-impl OddServers {
-    /// Whether the server of a URL was odd before.
+impl Servers {
+    /// Whether the server of a URL is one of them.
     pub(super) fn contains(&self, url: &Url) -> bool {
         self.is_any.load(Ordering::Relaxed) && self.lock().contains(server(url))
     }
 
-    /// The server of a URL is odd.
+    /// The server of a URL is one.
     pub(super) fn insert(&self, url: &Url) {
         let mut servers = self.lock();
         if servers.len() >= MOST_SERVERS {
@@ -56,21 +56,21 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_odd_on_all_its_pages_and_no_other_is() {
-        let odd = OddServers::default();
-        assert!(!odd.contains(&url("a")));
-        odd.insert(&url("a:81"));
-        assert!(odd.contains(&Url::parse("http://A:81?other").unwrap()));
+    fn a_server_is_one_with_all_its_pages_and_no_other_is() {
+        let servers = Servers::default();
+        assert!(!servers.contains(&url("a")));
+        servers.insert(&url("a:81"));
+        assert!(servers.contains(&Url::parse("http://A:81?other").unwrap()));
         for other in ["http://a/", "http://b:81/", "https://a:81/"] {
-            assert!(!odd.contains(&Url::parse(other).unwrap()), "{other}");
+            assert!(!servers.contains(&Url::parse(other).unwrap()), "{other}");
         }
     }
 
     #[test]
     fn no_more_are_remembered_than_the_bound() {
-        let odd = OddServers::default();
-        (0..3 * MOST_SERVERS).for_each(|nth| odd.insert(&url(nth)));
-        assert!(odd.lock().len() <= MOST_SERVERS);
-        assert!(odd.contains(&url(3 * MOST_SERVERS - 1)));
+        let servers = Servers::default();
+        (0..3 * MOST_SERVERS).for_each(|nth| servers.insert(&url(nth)));
+        assert!(servers.lock().len() <= MOST_SERVERS);
+        assert!(servers.contains(&url(3 * MOST_SERVERS - 1)));
     }
 }
