@@ -73,8 +73,10 @@ impl Server {
     }
 
     /// How many requests it heard, once all scripts are played.
-    pub(super) fn n_heard(self) -> usize {
-        self.task.join().unwrap()
+    ///
+    /// Not waited for in the test's own thread: a client has to close what the server closed.
+    pub(super) async fn n_heard(self) -> usize {
+        tokio::task::spawn_blocking(|| self.task.join().unwrap()).await.unwrap()
     }
 }
 
