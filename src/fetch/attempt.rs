@@ -20,7 +20,7 @@ use super::address::Allowance;
 use super::body::Pushed;
 use super::classify::{Classified, Remedy, Route, WANTS_CREDENTIALS, classify, is_bare_end};
 use super::client::{HttpClient, MAX_FIELDS, MAX_HEAD_BYTES};
-use super::coding;
+use super::coding::{self, Coding};
 use super::content::Content;
 use super::cookies::CookieJar;
 use super::decode::{Body, DecodeError};
@@ -89,7 +89,6 @@ async fn one_hop(
         status: chain.as_ref().and_then(|chain| StatusCode::from_u16(chain.status).ok()),
         version: None,
         looked_up,
-        is_lenient: false,
         time_connect: None,
     };
     attempt.run(url).await
@@ -112,8 +111,6 @@ struct Attempt<'a> {
     version: Option<HttpVersion>,
     /// How long the name was waited for before this began; it is part of the time of the connection that is made first.
     looked_up: Duration,
-    /// Whether fields of the response head that are none may have been left out.
-    is_lenient: bool,
     time_connect: Option<Duration>,
 }
 
@@ -252,7 +249,6 @@ impl Attempt<'_> {
                     Verdict::Refused(failure, hop.url)
                 }
             },
-            Verdict::Final if self.is_lenient => redirect::verdict_on_odd(response.status(), location),
             verdict => verdict,
         }
     }
@@ -286,7 +282,6 @@ impl Attempt<'_> {
     async fn exchange(&mut self, url: &Url) -> Result<reqwest::Response, Failure> {
         let pool = self.client.pool(url);
         let is_odd = self.client.odd_servers.contains(url);
-        self.is_lenient = is_odd;
         let first = match self.send(if is_odd { &pool.lenient } else { &pool.kept }, url).await {
             Ok(response) => {
                 if self.time_connect.is_none() && !self.client.keeping_servers.contains(url) {
@@ -304,7 +299,6 @@ impl Attempt<'_> {
             Remedy::NewConnection if is_kept && may_repeat => &pool.fresh,
             Remedy::Leniency if !is_odd && may_repeat => {
                 self.client.odd_servers.insert(url);
-                self.is_lenient = true;
                 &pool.fresh
             }
             // On a new connection it is the server's wish; what may be repeated then waits for its retry.
@@ -359,8 +353,7 @@ impl Attempt<'_> {
         if let Some(limit) = self.client.speed_limit {
             self.limits.watch_speed(at, limit);
         }
-        let codings = coding::codings_of(response.status(), response.headers());
-        let mut body = Body::new(self.max_body(), &codings);
+        let mut body = Body::new(self.max_body(), &codings(response));
         let stopped = read_body(response, &mut body, &mut self.limits).await;
         let mut answer = Answer::head(response, at);
         answer.body = body.into_content();
@@ -577,6 +570,15 @@ fn ends_with_connection(response: &reqwest::Response) -> bool {
     response.version() < Version::HTTP_2
         && response.content_length().is_none()
         && !response.headers().contains_key(header::TRANSFER_ENCODING)
+}
+
+/// The codings to undo in the body of a final response. Part of a coded body (RFC 9110 section 15.3.7) is kept as it
+/// came: it can be decoded with the other parts alone.
+fn codings(response: &reqwest::Response) -> Vec<Coding> {
+    match response.status() {
+        StatusCode::PARTIAL_CONTENT => Vec::new(),
+        _ => coding::codings(response.headers()),
+    }
 }
 
 /// Whether the server does nothing twice if it gets a request twice (RFC 9110 section 9.2.2).

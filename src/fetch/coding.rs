@@ -5,7 +5,6 @@
 //! All `Content-Encoding` fields count as one list (RFC 9110 section 5.3). What is not understood whole is not touched:
 //! a list with an unknown name, or a longer one than any server has reason to send, leaves the body as it came.
 
-use http::StatusCode;
 use http::header::{self, HeaderMap};
 
 /// How many codings of one body are undone. Each may multiply what comes by a thousand.
@@ -44,17 +43,8 @@ impl Coding {
     }
 }
 
-/// The codings to undo in the body of a response of this status. Part of a coded body (RFC 9110 section 15.3.7) is kept as
-/// it came: it can be decoded with the other parts alone.
-pub(super) fn codings_of(status: StatusCode, headers: &HeaderMap) -> Vec<Coding> {
-    match status {
-        StatusCode::PARTIAL_CONTENT => Vec::new(),
-        _ => codings(headers),
-    }
-}
-
 /// The codings to undo, in the order in which to undo them; none where the body is to be kept as it came.
-fn codings(headers: &HeaderMap) -> Vec<Coding> {
+pub(super) fn codings(headers: &HeaderMap) -> Vec<Coding> {
     let mut codings = Vec::new();
     for field in headers.get_all(header::CONTENT_ENCODING) {
         for name in field.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {

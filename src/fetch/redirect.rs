@@ -97,16 +97,6 @@ pub(super) fn verdict(
     Verdict::Follow(Hop { url, resend, origin })
 }
 
-/// The verdict on a final response of which fields may be missing that HTTP can not carry: a redirect without a location
-/// is far more likely one whose location holds such bytes than one without.
-pub(super) fn verdict_on_odd(status: StatusCode, location: Option<&HeaderValue>) -> Verdict {
-    if location.is_some() || resend(status, &Method::GET).is_none() {
-        return Verdict::Final;
-    }
-    let message = "redirect without a location that could be read";
-    Verdict::Broken(Failure::new(FailureKind::BadRedirect, message))
-}
-
 /// How a redirect of this status is followed; `None` for a status that is none (300 and 304 included).
 fn resend(status: StatusCode, method: &Method) -> Option<Resend> {
     match status.as_u16() {
