@@ -284,16 +284,16 @@ impl Attempt<'_> {
         let is_odd = self.client.odd_servers.contains(url);
         let first = match self.send(if is_odd { &pool.lenient } else { &pool.kept }, url).await {
             Ok(response) => {
-                if self.time_connect.is_none() && !self.client.keeping_servers.contains(url) {
-                    self.client.keeping_servers.insert(url);
+                if !self.client.known_servers.contains(url) {
+                    self.client.known_servers.insert(url);
                 }
                 return Ok(response);
             }
             Err(Stop::Limit(limit)) => return Err(self.out_of_time(limit)),
             Err(Stop::Error(error)) => self.classify(&error, url),
         };
-        // A kept one may have come free while a new one was made: then that one counts, and was not used.
-        let is_kept = self.time_connect.is_none() || self.client.keeping_servers.contains(url);
+        // Where there may be kept ones, one may have come free while a new one was made, and was used instead.
+        let is_kept = self.time_connect.is_none() || self.client.known_servers.contains(url);
         let may_repeat = may_be_sent_twice(&self.outgoing.method, self.outgoing.body);
         let again = match first.remedy {
             Remedy::NewConnection if is_kept && may_repeat => &pool.fresh,

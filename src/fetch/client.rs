@@ -191,8 +191,8 @@ pub struct HttpClient {
     rules: RuleIndex,
     /// Which servers the lenient clients ask.
     pub(super) odd_servers: Servers,
-    /// Servers that have answered over a kept connection.
-    pub(super) keeping_servers: Servers,
+    /// Servers that have answered, so that connections to them may be kept.
+    pub(super) known_servers: Servers,
     resolver: Arc<Resolver>,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
@@ -268,7 +268,7 @@ impl HttpClient {
             pools,
             rules,
             odd_servers: Servers::default(),
-            keeping_servers: Servers::default(),
+            known_servers: Servers::default(),
             resolver: recipe.resolver,
             method,
             robots_headers,
