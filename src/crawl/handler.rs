@@ -167,5 +167,12 @@ fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit) -> Row {
         // Of a host whose robots.txt could not be reached no page was asked, and nothing took any time.
         time_total: (asked && traffic.requests > 0).then_some(fetched.time_total),
         worker: Some(slot),
+        charset: None,
+        digest: None,
+        title: None,
+        links: None,
+        fields: None,
+        warc: None,
+        input: None,
     }
 }

@@ -3,11 +3,13 @@
 //! Does not know how anything is fetched, sent between processes or written.
 
 mod host;
+mod links;
 mod outcome;
 mod row;
 mod target;
 
 pub use host::{HostKey, without_root};
+pub use links::Links;
 pub use outcome::{Blame, FailureKind, Outcome, Truncated};
-pub use row::{HttpVersion, Row, RowError};
+pub use row::{HttpVersion, Row, RowError, WarcPlace};
 pub use target::{Line, RejectReason, Rejected, Target};

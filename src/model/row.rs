@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::ids::{Seq, SlotId};
-use crate::model::{FailureKind, Outcome, Truncated};
+use crate::model::{FailureKind, Links, Outcome, Truncated};
 
 /// What is told of one URL. A fact that is not known is `None`.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,10 +29,20 @@ pub struct Row {
     pub attempts: u32,
     /// Media type in lower case, without parameters.
     pub content_type: Option<String>,
+    /// The encoding that the body was decoded with, by its WHATWG name in lower case; `None` where it is no text.
+    pub charset: Option<&'static str>,
     /// Length of the decoded body kept.
     pub bytes: u64,
     /// Why the body is not whole; `None` where it is.
     pub truncated: Option<Truncated>,
+    /// `sha1:` and the base32 (RFC 4648) of the hash of the body kept; `None` where it was not asked for.
+    pub digest: Option<String>,
+    /// Text of the first title of a page, its white space collapsed.
+    pub title: Option<String>,
+    /// Where a page links to; `None` where it was not asked for, or the body is no page.
+    pub links: Option<Links>,
+    /// What was extracted, as JSON: an object, or an array of objects.
+    pub fields: Option<String>,
     /// The peer's address: a proxy's, where one is used.
     pub remote_ip: Option<IpAddr>,
     /// The protocol version of the last response.
@@ -47,6 +57,21 @@ pub struct Row {
     pub time_total: Option<Duration>,
     /// The slot that made the row; `None` where the master did.
     pub worker: Option<SlotId>,
+    /// Where the response is archived.
+    pub warc: Option<WarcPlace>,
+    /// The kept columns of the line, as a JSON object.
+    pub input: Option<String>,
+}
+
+/// Where a record stands in an archive.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WarcPlace {
+    /// The name of the file within the folder of archives.
+    pub file: String,
+    /// Where the record begins, in bytes.
+    pub offset: u64,
+    /// How many bytes it takes.
+    pub length: u64,
 }
 
 impl Row {
@@ -62,8 +87,13 @@ impl Row {
             redirects: 0,
             attempts: 0,
             content_type: None,
+            charset: None,
             bytes: 0,
             truncated: None,
+            digest: None,
+            title: None,
+            links: None,
+            fields: None,
             remote_ip: None,
             http_version: None,
             fetched_at: None,
@@ -71,6 +101,8 @@ impl Row {
             time_first_byte: None,
             time_total: None,
             worker: None,
+            warc: None,
+            input: None,
         }
     }
 }

@@ -13,7 +13,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::model::{HttpVersion, Outcome, Row, RowError, Truncated};
+use crate::model::{HttpVersion, Links, Outcome, Row, RowError, Truncated, WarcPlace};
 use crate::text::escape_control_in_json;
 
 /// The last second that RFC 3339 can write: 9999-12-31T23:59:59Z.
@@ -35,17 +35,23 @@ pub fn render(row: &Row, out: &mut Vec<u8>) {
     line.key(br#","redirects":"#).number(row.redirects.into());
     line.key(br#","attempts":"#).number(row.attempts.into());
     line.key(br#","content_type":"#).optional(row.content_type.as_deref(), Line::text);
-    line.key(br#","charset":null,"bytes":"#).number(row.bytes);
+    line.key(br#","charset":"#).optional(row.charset, Line::plain);
+    line.key(br#","bytes":"#).number(row.bytes);
     line.key(br#","truncated":"#).optional(row.truncated.map(Truncated::as_str), Line::plain);
-    line.key(br#","digest":null,"title":null,"links":null,"fields":null,"remote_ip":"#)
-        .optional(row.remote_ip, Line::address);
+    line.key(br#","digest":"#).optional(row.digest.as_deref(), Line::text);
+    line.key(br#","title":"#).optional(row.title.as_deref(), Line::text);
+    line.key(br#","links":"#).optional(row.links.as_ref(), Line::links);
+    line.key(br#","fields":"#).optional(row.fields.as_deref(), Line::json);
+    line.key(br#","remote_ip":"#).optional(row.remote_ip, Line::address);
     line.key(br#","http_version":"#).optional(row.http_version.map(HttpVersion::as_str), Line::plain);
     line.key(br#","fetched_at":"#).optional(row.fetched_at, Line::time);
     line.key(br#","time_connect":"#).optional(row.time_connect, Line::seconds);
     line.key(br#","time_first_byte":"#).optional(row.time_first_byte, Line::seconds);
     line.key(br#","time_total":"#).optional(row.time_total, Line::seconds);
     line.key(br#","worker":"#).optional(row.worker, |line, slot| line.number(slot.0.into()));
-    line.key(b",\"warc\":null,\"input\":null}\n");
+    line.key(br#","warc":"#).optional(row.warc.as_ref(), Line::warc);
+    line.key(br#","input":"#).optional(row.input.as_deref(), Line::json);
+    line.key(b"}\n");
 }
 
 /// A line under construction. Each method writes one value, after the key that was written before.
@@ -104,6 +110,33 @@ impl Line<'_> {
     fn error(&mut self, error: &RowError) {
         self.key(br#"{"kind":"#).plain(error.kind.as_str());
         self.key(br#","message":"#).text(&error.message);
+        self.out.push(b'}');
+    }
+
+    fn links(&mut self, links: &Links) {
+        self.out.push(b'[');
+        for (place, url) in links.iter().enumerate() {
+            if place > 0 {
+                self.out.push(b',');
+            }
+            self.text(url);
+        }
+        self.out.push(b']');
+    }
+
+    /// What is JSON already, on one line.
+    fn json(&mut self, json: &str) {
+        if json.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            self.out.extend_from_slice(json.as_bytes());
+        } else {
+            self.out.extend_from_slice(escape_control_in_json(json).as_bytes());
+        }
+    }
+
+    fn warc(&mut self, place: &WarcPlace) {
+        self.key(br#"{"file":"#).text(&place.file);
+        self.key(br#","offset":"#).number(place.offset);
+        self.key(br#","length":"#).number(place.length);
         self.out.push(b'}');
     }
 
@@ -220,8 +253,13 @@ mod tests {
             redirects: 1,
             attempts: 3,
             content_type: Some("text/html".to_owned()),
+            charset: Some("gbk"),
             bytes: 12,
             truncated: Some(Truncated::Disconnect),
+            digest: Some("sha1:AAAA".to_owned()),
+            title: Some("\u{4e2d}".to_owned()),
+            links: Some(["http://a/", "http://b/\""].into_iter().collect()),
+            fields: Some("{\"a\":[\"x\u{9b}\"]}".to_owned()),
             remote_ip: Some("2001:db8::1".parse().unwrap()),
             http_version: Some(HttpVersion::Http11),
             fetched_at: Some(UNIX_EPOCH + Duration::from_millis(1_735_689_600_042)),
@@ -229,6 +267,8 @@ mod tests {
             time_first_byte: Some(Duration::from_millis(20)),
             time_total: Some(Duration::from_secs(3)),
             worker: Some(SlotId(2)),
+            warc: Some(WarcPlace { file: "a.warc.gz".to_owned(), offset: 3, length: 4 }),
+            input: Some(r#"{"id":7}"#.to_owned()),
         }
     }
 
@@ -237,11 +277,11 @@ mod tests {
         let expected = concat!(
             r#"{"seq":7,"url":"http://a.example/\"x\"","outcome":"failed","status":200,"#,
             r#""error":{"kind":"disconnected","message":"after 12 bytes\n"},"final_url":"http://b.example/","#,
-            r#""redirects":1,"attempts":3,"content_type":"text/html","charset":null,"bytes":12,"#,
-            r#""truncated":"disconnect","digest":null,"title":null,"links":null,"fields":null,"#,
-            r#""remote_ip":"2001:db8::1","http_version":"1.1","fetched_at":"2025-01-01T00:00:00.042Z","#,
-            r#""time_connect":0.001235,"time_first_byte":0.02,"time_total":3.0,"worker":2,"#,
-            r#""warc":null,"input":null}"#,
+            r#""redirects":1,"attempts":3,"content_type":"text/html","charset":"gbk","bytes":12,"#,
+            r#""truncated":"disconnect","digest":"sha1:AAAA","title":"中","links":["http://a/","http://b/\""],"#,
+            r#""fields":{"a":["x\u009b"]},"remote_ip":"2001:db8::1","http_version":"1.1","#,
+            r#""fetched_at":"2025-01-01T00:00:00.042Z","time_connect":0.001235,"time_first_byte":0.02,"#,
+            r#""time_total":3.0,"worker":2,"warc":{"file":"a.warc.gz","offset":3,"length":4},"input":{"id":7}}"#,
             "\n"
         );
         assert_eq!(text(&full_row()), expected);
@@ -336,6 +376,7 @@ mod tests {
                 (0..Outcome::ALL.len(), 0..FailureKind::ALL.len(), any::<Option<String>>()),
             (redirects, attempts, bytes, worker) in any::<(u32, u32, u64, Option<u32>)>(),
             (fetched_at, time_total, remote_ip) in any::<(Option<SystemTime>, Option<Duration>, Option<IpAddr>)>(),
+            (title, links) in any::<(Option<String>, Vec<String>)>(),
         ) -> Row {
             Row {
                 seq: Seq(seq),
@@ -347,8 +388,13 @@ mod tests {
                 redirects,
                 attempts,
                 content_type,
+                charset: None,
                 bytes,
                 truncated: None,
+                digest: None,
+                links: title.is_some().then(|| links.iter().map(String::as_str).collect()),
+                title,
+                fields: None,
                 remote_ip,
                 http_version: None,
                 fetched_at,
@@ -356,6 +402,8 @@ mod tests {
                 time_first_byte: time_total,
                 time_total,
                 worker: worker.map(SlotId),
+                warc: None,
+                input: None,
             }
         }
     }
@@ -371,6 +419,9 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(value["url"].as_str(), Some(&*row.url));
             prop_assert_eq!(value["seq"].as_u64(), Some(row.seq.0));
+            prop_assert_eq!(value["title"].as_str(), row.title.as_deref());
+            let links = row.links.as_ref().map(|links| links.iter().collect::<Vec<_>>());
+            prop_assert_eq!(value["links"].clone(), serde_json::json!(links));
             prop_assert_eq!(value["final_url"].as_str(), row.final_url.as_deref());
             prop_assert_eq!(value["error"]["message"].as_str(), row.error.as_ref().map(|error| &*error.message));
         }
