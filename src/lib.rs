@@ -3,8 +3,8 @@
 //! The map of the modules; `ARCHITECTURE.md` tells how they work together.
 //!
 //! - [`pool`] is a library of its own: worker processes that run tasks of any type. [`ipc`] is how it speaks to them.
-//! - [`crawl`] composes a run of [`input`], [`frontier`], [`fetch`], [`output`] and [`report`]; [`model`] is what
-//!   they speak of.
+//! - [`crawl`] composes a run of [`input`], [`frontier`], [`fetch`], [`extract`], [`output`] and [`report`]; [`model`] is
+//!   what they speak of.
 //! - [`cli`] is the command line, [`origin`] the server that the rest is tested with.
 //! - The others are small and know nothing of the rest.
 
@@ -13,6 +13,7 @@ pub mod calendar;
 pub mod cli;
 pub mod crawl;
 pub mod descriptors;
+pub mod extract;
 pub mod fetch;
 pub mod frontier;
 pub mod ids;

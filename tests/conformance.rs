@@ -13,6 +13,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use encoding_rs::Encoding;
+use myriapod::extract::{charset_name, prescan};
 use myriapod::fetch::{may_lead_to, parse_target};
 use myriapod::frontier::host_hash;
 use myriapod::robots::{Rules, Verdict};
@@ -36,6 +38,44 @@ fn text(path: &str) -> Option<String> {
 /// The cases of one file of JSON; none where there is no folder of cases.
 fn cases(path: &str) -> Option<Value> {
     Some(serde_json::from_str(&text(path)?).expect("the cases are JSON"))
+}
+
+/// The encodings that html5lib's pages declare. What is decided where they declare none, and what a script writes, is not
+/// what the pre-scan answers.
+#[test]
+fn pages_declare_the_encodings_that_html5lib_finds() {
+    let mut differences = Vec::new();
+    let mut n_cases = 0;
+    for name in ["tests1.dat", "tests2.dat", "test-yahoo-jp.dat"] {
+        let Some(path) = place(&format!("html5lib-encoding/{name}")) else { return };
+        let file = std::fs::read(path).expect("the folder holds the cases");
+        for (page, expected) in html5lib_cases(&file) {
+            let marked = Encoding::for_bom(page).map(|(encoding, _)| encoding);
+            let found = marked.or_else(|| prescan(page)).map_or("windows-1252", charset_name);
+            let expected = Encoding::for_label(expected).map(charset_name).expect("a known encoding");
+            n_cases += 1;
+            if found != expected {
+                differences.push(format!("{name}: {found}, not {expected}: {}", page.escape_ascii()));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(n_cases > 50, "{n_cases} cases");
+}
+
+/// The cases of a file: the bytes of a page, and the label of an encoding.
+fn html5lib_cases(file: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let find = |text: &[u8], what: &[u8]| text.windows(what.len()).position(|window| window == what);
+    let mut rest = file;
+    std::iter::from_fn(move || {
+        let (start, what): (usize, &[u8]) = (find(rest, b"#data\n")?, b"\n#encoding\n");
+        let case = &rest[start + 6..];
+        let end = find(case, what)?;
+        let label = &case[end + what.len()..];
+        let label_end = find(label, b"\n").unwrap_or(label.len());
+        rest = &label[label_end..];
+        Some((&case[..end], &label[..label_end]))
+    })
 }
 
 /// The strings of the Big List of Naughty Strings as a list of URLs: each line has its row, and nothing else happens.

@@ -16,6 +16,7 @@ mod config_file;
 mod courtesy;
 mod demo;
 mod exit;
+mod extraction;
 mod files;
 mod help;
 mod lenient;

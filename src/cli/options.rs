@@ -23,6 +23,7 @@ const OUTPUT: &str = "Output";
 const WORK: &str = "Work";
 const COURTESY: &str = "Courtesy";
 const END: &str = "When to stop";
+const EXTRACTION: &str = "What is read from bodies";
 const REQUESTS: &str = "Requests";
 const LIMITS: &str = "Limits of one request";
 const DISPLAY: &str = "Display (all on standard error)";
@@ -54,6 +55,7 @@ pub(super) fn worker_command() -> Command {
         )
         .args([default_scheme(), concurrency()])
         .args(courtesy_options())
+        .args(extraction_options())
         .args(request_options())
         .args(log_options())
         .args([help_flag(), version_flag()].map(|option| option.help_heading(SETTINGS)))
@@ -71,6 +73,7 @@ fn crawl() -> Command {
         .args(courtesy_options())
         .args(pace_options())
         .args(end_options())
+        .args(extraction_options())
         .args(request_options())
         .args(display_options())
         .args(log_options())
@@ -242,6 +245,21 @@ fn end_options() -> Vec<Arg> {
             value("max-run-time", "TIME", "End early after so long; --resume goes on"),
             rare(flag("fail-fast", "End at the first row whose outcome is 'failed', with exit code 4")),
             value("fail-over", "PERCENT", "Exit with 4 where more than PERCENT of the rows have failed"),
+        ],
+    )
+}
+
+fn extraction_options() -> Vec<Arg> {
+    under(
+        EXTRACTION,
+        [
+            flag("links", "Tell the links of each page: absolute, in page order, each once"),
+            rare(flag("digest", "Tell the SHA-1 of each body")),
+            rare(value(
+                "charset",
+                "NAME",
+                "Take all text for this encoding [default: byte order mark, header, meta, then statistics]",
+            )),
         ],
     )
 }

@@ -9,6 +9,7 @@ use std::num::NonZeroU8;
 use std::path::PathBuf;
 
 use super::courtesy::{courtesy, pace};
+use super::extraction::extract_plan;
 use super::files::{PathKind, Surroundings, kind_of};
 use super::limits::{run_limits, worker_limits};
 use super::request::{fetch_options, log_plan};
@@ -74,6 +75,7 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
     let workers = worker_limits(reader);
     let limits = run_limits(reader);
     let fetch = fetch_options(reader, sources.contains(&Source::Stdin));
+    let extract = extract_plan(reader);
     let progress = progress(reader, &output, facts.surroundings);
     let log = log_plan(reader);
 
@@ -92,6 +94,7 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
         pace,
         pin: reader.is_on("pin"),
         fetch: fetch?,
+        extract,
         progress: progress?,
         log: log?,
         command_line: facts.command_line,
@@ -106,11 +109,13 @@ pub(super) fn worker_plan(reader: &mut Reader<'_>) -> Option<WorkerPlan> {
     let courtesy = courtesy(reader, MOST_IN_FLIGHT);
     // Its standard input is the list, always.
     let fetch = fetch_options(reader, true);
+    let extract = extract_plan(reader);
     let log = log_plan(reader);
     Some(WorkerPlan {
         fetch: fetch?,
         concurrency: concurrency?,
         courtesy: courtesy?,
+        extract,
         default_scheme,
         log: log?,
     })

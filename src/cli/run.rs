@@ -138,6 +138,7 @@ fn filter_plan(plan: WorkerPlan) -> RunPlan {
         pace: Pace::default(),
         pin: false,
         fetch: plan.fetch,
+        extract: plan.extract,
         progress: ProgressStyle::Quiet,
         log: plan.log,
         command_line: Vec::new(),

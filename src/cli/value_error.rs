@@ -42,6 +42,8 @@ pub(super) enum ValueError {
     WrongType { expected: &'static str },
     #[error("empty")]
     Empty,
+    #[error("not an encoding such as utf-8, gbk or windows-1251")]
+    NotAnEncoding,
     #[error("not a request method: letters, digits and !#$%&'*+-.^_`|~ only")]
     NotAMethod,
     #[error("CONNECT opens a tunnel and fetches nothing")]

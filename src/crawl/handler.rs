@@ -14,12 +14,13 @@ use tokio::sync::Notify;
 
 use crate::crawl::capacity::Capacity;
 use crate::crawl::gate::Gate;
+use crate::crawl::page::{Page, PageReader};
 use crate::crawl::pauses::Pauses;
 use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::visit::{Visit, Visited, Visitor};
 use crate::crawl::wire::{Answer, FetchTask, Later, Reply, Setup, Traffic};
-use crate::fetch::{BuildError, Client, Fetcher, content_type};
+use crate::fetch::{BuildError, Client, Fetcher};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, Outcome, Row, RowError};
 use crate::output::render_jsonl;
@@ -33,6 +34,7 @@ const USUAL_ROW: usize = 768;
 /// Makes rows for the life of a worker.
 pub(super) struct Handler {
     visitor: Arc<Visitor>,
+    pages: PageReader,
 }
 
 /// Why no rows can be made as told.
@@ -65,7 +67,7 @@ impl Handler {
             exhaustion_told: Once::new(),
             pauses: Pauses::none(),
         };
-        Ok(Self { visitor: Arc::new(visitor) })
+        Ok(Self { visitor: Arc::new(visitor), pages: PageReader::new(setup.extract.clone()) })
     }
 
     /// What stops this handler from asking anything more.
@@ -108,8 +110,9 @@ impl Handler {
             traffic.add(robots.take_traffic());
         }
         let news = std::mem::take(&mut visit.news);
+        let page = self.pages.read(&visit.fetched);
         Answer::Row(
-            reply(&row_of(seq, url, slot, visit), traffic)
+            reply(&row_of(seq, url, slot, visit, page), traffic)
                 .with_news(news, self.visitor.gate.due_waits().as_ref()),
         )
     }
@@ -139,7 +142,7 @@ fn reply(row: &Row, traffic: Traffic) -> Reply {
     Reply::new(row, rendered, traffic)
 }
 
-fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit) -> Row {
+fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit, page: Page) -> Row {
     let Visit { fetched, attempts, traffic, started, .. } = visit;
     let outcome = match (&fetched.failure, fetched.status) {
         (Some(failure), _) => failure.kind.outcome(),
@@ -152,13 +155,18 @@ fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit) -> Row {
         url,
         outcome,
         status: fetched.status.map(|status| status.as_u16()),
-        content_type: content_type(&fetched.headers),
+        content_type: page.content_type,
+        charset: page.charset,
         error: fetched.failure.map(RowError::from),
         final_url: (asked || fetched.redirects > 0 || fetched.requests > 0).then(|| fetched.final_url.into()),
         redirects: fetched.redirects,
         attempts,
         bytes: u64::try_from(fetched.body.len()).unwrap_or(u64::MAX),
         truncated: fetched.truncated,
+        digest: page.digest,
+        title: page.title,
+        links: page.links,
+        fields: page.fields,
         remote_ip: fetched.remote_addr.map(|address| address.ip()),
         http_version: fetched.version,
         fetched_at: started,
@@ -167,11 +175,6 @@ fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit) -> Row {
         // Of a host whose robots.txt could not be reached no page was asked, and nothing took any time.
         time_total: (asked && traffic.requests > 0).then_some(fetched.time_total),
         worker: Some(slot),
-        charset: None,
-        digest: None,
-        title: None,
-        links: None,
-        fields: None,
         warc: None,
         input: None,
     }

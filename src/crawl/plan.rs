@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::crawl::{Courtesy, Pace, RunLimits, WorkerLimits};
 use crate::fetch::FetchOptions;
 use crate::input::InputPlan;
@@ -40,6 +42,8 @@ pub struct RunPlan {
     pub pin: bool,
     /// What holds for every request; sent to the workers.
     pub fetch: FetchOptions,
+    /// What is read from bodies; sent to the workers.
+    pub extract: ExtractPlan,
     /// What is shown while it runs.
     pub progress: ProgressStyle,
     /// What is logged, and how.
@@ -59,10 +63,23 @@ pub struct WorkerPlan {
     pub concurrency: NonZeroU32,
     /// How gently hosts are asked.
     pub courtesy: Courtesy,
+    /// What is read from bodies.
+    pub extract: ExtractPlan,
     /// The scheme of lines without one, such as `https`.
     pub default_scheme: Option<String>,
     /// What is logged, and how.
     pub log: LogPlan,
+}
+
+/// What is read from bodies, as meant. It is its own wire form.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct ExtractPlan {
+    /// Tell where pages link to.
+    pub links: bool,
+    /// Tell the digest of each body.
+    pub digest: bool,
+    /// The encoding of all text, by its WHATWG name; `None` where each body tells.
+    pub charset: Option<String>,
 }
 
 /// Where rows go.

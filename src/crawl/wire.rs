@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
-use crate::crawl::{Courtesy, LogFormat, LogPlan, Mode, RunPlan};
+use crate::crawl::{Courtesy, ExtractPlan, LogFormat, LogPlan, Mode, RunPlan};
 use crate::fetch::{Chain, Failure, FetchOptions, Fetched};
 use crate::frontier::{HostWait, WaitRule, WaitTimes, Waits, host_hash};
 use crate::ids::{Seq, SlotId};
@@ -27,6 +27,7 @@ pub(super) struct Setup {
     pub(super) fetch: FetchOptions,
     pub(super) capacity: Capacity,
     pub(super) courtesy: Courtesy,
+    pub(super) extract: ExtractPlan,
     /// Whether no other worker asks the hosts that this one asks, or it does not matter.
     pub(super) is_alone: bool,
     /// The file of marks for requests that must not be sent twice.
@@ -42,6 +43,7 @@ impl Setup {
             fetch: plan.fetch.clone(),
             capacity,
             courtesy: plan.courtesy.clone(),
+            extract: plan.extract.clone(),
             is_alone: !(has_peers && plan.courtesy.binds_hosts()),
             sent,
             log_filter: plan.log.filter.clone(),

@@ -134,9 +134,14 @@ impl From<Failure> for RowError {
     }
 }
 
+/// What the server says of the type of the body, with its parameters.
+pub fn content_type_field(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes)
+}
+
 /// The media type in lower case, without parameters; `None` where there is none, or none that makes sense.
 pub fn content_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_TYPE)?.as_bytes();
+    let value = content_type_field(headers)?;
     // Parameters may be in any charset, as file names are.
     let essence = value.split(|byte| b";,".contains(byte)).next()?;
     let essence = std::str::from_utf8(essence).ok()?.trim();

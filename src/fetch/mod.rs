@@ -69,7 +69,7 @@ pub use chain::{Chain, Step};
 pub use client::{BuildError, Client, HttpClient};
 pub use content::Content;
 pub use cookies::Cookie;
-pub use fetched::{Failure, Fetched, content_type};
+pub use fetched::{Failure, Fetched, content_type, content_type_field};
 pub use headers::HeaderError;
 pub use http::{HeaderMap, StatusCode};
 pub use options::{EnvironmentProxies, FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
