@@ -9,6 +9,7 @@
 mod answer;
 mod connection;
 mod demo;
+mod encoded;
 mod endpoint;
 mod misbehaviour;
 mod page;

@@ -11,6 +11,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::answer::{Action, Answer, HTML, PLAIN, WRITES_TO_MEMORY};
+use super::encoded;
 use super::endpoint::{Endpoint, Handler, Page, Route, catalogue};
 use super::prose;
 use super::request::{Request, percent_decode};
@@ -48,6 +49,12 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         redirect_to,
     ),
     exact("/gbk", "/gbk", "a Chinese page with a table, encoded in gbk", gbk),
+    prefix(
+        "/encoded/LABEL?by=WAY",
+        "/encoded/",
+        "a page in that encoding (gbk, big5, shift_jis ...), told by header, meta, mark or nothing, or wrong",
+        encoded::page,
+    ),
     exact("/headers", "/headers", "the request line and the header fields, as JSON", headers),
     exact("/echo", "/echo", "the method, the target, the header fields and the body, as JSON", echo),
     exact("/robots.txt", "/robots.txt", "rules that allow everything but /private/", robots),
