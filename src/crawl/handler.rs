@@ -129,17 +129,33 @@ fn unasked(seq: Seq, url: String, slot: SlotId, error: RowError) -> Row {
 }
 
 fn reply(row: &Row, traffic: Traffic) -> Reply {
+    match rendered(row) {
+        Some(rendered) => Reply::new(row, rendered, traffic),
+        None => shorter_reply(row, traffic),
+    }
+}
+
+/// The row without what was read from its page, which is what can be long.
+fn shorter_reply(row: &Row, traffic: Traffic) -> Reply {
+    tracing::warn!(
+        "line {}: a row of more than {MAX_ROW} bytes; it goes without links and fields",
+        row.seq.0
+    );
+    let lean = Row { links: None, fields: None, ..row.clone() };
+    if let Some(rendered) = rendered(&lean) {
+        return Reply::new(&lean, rendered, traffic);
+    }
+    let message = format!("row of more than {MAX_ROW} bytes");
+    let error = RowError { kind: FailureKind::Internal, message };
+    let short = Row { worker: row.worker, ..Row::unasked(row.seq, row.url.clone(), error) };
+    Reply::new(&short, rendered(&short).expect("a URL and a message are short"), traffic)
+}
+
+/// The bytes of a row, if they are not too many.
+fn rendered(row: &Row) -> Option<Vec<u8>> {
     let mut rendered = Vec::with_capacity(USUAL_ROW);
     render_jsonl(row, &mut rendered);
-    if rendered.len() > MAX_ROW {
-        rendered.clear();
-        let message = format!("row of more than {MAX_ROW} bytes");
-        let error = RowError { kind: FailureKind::Internal, message };
-        let short = Row { worker: row.worker, ..Row::unasked(row.seq, row.url.clone(), error) };
-        render_jsonl(&short, &mut rendered);
-        return Reply::new(&short, rendered, traffic);
-    }
-    Reply::new(row, rendered, traffic)
+    (rendered.len() <= MAX_ROW).then_some(rendered)
 }
 
 fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit, page: Page) -> Row {
@@ -177,5 +193,29 @@ fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit, page: Page) -> Row 
         worker: Some(slot),
         warc: None,
         input: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(url: &str, fields: Option<String>) -> Row {
+        let error = RowError { kind: FailureKind::Dns, message: String::new() };
+        Row { fields, ..Row::unasked(Seq(1), url.to_owned(), error) }
+    }
+
+    #[track_caller]
+    fn check(row: &Row, kind: &str, has_fields: bool) {
+        let reply = reply(row, Traffic::default());
+        let rendered: serde_json::Value = serde_json::from_slice(&reply.row).unwrap();
+        assert_eq!((&rendered["error"]["kind"], rendered["fields"].is_string()), (&kind.into(), has_fields));
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_loses_what_was_extracted_and_nothing_else() {
+        let json = |length: usize| Some(format!("\"{}\"", "x".repeat(length)));
+        check(&row("http://h/", json(100)), "dns", true);
+        check(&row("http://h/", json(MAX_ROW)), "dns", false);
     }
 }
