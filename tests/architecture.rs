@@ -71,6 +71,7 @@ const MAY_STAND_IN: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("clap_mangen", &["cli/"]),
+    ("csv_core", &["input/table/"]),
     ("crc32fast", &["input/", "output/", "state/"]),
     ("h2", &["fetch/"]),
     ("html5ever", &["extract/"]),

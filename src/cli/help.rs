@@ -32,6 +32,15 @@ const MODES: &str =
   single     one event loop in one thread
   serial     one URL at a time";
 
+const TABLES: &str =
+    "  A .csv, .tsv, .jsonl or .ndjson file (.gz or .zst behind it) is a table: the first record of CSV
+  names the columns, a line of JSONL is an object. --input-format says it of standard input, and of
+  files whatever their names. --url-column names the column with the URLs, --keep-column those
+  that go into the row's input: strings from CSV, any JSON from JSONL; a key that is not there is
+  null. A column that CSV has not is exit code 2. A record of another length than the header, a
+  line that is no object, one without a URL and one of more than 1 MiB are rows of invalid_url; a
+  quote that is never closed breaks the input.";
+
 const ROWS: &str =
     "  One JSON object a line for each line of the list, in the order in which URLs finish; seq is the
   line's place in the list. A directory that holds a run already is refused without --resume.
@@ -67,6 +76,7 @@ const EXAMPLES: &str = "  myriapod crawl --demo -o demo-run
   zcat big.gz | myriapod crawl -c 64 --per-host 2 -o run -
   myriapod crawl -o run --max-run-time 1h urls.txt
   myriapod crawl -o run --resume urls.txt
+  myriapod crawl -o run --url-column link --keep-column sku products.csv
   myriapod crawl -o run --fail-over 5% urls.txt || echo 'look at run/summary.json'
   myriapod crawl 'https://example.com/list?page={1..100}'
   myriapod crawl -H 'Accept: application/json' -d '{\"q\": 1}' urls.txt
@@ -82,7 +92,8 @@ const EXIT_CODES: &str = "  0    every URL has its row (rows may record failures
        interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM; --resume goes on";
 
 /// What follows the options of `crawl`, in its help and in the manual.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 10] = [
+    ("Tables", TABLES),
     ("Rows", ROWS),
     ("Resuming", RESUMING),
     ("Safety", SAFETY),

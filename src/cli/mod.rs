@@ -33,6 +33,7 @@ mod run;
 mod secrets;
 mod settings;
 mod settle;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -8,6 +8,7 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::input::URL_COLUMN;
 use crate::version::{VERSION_AND_BUILD, user_agent};
 
 /// The name of the command.
@@ -127,7 +128,8 @@ fn input() -> Arg {
         .num_args(0..)
         .value_hint(ValueHint::FilePath)
         .help(
-            "A file of URLs, one a line; '-' for standard input; a URL; a template such as 'http://h/{1..9}'",
+            "A file of URLs, one a line, or a table (.csv, .tsv, .jsonl); '-' for standard input; a URL; a \
+             template such as 'http://h/{1..9}'",
         )
 }
 
@@ -138,6 +140,14 @@ fn input_options() -> Vec<Arg> {
             rare(flag("templates", "Expand templates in files and standard input too")),
             rare(flag("no-templates", "Take URLs of the command line literally, braces and all").short('g')),
             default_scheme(),
+            rare(value(
+                "input-format",
+                "FORMAT",
+                "Form of files and standard input, whatever their names: text, csv, tsv or jsonl",
+            )),
+            rare(value("url-column", "NAME", "Column, or key, of a table that holds the URLs"))
+                .default_value(URL_COLUMN),
+            list("keep-column", "NAME", "Copy a column of a table into the row, under 'input' (repeatable)"),
             flag("demo", "Crawl a small site of our own on loopback; needs no INPUT and no network"),
         ],
     )

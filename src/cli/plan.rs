@@ -14,6 +14,7 @@ use super::files::{PathKind, Surroundings, kind_of};
 use super::limits::{run_limits, worker_limits};
 use super::request::{fetch_options, log_plan};
 use super::settings::Reader;
+use super::tables::{tables, warn_without_table};
 use super::value_error::ValueError;
 use super::{print, values};
 use crate::crawl::{OutputPlan, ProgressStyle, RunPlan, WorkerPlan};
@@ -65,6 +66,7 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
     let default_scheme = reader.shaping_value("default-scheme", values::scheme);
     let templates_in_files = reader.is_shaping("templates");
     let sources = if facts.input_is_known { sources(reader, default_scheme.as_deref()) } else { Vec::new() };
+    let tables = tables(reader);
     let output = output(reader);
     reader.shaping_value("format", values::row_format);
     let n_workers = reader.value("workers", values::positive(MOST_WORKERS));
@@ -79,8 +81,10 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
     let progress = progress(reader, &output, facts.surroundings);
     let log = log_plan(reader);
 
+    let input = InputPlan { sources, templates_in_files, default_scheme, tables: tables? };
+    warn_without_table(reader, &input);
     Some(RunPlan {
-        input: InputPlan { sources, templates_in_files, default_scheme },
+        input,
         demo: reader.is_on("demo"),
         output,
         resume: reader.is_on("resume"),

@@ -120,11 +120,7 @@ fn demo(mut plan: RunPlan) -> ExitCode {
 /// A worker by hand is a crawl in one loop, between the two ends of a pipeline.
 fn filter_plan(plan: WorkerPlan) -> RunPlan {
     RunPlan {
-        input: InputPlan {
-            sources: vec![Source::Stdin],
-            templates_in_files: false,
-            default_scheme: plan.default_scheme,
-        },
+        input: InputPlan { default_scheme: plan.default_scheme, ..InputPlan::of([Source::Stdin]) },
         demo: false,
         output: OutputPlan::Stdout,
         resume: false,

@@ -98,6 +98,10 @@ pub(super) enum ValueError {
     DemoWithResume,
     #[error("shows errors only, which --progress {style} contradicts")]
     QuietWithProgress { style: String },
+    #[error("the same column is kept once only")]
+    KeptTwice,
+    #[error("no INPUT is a table; --input-format says so of one whose name does not")]
+    NoTable,
     #[error("standard input can be read once only")]
     StdinTwice,
     #[error("{reason}")]

@@ -134,7 +134,7 @@ mod tests {
     use crate::model::{FailureKind, Line, Target};
 
     fn lost(seq: u64) -> Finished {
-        let target = Target { seq: Seq(seq), url: "http://h/".into(), given: None };
+        let target = Target { seq: Seq(seq), url: "http://h/".into(), given: None, brought: None };
         let task = FetchTask::of(Line::Target(target), None);
         Finished::Row(lost_row(&task, FailureKind::WorkerCrashed, "x".into(), 1))
     }
@@ -159,7 +159,7 @@ mod tests {
         let mut told = lost(0);
         let Finished::Row(reply) = &mut told else { panic!("a lost line has a row") };
         reply.news = news.to_vec();
-        let target = Target { seq: Seq(1), url: "http://h/".into(), given: None };
+        let target = Target { seq: Seq(1), url: "http://h/".into(), given: None, brought: None };
         let (task, wait) = (FetchTask::of(Line::Target(target), None), Duration::ZERO);
         let later = Finished::Later(Box::new(Later { task, wait, news: Vec::new() }));
         let rows = Books::new(Stats::new()).take(vec![told, later, Finished::NotDone]).unwrap();

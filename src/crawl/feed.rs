@@ -63,6 +63,8 @@ pub(super) struct FeedPlan {
 pub(super) enum FeedError {
     /// The input broke.
     Input(#[from] InputError),
+    /// It can not be read as it should be, and no line of it was taken.
+    Unusable(InputError),
     /// Lines that were read can not be had again.
     Held(SpillError),
 }
@@ -365,6 +367,9 @@ impl Source {
         };
         match chunk {
             Ok(Ok(chunk)) => self.take_chunk(chunk),
+            Ok(Err(error)) if self.n_taken == 0 && error.is_of_header() => {
+                self.break_off(FeedError::Unusable(error));
+            }
             Ok(Err(error)) => self.break_off(error.into()),
             Err(_) => self.end(FeedEnd::Ended),
         }

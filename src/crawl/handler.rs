@@ -82,18 +82,14 @@ impl Handler {
             Err(_) => {
                 let message = "a fault in the crawler; standard error says more".to_owned();
                 let error = RowError { kind: FailureKind::Internal, message };
-                Answer::Row(reply(
-                    &unasked(task.seq(), task.given().to_owned(), slot, error),
-                    Traffic::default(),
-                ))
+                Answer::Row(reply(&unasked(&task, slot, error), Traffic::default()))
             }
         }
     }
 
     async fn answer(&self, task: &FetchTask, slot: SlotId) -> Answer {
-        let (seq, url) = (task.seq(), task.given().to_owned());
         if let Some(verdict) = &task.verdict {
-            return Answer::Row(reply(&unasked(seq, url, slot, verdict.error()), Traffic::default()));
+            return Answer::Row(reply(&unasked(task, slot, verdict.error()), Traffic::default()));
         }
         let mut visit = match self.visitor.visit(task).await {
             Visited::Done(visit) => visit,
@@ -109,10 +105,11 @@ impl Handler {
         if let Some(robots) = &self.visitor.robots {
             traffic.add(robots.take_traffic());
         }
+        let (seq, url) = (task.seq(), task.given().to_owned());
         let news = std::mem::take(&mut visit.news);
         let page = self.pages.read(&visit.fetched);
         Answer::Row(
-            reply(&row_of(seq, url, slot, visit, page), traffic)
+            reply(&keeping(task, row_of(seq, url, slot, visit, page)), traffic)
                 .with_news(news, self.visitor.gate.due_waits().as_ref()),
         )
     }
@@ -121,11 +118,17 @@ impl Handler {
 /// The row of a task whose workers died, made where no worker can.
 pub(super) fn lost_row(task: &FetchTask, kind: FailureKind, message: String, attempts: u32) -> Reply {
     let row = Row::unasked(task.seq(), task.given().to_owned(), RowError { kind, message });
-    reply(&Row { attempts, ..row }, Traffic { requests: attempts, received: 0 })
+    reply(&keeping(task, Row { attempts, ..row }), Traffic { requests: attempts, received: 0 })
 }
 
-fn unasked(seq: Seq, url: String, slot: SlotId, error: RowError) -> Row {
-    Row { worker: Some(slot), ..Row::unasked(seq, url, error) }
+fn unasked(task: &FetchTask, slot: SlotId, error: RowError) -> Row {
+    let row = Row::unasked(task.seq(), task.given().to_owned(), error);
+    keeping(task, Row { worker: Some(slot), ..row })
+}
+
+/// The row with what is kept of its line.
+fn keeping(task: &FetchTask, row: Row) -> Row {
+    Row { input: task.kept(), ..row }
 }
 
 fn reply(row: &Row, traffic: Traffic) -> Reply {

@@ -9,7 +9,8 @@ impl HeldItem for FetchTask {
     fn n_bytes(&self) -> usize {
         let given = self.given.as_ref().map_or(0, String::capacity);
         let trail = self.trail.as_ref().map_or(0, |trail| size_of::<Trail>() + trail.n_bytes());
-        size_of::<Self>() + self.url.capacity() + given + trail
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.n_bytes());
+        size_of::<Self>() + self.url.capacity() + given + trail + extra
     }
 
     fn encode(&self, into: &mut Vec<u8>) {
@@ -27,7 +28,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::crawl::wire::{Ended, Traffic};
+    use crate::crawl::wire::{Ended, Extra, Traffic};
     use crate::fetch::{Chain, Failure, Fetched, Url};
     use crate::ids::Seq;
     use crate::model::{FailureKind, Line, RejectReason, Rejected, Target};
@@ -48,9 +49,12 @@ mod tests {
 
     #[test]
     fn a_line_comes_back_as_it_was() {
-        let target = Target { seq: Seq(u64::MAX), url: "http://h/x".into(), given: Some("h/x".into()) };
+        let target =
+            Target { seq: Seq(u64::MAX), url: "http://h/x".into(), given: Some("h/x".into()), brought: None };
         let plain = FetchTask::of(Line::Target(target), None);
         check(&plain);
+        let extra = Extra { kept: Some(r#"{"id":7}"#.into()) };
+        check(&FetchTask { extra: Some(Box::new(extra)), ..plain.clone() });
         check(&FetchTask { once: true, crashes: 2, kills: 1, ..plain.clone() });
         let chain = Chain {
             url: "https://other/".into(),
@@ -77,7 +81,8 @@ mod tests {
             ..plain.clone()
         });
         check(&FetchTask { trail: Some(Box::new(Trail { chain: Some(chain), ..trail })), ..plain });
-        let rejected = Rejected { seq: Seq(0), url: String::new(), reason: RejectReason::NotAbsolute };
+        let rejected =
+            Rejected { seq: Seq(0), url: String::new(), reason: RejectReason::NotAbsolute, kept: None };
         check(&FetchTask::of(Line::Rejected(rejected), None));
     }
 }

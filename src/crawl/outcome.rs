@@ -99,7 +99,7 @@ impl Causes {
             return RunEnd::Failed(failure);
         }
         match self.feed_error {
-            Some(FeedError::Input(error @ InputError::Changed { .. })) => {
+            Some(FeedError::Input(error @ InputError::Changed { .. }) | FeedError::Unusable(error)) => {
                 return RunEnd::Unusable(vec![could_not(&error)]);
             }
             Some(error) => return RunEnd::Failed(could_not(&error)),
@@ -157,7 +157,7 @@ fn add_invocation(description: &mut Value, plan: &RunPlan) {
 /// Files and streams; URLs and templates stand in the command line, with their passwords masked.
 fn source_description(source: &SourceIdentity) -> Option<Value> {
     match source {
-        SourceIdentity::File { path, bytes, ends } => {
+        SourceIdentity::File { path, bytes, ends, .. } => {
             Some(json!({ "file": path, "bytes": bytes, "fnv1a_of_ends": format!("{ends:016x}") }))
         }
         SourceIdentity::Stream { path } => Some(json!({ "stream": path })),
@@ -196,6 +196,9 @@ mod tests {
         let changed = InputError::Changed { origin: Origin::Stdin, change };
         let changed = Causes { feed_error: Some(changed.into()), ..none() };
         assert!(matches!(changed.end(), RunEnd::Unusable(_)));
+        let no_column = InputError::SameColumn { origin: Origin::Stdin, column: "url".into() };
+        let unusable = Causes { feed_error: Some(FeedError::Unusable(no_column)), ..none() };
+        assert!(matches!(unusable.end(), RunEnd::Unusable(_)));
         let stopped = Causes { reason: signal, stopped_after: Some(3), over_failures: failed(), ..none() };
         assert_eq!(stopped.end(), RunEnd::Interrupted(Signal::Interrupt));
         let limited = Causes { stopped_after: Some(3), over_failures: failed(), ..none() };

@@ -2,6 +2,7 @@
 //!
 //! Does not know how a row is made or counted; domain types are turned into these, and back, by move.
 
+mod extra;
 mod trail;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, HostKey, Line, Outcome, Row, RowError};
 use crate::report::RowFacts;
 use crate::state::RowNote;
+pub(super) use extra::Extra;
 pub(super) use trail::{Ended, Trail};
 
 /// What each worker is told once.
@@ -64,6 +66,8 @@ pub(super) struct FetchTask {
     pub(super) url: String,
     /// The line as given, where that is not the URL.
     pub(super) given: Option<String>,
+    /// What its line of a table has beside the URL. Boxed, as most lines are text.
+    pub(super) extra: Option<Box<Extra>>,
     /// The host that is asked next, as a hash.
     pub(super) host: u64,
     /// What its row says, where that is known without asking. Boxed, as it is rare and a task is moved often.
@@ -188,13 +192,28 @@ impl FetchTask {
             Line::Target(target) => {
                 let (seq, url, given, once) = (target.seq.0, target.url, target.given, sent.is_some());
                 let host = host_hash(&url);
-                Self { seq, url, given, host, verdict: None, once, crashes, kills, trail, news, sent }
+                let extra = target.brought.map(|brought| Box::new(Extra::from(*brought)));
+                Self { seq, url, given, extra, host, verdict: None, once, crashes, kills, trail, news, sent }
             }
             Line::Rejected(line) => {
                 let verdict = Some(Box::new(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string())));
                 // Any will do: it asks none.
                 let (seq, url, given, host) = (line.seq.0, line.url, None, line.seq.0);
-                Self { seq, url, given, host, verdict, once: false, crashes, kills, trail, news, sent: None }
+                let extra = line.kept.map(|kept| Box::new(Extra { kept: Some(kept) }));
+                Self {
+                    seq,
+                    url,
+                    given,
+                    extra,
+                    host,
+                    verdict,
+                    once: false,
+                    crashes,
+                    kills,
+                    trail,
+                    news,
+                    sent: None,
+                }
             }
         }
     }
@@ -225,6 +244,11 @@ impl FetchTask {
     /// For the pool: what keeps a host in one worker.
     pub(super) fn key(&self) -> u64 {
         self.host
+    }
+
+    /// What the row keeps of the line.
+    pub(super) fn kept(&self) -> Option<String> {
+        self.extra.as_ref()?.kept.clone()
     }
 
     /// What the row says was asked for.

@@ -115,7 +115,9 @@ fn is_url(text: &str, default_scheme: Option<&str>) -> bool {
 /// Whether a text without a scheme can only be a path. A list that is not there must not turn into a host.
 fn is_path(text: &str) -> bool {
     let is_list = |name: &str| {
-        [".txt", ".gz", ".zst", ".list"].iter().any(|end| name.to_ascii_lowercase().ends_with(end))
+        [".txt", ".gz", ".zst", ".list", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"]
+            .iter()
+            .any(|end| name.to_ascii_lowercase().ends_with(end))
     };
     let from_root = text.starts_with('/') && !text.starts_with("//");
     from_root || text.starts_with("./") || text.starts_with("../") || (!text.contains('/') && is_list(text))
@@ -200,7 +202,7 @@ mod tests {
         check("h.example/{1..3}", https, template("h.example/{1..3}"));
         check("h.example/list.txt", https, url("h.example/list.txt"));
         for path in
-            ["", " ", "/missing", "./missing", "../missing", "missing.txt", "missing.GZ", "missing.zst"]
+            ["", " ", "/missing", "./missing", "../missing", "missing.txt", "missing.GZ", "missing.csv"]
         {
             check(path, https, Err(Hint::None));
         }

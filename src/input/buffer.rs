@@ -1,26 +1,59 @@
-//! Cuts a stream of bytes into lines, with bounded memory.
+//! Cuts a stream of bytes into lines, or into the records of a table, with bounded memory.
 //!
-//! Does not know what a line means, but that leading white space does not count.
+//! Does not know what a line means, but that white space before it does not count, unless it may be in quotes.
 //!
 //! Invariants:
-//! - Memory is `CAPACITY`, whatever comes: of a longer line only the head is kept.
+//! - Memory is twice the longest line, whatever comes: of a longer one only the head is kept.
 //! - The lines do not depend on how the stream was split into reads.
 
 use std::io::{self, Read};
 use std::ops::Range;
 
 use crate::input::MAX_LINE;
+use crate::input::table::CsvEnds;
 
-/// Twice the longest line: with a line as long as may be waiting for its end, a read is still large.
-const CAPACITY: usize = 2 * MAX_LINE;
+/// The most bytes of one read. A guess: larger ones are no faster, and take a longer way through the caches.
+const MAX_READ: usize = 2 * MAX_LINE;
 
-/// What is handed over of a line that is too long: over the limit even when the last byte is a carriage return.
-const OVERLONG: usize = MAX_LINE + 2;
+/// What lines are, and how long they may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// The longest line that is handed over whole, in bytes.
+    limit: usize,
+    /// What tells the ends of records in which line feeds may stand in quotes.
+    quoted: Option<CsvEnds>,
+}
+
+impl Cut {
+    /// Lines, each at a line feed.
+    pub(super) fn lines(limit: usize) -> Self {
+        Self { limit, quoted: None }
+    }
+
+    /// Records of CSV.
+    pub(super) fn records(limit: usize, ends: CsvEnds) -> Self {
+        Self { limit, quoted: Some(ends) }
+    }
+
+    /// What is handed over of a line that is too long: over the limit even when the last byte is a carriage return.
+    fn overlong(&self) -> usize {
+        self.limit + 2
+    }
+
+    /// The next end of a line in bytes that were not searched before.
+    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        match &mut self.quoted {
+            None => memchr::memchr(b'\n', bytes),
+            Some(ends) => ends.find(bytes),
+        }
+    }
+}
 
 /// Bytes on their way to be lines.
 ///
 /// Take lines until there is none, then `fill`, until it `has_ended`.
 pub(super) struct LineBuffer {
+    cut: Cut,
     bytes: Box<[u8]>,
     /// What was read and not yet taken.
     pending: Range<usize>,
@@ -44,9 +77,11 @@ enum Position {
 }
 
 impl LineBuffer {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(cut: Cut) -> Self {
         Self {
-            bytes: vec![0; CAPACITY].into(),
+            cut,
+            // With a line as long as may be waiting for its end, a read is still large.
+            bytes: vec![0; 2 * cut.limit].into(),
             pending: 0..0,
             searched: 0,
             position: Position::InLine,
@@ -87,11 +122,11 @@ impl LineBuffer {
         self.searched = self.searched.max(self.pending.start);
     }
 
-    /// The next line without its line feed, or the first `OVERLONG` bytes of a line that is too long.
+    /// The next line without its line feed; of a line that is too long the first bytes, more than the limit.
     /// `None` if more must be read first.
     pub(super) fn next_line(&mut self) -> Option<&[u8]> {
         loop {
-            let Some(offset) = memchr::memchr(b'\n', &self.bytes[self.searched..self.pending.end]) else {
+            let Some(offset) = self.cut.find(&self.bytes[self.searched..self.pending.end]) else {
                 return self.take_unfinished();
             };
             let feed = self.searched + offset;
@@ -109,12 +144,10 @@ impl LineBuffer {
 
     /// Reads once; gives the number of bytes, which is 0 at the end. To be called when `next_line` gave `None`.
     pub(super) fn fill(&mut self, stream: &mut impl Read) -> io::Result<usize> {
-        self.bytes.copy_within(self.pending.clone(), 0);
-        self.searched -= self.pending.start;
-        self.pending = 0..self.pending.len();
-        self.settled = 0;
+        self.make_room();
+        let end = self.bytes.len().min(self.pending.end + MAX_READ);
         let length = loop {
-            match stream.read(&mut self.bytes[self.pending.end..]) {
+            match stream.read(&mut self.bytes[self.pending.end..end]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result?,
             }
@@ -126,20 +159,37 @@ impl LineBuffer {
         Ok(length)
     }
 
+    /// Whether a quote was opened in what is pending, and not closed.
+    pub(super) fn is_in_quotes(&self) -> bool {
+        self.cut.quoted.is_some_and(|ends| ends.is_in_quotes())
+    }
+
+    /// Moves what is pending to the front, unless there is room behind it and it is long: a record that comes in a
+    /// hundred reads is not moved a hundred times.
+    fn make_room(&mut self) {
+        if self.pending.len() <= MAX_READ || self.bytes.len() - self.pending.end < MAX_READ {
+            self.bytes.copy_within(self.pending.clone(), 0);
+            self.searched -= self.pending.start;
+            self.pending = 0..self.pending.len();
+        }
+        self.settled = self.pending.start;
+    }
+
     /// What to do where no line feed is in sight: hand over the last line or the head of a long one, or make room.
     fn take_unfinished(&mut self) -> Option<&[u8]> {
         self.searched = self.pending.end;
         match self.position {
+            Position::InLine if self.cut.quoted.is_some() => {}
             Position::InLine => self.skip(self.pending().len() - self.pending().trim_ascii_start().len()),
             Position::InTail => self.skip(self.pending.len()),
             Position::AtEnd => {}
         }
         let rest = self.pending.clone();
         self.line_start = rest.start;
-        if self.position == Position::InLine && rest.len() >= OVERLONG {
+        if self.position == Position::InLine && rest.len() >= self.cut.overlong() {
             self.position = Position::InTail;
             self.skip(rest.len());
-            return Some(&self.bytes[rest.start..rest.start + OVERLONG]);
+            return Some(&self.bytes[rest.start..rest.start + self.cut.overlong()]);
         }
         if self.position == Position::AtEnd && !rest.is_empty() {
             self.skip(rest.len());
@@ -152,7 +202,11 @@ impl LineBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::table::Delimiter;
     use proptest::prelude::*;
+
+    const CAPACITY: usize = 2 * MAX_LINE;
+    const OVERLONG: usize = MAX_LINE + 2;
 
     /// Gives at most so many bytes a read.
     struct Trickle<'a>(&'a [u8], usize);
@@ -168,16 +222,20 @@ mod tests {
     }
 
     /// The lines without leading white space, which may or may not be dropped, and cut to `OVERLONG`.
-    fn lines_of(mut stream: impl Read) -> Vec<Vec<u8>> {
-        let mut buffer = LineBuffer::new();
-        let mut lines = Vec::new();
-        let mut keep = |line: &[u8]| {
+    fn lines_of(stream: impl Read) -> Vec<Vec<u8>> {
+        let cut = |line: &[u8]| {
             let line = line.trim_ascii_start();
-            lines.push(line[..line.len().min(OVERLONG)].to_vec());
+            line[..line.len().min(OVERLONG)].to_vec()
         };
+        cut_up(Cut::lines(MAX_LINE), stream).iter().map(|line| cut(line)).collect()
+    }
+
+    fn cut_up(cut: Cut, mut stream: impl Read) -> Vec<Vec<u8>> {
+        let mut buffer = LineBuffer::new(cut);
+        let mut lines = Vec::new();
         while !buffer.has_ended() {
             while let Some(line) = buffer.next_line() {
-                keep(line);
+                lines.push(line.to_vec());
             }
             if !buffer.has_ended() {
                 buffer.fill(&mut stream).unwrap();
@@ -243,6 +301,37 @@ mod tests {
             }
         }
         assert_eq!(lines_of(Interrupted(false, b"a\nb")), [b"a", b"b"]);
+    }
+
+    fn records_of(limit: usize, stream: impl Read) -> Vec<Vec<u8>> {
+        cut_up(Cut::records(limit, CsvEnds::new(Delimiter::Comma)), stream)
+    }
+
+    #[test]
+    fn a_record_may_have_line_feeds_in_quotes() {
+        let text = b" a,\"b\n\"\"\n\"\r\n\n\"c\n";
+        for read_size in 1..text.len() {
+            let records = records_of(1000, Trickle(text, read_size));
+            assert_eq!(records, [&b" a,\"b\n\"\"\n\"\r"[..], b"", b"\"c\n"], "by {read_size}");
+        }
+    }
+
+    #[test]
+    fn a_gigabyte_in_quotes_fits() {
+        let endless = &b"x,\""[..];
+        let endless = endless.chain(io::repeat(b'\n').take(1 << 30)).chain(&b"\"\"\",y\nlast,\"\n\""[..]);
+        let records = records_of(MAX_LINE, endless);
+        assert_eq!(records.iter().map(Vec::len).collect::<Vec<_>>(), [OVERLONG, 8]);
+        assert_eq!(records[1], b"last,\"\n\"");
+    }
+
+    #[test]
+    fn a_long_record_is_read_in_many_pieces() {
+        let long = [&vec![b'x'; 30 * MAX_READ][..], b"\n", &vec![b'y'; 7 * MAX_READ], b"\nz\n"].concat();
+        for read_size in [MAX_READ / 3, MAX_READ] {
+            let lines = cut_up(Cut::lines(64 * MAX_READ), Trickle(&long, read_size));
+            assert_eq!(lines.iter().map(Vec::len).collect::<Vec<_>>(), [30 * MAX_READ, 7 * MAX_READ, 1]);
+        }
     }
 
     proptest! {

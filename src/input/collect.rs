@@ -7,19 +7,27 @@
 //! - A row that is left out, because an earlier run has made it, is counted all the same.
 
 use crate::ids::Seq;
+use crate::input::table::Entry;
 use crate::input::{Expansion, Place, Template, line};
-use crate::model::{Line, RejectReason};
+use crate::model::{Brought, Line, RejectReason};
 
 /// The most lines in one chunk.
 ///
 /// A guess: enough to make the hand-over to another thread cheap, and few enough for a chunk to stay below 200 KiB.
 pub const CHUNK_LINES: usize = 1024;
 
+/// What the lines of a chunk may bring beside their URLs, in bytes; one line may lead beyond it.
+///
+/// A guess: some kilobytes for each of a full chunk. With lines of a megabyte, few wait at a time.
+const MOST_BROUGHT: usize = 4 << 20;
+
 /// The lines of the current chunk, and the number of the next.
 pub(super) struct Collector {
     default_scheme: Option<String>,
     next_seq: u64,
     lines: Vec<Line>,
+    /// What they bring beside their URLs, in bytes.
+    n_brought: usize,
     /// The most lines in one chunk; less than `CHUNK_LINES` in tests alone.
     limit: usize,
     /// Where the first of the lines begins, once there is one and it was told.
@@ -43,6 +51,9 @@ pub(super) struct Expanding {
     expansion: Expansion,
     /// The `seq` of its first text.
     pub(super) first_seq: u64,
+    /// What its record has beside it.
+    brought: Option<Box<Brought>>,
+    n_brought: usize,
 }
 
 impl Collector {
@@ -51,6 +62,7 @@ impl Collector {
             default_scheme,
             next_seq: 0,
             lines: Vec::new(),
+            n_brought: 0,
             limit: CHUNK_LINES,
             start: None,
             expanded: String::new(),
@@ -76,7 +88,7 @@ impl Collector {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.lines.len() >= self.limit
+        self.lines.len() >= self.limit || self.n_brought >= MOST_BROUGHT
     }
 
     /// Whether the line that was added last is the first of the chunk, and waits to be told its place.
@@ -92,6 +104,7 @@ impl Collector {
     /// Ends the chunk: where it begins, and its lines. `None` if there are none.
     pub(super) fn take(&mut self) -> Option<(Place, Vec<Line>)> {
         let start = self.start.take()?;
+        self.n_brought = 0;
         Some((start, std::mem::take(&mut self.lines)))
     }
 
@@ -137,7 +150,46 @@ impl Collector {
         if let Some(done) = &self.done {
             self.next_seq += expansion.advance(done.before.saturating_sub(first_seq));
         }
-        Expanding { expansion, first_seq }
+        Expanding { expansion, first_seq, brought: None, n_brought: 0 }
+    }
+
+    /// Adds a record of a table, which always gives a row.
+    pub(super) fn add_entry(&mut self, entry: Entry<'_>) {
+        if self.is_wanted() {
+            let seq = Seq(self.next_seq);
+            self.n_brought += entry.n_bytes();
+            let line = match &entry.url {
+                Ok(text) => line::accept(text, seq, self.default_scheme.as_deref()),
+                Err((reason, bytes)) => line::reject(bytes, seq, reason.clone()),
+            };
+            self.push(line.with(entry.brought));
+        }
+        self.next_seq += 1;
+    }
+
+    /// Adds a record of a table in which URLs are templates; what a template stands for is given back, to be added
+    /// one by one.
+    pub(super) fn add_template_entry(&mut self, entry: Entry<'_>) -> Option<Expanding> {
+        let parsed = match &entry.url {
+            Ok(text) if text.contains(['{', '\\']) => Template::parse(text.trim()),
+            _ => {
+                self.add_entry(entry);
+                return None;
+            }
+        };
+        match parsed {
+            Ok(template) => {
+                let n_brought = entry.n_bytes();
+                Some(Expanding { brought: entry.brought, n_brought, ..self.expand(template) })
+            }
+            Err(error) => {
+                let text = entry.url.map(std::borrow::Cow::into_owned).unwrap_or_default();
+                let reason = RejectReason::BadTemplate(error.to_string());
+                let url = Err((reason, text.into_bytes().into()));
+                self.add_entry(Entry { url, brought: entry.brought });
+                None
+            }
+        }
     }
 
     /// Adds the next text of a template, which always gives a row; `false` if there is none.
@@ -148,7 +200,8 @@ impl Collector {
         if self.is_wanted() {
             let scheme = self.default_scheme.as_deref();
             let line = line::accept(&self.expanded, Seq(self.next_seq), scheme);
-            self.push(line);
+            self.n_brought += expanding.n_brought;
+            self.push(line.with(expanding.brought.clone()));
         }
         self.next_seq += 1;
         true

@@ -43,6 +43,24 @@ pub enum InputError {
         /// What it holds.
         content: Unreadable,
     },
+    /// A table lacks a column.
+    #[error("read {origin}: it has no column {column:?}; {}", told(columns))]
+    NoColumn {
+        /// The table.
+        origin: Origin,
+        /// The column that was asked for.
+        column: String,
+        /// Those that it has.
+        columns: Vec<String>,
+    },
+    /// A table has a column more than once.
+    #[error("read {origin}: it has more than one column {column:?}")]
+    SameColumn {
+        /// The table.
+        origin: Origin,
+        /// The column that was asked for.
+        column: String,
+    },
     /// Reading failed; every whole line before that was handed over.
     #[error("read {origin} past line {n_lines}{}", after(*.offset))]
     Broken {
@@ -86,6 +104,13 @@ pub enum InputError {
     Panicked,
 }
 
+impl InputError {
+    /// Whether a table has not the columns that were asked for, so that no line of it was handed over.
+    pub fn is_of_header(&self) -> bool {
+        matches!(self, Self::NoColumn { .. } | Self::SameColumn { .. })
+    }
+}
+
 /// What a file holds in the place of text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unreadable {
@@ -95,6 +120,26 @@ pub enum Unreadable {
     Gzip,
     /// Zstandard, where the name (or the lack of one) promised text.
     Zstd,
+}
+
+/// The most columns that are named.
+const MOST_COLUMNS: usize = 20;
+
+/// The longest name of a column that is told in full, in characters.
+const LONGEST_NAME: usize = 40;
+
+/// Names the columns that a table has.
+fn told(columns: &[String]) -> String {
+    let name = |column: &String| match column.char_indices().nth(LONGEST_NAME) {
+        None => format!("{column:?}"),
+        Some((end, _)) => format!("{:?}...", &column[..end]),
+    };
+    let names: Vec<String> = columns.iter().take(MOST_COLUMNS).map(name).collect();
+    let more = match columns.len().saturating_sub(MOST_COLUMNS) {
+        0 => String::new(),
+        n_more => format!(" and {n_more} more"),
+    };
+    format!("it has {}{more}", names.join(", "))
 }
 
 /// Says from where on lines were counted, where that is not the start.
@@ -147,6 +192,25 @@ mod tests {
         check(
             &InputError::Broken { origin: file(), n_lines: 12, offset: 9, source: cause() },
             r#"read "urls\u{1b}.txt" past line 12 after byte 9"#,
+        );
+        let no_column = |columns| InputError::NoColumn { origin: file(), column: "url".into(), columns };
+        check(
+            &no_column(vec!["li\u{1b}nk".into(), "x".repeat(50)]),
+            &format!(
+                r#"read "urls\u{{1b}}.txt": it has no column "url"; it has "li\u{{1b}}nk", "{}"..."#,
+                "x".repeat(40)
+            ),
+        );
+        check(
+            &no_column(vec!["a".to_owned(); 21]),
+            &format!(
+                r#"read "urls\u{{1b}}.txt": it has no column "url"; it has {} and 1 more"#,
+                [r#""a""#; 20].join(", ")
+            ),
+        );
+        check(
+            &InputError::SameColumn { origin: Origin::Stdin, column: "url".into() },
+            r#"read standard input: it has more than one column "url""#,
         );
         check(
             &InputError::Changed { origin: Origin::Stdin, change: Change::Content { bytes: 123 } },

@@ -11,7 +11,7 @@ use std::path::Path;
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
 
-use crate::input::{InputError, InputPlan, Origin, Source};
+use crate::input::{InputError, InputFormat, InputPlan, Origin, Source};
 
 /// How much of either end of a file is hashed.
 const END: u64 = 64 * 1024;
@@ -40,6 +40,9 @@ pub enum SourceIdentity {
         bytes: u64,
         /// A hash of its first and last 64 KiB: FNV-1a, 64 bits.
         ends: u64,
+        /// What it is read as, where that is not text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        form: Option<String>,
     },
     /// A stream: nothing is known of it before it is read; see `StreamCheck`.
     Stream {
@@ -66,9 +69,29 @@ impl InputPlan {
     /// A file that can not be read.
     pub fn identity(&self) -> Result<InputIdentity, InputError> {
         Ok(InputIdentity {
-            sources: self.sources.iter().map(identity).collect::<Result<_, _>>()?,
+            sources: self.sources.iter().map(|source| self.identity_of(source)).collect::<Result<_, _>>()?,
             templates_in_files: self.templates_in_files,
             default_scheme: self.default_scheme.clone(),
+        })
+    }
+
+    fn identity_of(&self, source: &Source) -> Result<SourceIdentity, InputError> {
+        Ok(match source {
+            Source::Url(text) => SourceIdentity::Url { text: text.clone() },
+            Source::Template(text) => SourceIdentity::Template { text: text.clone() },
+            Source::Stdin => SourceIdentity::Stream { path: "-".to_owned() },
+            Source::File(path) => {
+                let name = path.display().to_string();
+                let origin = || Origin::File(path.clone());
+                match ends(path).map_err(|source| InputError::Open { origin: origin(), source })? {
+                    Some((bytes, ends)) => {
+                        let format = self.tables.format_of(source);
+                        let form = (format != InputFormat::Text).then(|| format.as_str().to_owned());
+                        SourceIdentity::File { path: name, bytes, ends, form }
+                    }
+                    None => SourceIdentity::Stream { path: name },
+                }
+            }
         })
     }
 }
@@ -109,8 +132,13 @@ fn source_difference(position: usize, before: &SourceIdentity, now: &SourceIdent
         (File { bytes: before, .. }, File { path, bytes, .. }) if before != bytes => {
             Some(format!("{path:?} has {bytes} bytes and had {before}"))
         }
-        (File { ends: before, .. }, File { path, ends, .. }) => {
-            (before != ends).then(|| format!("{path:?} has other content than when the run began"))
+        (File { ends: before, .. }, File { path, ends, .. }) if before != ends => {
+            Some(format!("{path:?} has other content than when the run began"))
+        }
+        (File { form: before, .. }, File { path, form, .. }) => {
+            let name = |form: &Option<String>| form.clone().unwrap_or_else(|| "text".to_owned());
+            (before != form)
+                .then(|| format!("{path:?} is read as {} and was as {}", name(form), name(before)))
         }
         (Stream { .. }, Stream { .. }) => None,
         (Url { text: before }, Url { text }) | (Template { text: before }, Template { text }) => {
@@ -134,22 +162,6 @@ fn scheme_difference(before: Option<&str>, now: Option<&str>) -> Option<String> 
     let name =
         |scheme: Option<&str>| scheme.map_or_else(|| "none".to_owned(), |scheme| format!("{scheme:?}"));
     (before != now).then(|| format!("the default scheme is {} and was {}", name(now), name(before)))
-}
-
-fn identity(source: &Source) -> Result<SourceIdentity, InputError> {
-    Ok(match source {
-        Source::Url(text) => SourceIdentity::Url { text: text.clone() },
-        Source::Template(text) => SourceIdentity::Template { text: text.clone() },
-        Source::Stdin => SourceIdentity::Stream { path: "-".to_owned() },
-        Source::File(path) => {
-            let name = path.display().to_string();
-            let origin = || Origin::File(path.clone());
-            match ends(path).map_err(|source| InputError::Open { origin: origin(), source })? {
-                Some((bytes, ends)) => SourceIdentity::File { path: name, bytes, ends },
-                None => SourceIdentity::Stream { path: name },
-            }
-        }
-    })
 }
 
 /// The length of a regular file, and the hash of its two ends.
@@ -217,7 +229,7 @@ mod tests {
     }
 
     fn file(path: &str, bytes: u64, ends: u64) -> SourceIdentity {
-        SourceIdentity::File { path: path.to_owned(), bytes, ends }
+        SourceIdentity::File { path: path.to_owned(), bytes, ends, form: None }
     }
 
     fn stream(path: &str) -> SourceIdentity {
@@ -246,6 +258,10 @@ mod tests {
         check(&[a()], &[a(), a()], Some("the number of inputs is 2 and was 1"));
         check(&[a()], &[file("\u{1b}", 10, 2)], Some(r#""\u{1b}" has 10 bytes and had 9"#));
         check(&[a()], &[file("b", 9, 2)], Some(r#""b" has other content than when the run began"#));
+        let csv = SourceIdentity::File { path: "a.csv".into(), bytes: 9, ends: 1, form: Some("csv".into()) };
+        let csv = [csv];
+        check(&[a()], &csv, Some(r#""a.csv" is read as csv and was as text"#));
+        check(&csv, &csv, None);
         check(&[a(), a()], &[a(), stream("-")], Some("input 2 is a stream and was a file"));
         check(&[stream("-")], &[url("http://h/")], Some("input 1 is a URL and was a stream"));
         check(&[url("http://h/")], &[url("http://g/")], Some("input 1 is another URL"));
@@ -288,7 +304,7 @@ mod tests {
             Source::Template("{1..2}".to_owned()),
             Source::File("/dev/null".into()),
         ];
-        let plan = InputPlan { sources, templates_in_files: false, default_scheme: None };
+        let plan = InputPlan::of(sources);
         let identity = plan.identity().unwrap();
         let kinds: Vec<&str> = identity.sources.iter().map(SourceIdentity::kind).collect();
         assert_eq!(kinds, ["URL", "file", "stream", "template", "stream"]);

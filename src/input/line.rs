@@ -64,12 +64,12 @@ pub(super) fn accept(text: &str, seq: Seq, default_scheme: Option<&str>) -> Line
         return reject(text.as_bytes(), seq, RejectReason::TooLong { limit: MAX_LINE });
     }
     if has_scheme(text) {
-        return Line::Target(Target { seq, url: text.to_owned(), given: None });
+        return Line::Target(Target { seq, url: text.to_owned(), given: None, brought: None });
     }
     match (default_scheme, without_scheme(text)) {
         (Some(scheme), Some(rest)) => {
             let url = [scheme, "://", rest].concat();
-            Line::Target(Target { seq, url, given: Some(text.to_owned()) })
+            Line::Target(Target { seq, url, given: Some(text.to_owned()), brought: None })
         }
         _ => reject(text.as_bytes(), seq, RejectReason::NotAbsolute),
     }
@@ -83,7 +83,7 @@ pub(super) fn reject(bytes: &[u8], seq: Seq, reason: RejectReason) -> Line {
     let text = String::from_utf8_lossy(head);
     let text = trim(&text);
     let url = text[..text.floor_char_boundary(MAX_REJECTED_URL)].to_owned();
-    Line::Rejected(Rejected { seq, url, reason })
+    Line::Rejected(Rejected { seq, url, reason, kept: None })
 }
 
 /// Whether the text begins with a scheme and `://` (RFC 3986 section 3.1).
@@ -130,9 +130,11 @@ mod tests {
             Ok(url) => {
                 let given = default_scheme.map(|_| String::from_utf8_lossy(input.as_ref()).trim().to_owned());
                 let given = given.filter(|given| given != url);
-                Line::Target(Target { seq: SEQ, url: url.to_owned(), given })
+                Line::Target(Target { seq: SEQ, url: url.to_owned(), given, brought: None })
             }
-            Err((reason, url)) => Line::Rejected(Rejected { seq: SEQ, url: url.to_owned(), reason }),
+            Err((reason, url)) => {
+                Line::Rejected(Rejected { seq: SEQ, url: url.to_owned(), reason, kept: None })
+            }
         });
         let input = input.as_ref();
         assert_eq!(parse_line(input, SEQ, default_scheme), expected, "{}", input.escape_ascii());

@@ -3,7 +3,8 @@
 //! Does not know what is done with a line; knows no runtime and no process.
 //!
 //! - `line` and `template` are pure: bytes to a line, a template to its expansions.
-//! - `buffer`, `signature` and `stream` get from a file to the bytes of one line.
+//! - `buffer`, `signature`, `stream` and `text` get from a file to the bytes of one line.
+//! - `table` gets from the bytes of a record to its columns, and from these to a line; `records` is a source of either.
 //! - `reader` goes through all sources and numbers what gives a row; `thread` runs it beside an event loop.
 //! - `place`, `checks` and `fingerprint` let a later run read on where one stopped; `identity` tells whether it may.
 
@@ -20,8 +21,10 @@ mod place;
 mod plan;
 mod progress;
 mod reader;
+mod records;
 mod signature;
 mod stream;
+mod table;
 mod template;
 mod text;
 mod thread;
@@ -33,8 +36,10 @@ pub use fingerprint::Change;
 pub use identity::{InputIdentity, SourceIdentity};
 pub use line::{MAX_LINE, MAX_REJECTED_URL, parse_line};
 pub use place::{Place, ResumeFrom, StreamCheck};
-pub use plan::{InputPlan, Source};
+pub use plan::{InputPlan, Source, TableOptions, URL_COLUMN};
 pub use progress::InputProgress;
 pub use reader::{Chunk, Reader};
+pub use records::MAX_RECORD;
+pub use table::InputFormat;
 pub use template::{Expansion, Template, TemplateError, TemplateFault, is_template};
 pub use thread::read_on_thread;

@@ -3,12 +3,21 @@
 //! Does not open what is no regular file.
 
 use crate::input::progress::ARGUMENT_WEIGHT;
-use crate::input::stream::{self, Packing};
-use crate::input::{InputError, Origin, Source, Template};
+use crate::input::records::{Reading, RecordSource};
+use crate::input::stream::{self, Packing, Stream};
+use crate::input::table::{InputFormat, Wanted};
+use crate::input::{InputError, Origin, Source, TableOptions, Template};
 
 /// A source that was checked.
 pub(super) enum Pending {
-    Text { origin: Origin, kind: TextKind },
+    Text {
+        origin: Origin,
+        kind: TextKind,
+        /// What it is read as from its start.
+        reading: Reading,
+        /// What it is read as from anywhere else, where that is not the same.
+        rest: Option<Reading>,
+    },
     Argument(Template),
 }
 
@@ -25,7 +34,8 @@ pub(super) enum TextKind {
 
 impl Pending {
     /// The source as it will be read, if it can be.
-    pub(super) fn check(source: &Source) -> Result<Self, InputError> {
+    pub(super) fn check(source: &Source, tables: &TableOptions) -> Result<Self, InputError> {
+        let reading = || Reading::of(tables.format_of(source), Wanted::of(tables));
         match source {
             Source::File(path) => {
                 let kind = match (stream::check(path)?, Packing::of(path)) {
@@ -33,9 +43,23 @@ impl Pending {
                     (Some(length), Packing::None) => TextKind::Plain(length),
                     (Some(length), Packing::Gzip | Packing::Zstd) => TextKind::Packed(length),
                 };
-                Ok(Self::Text { origin: Origin::File(path.clone()), kind })
+                let origin = Origin::File(path.clone());
+                let rest = match (tables.format_of(source), kind) {
+                    (InputFormat::Csv | InputFormat::Tsv, TextKind::Plain(_) | TextKind::Packed(_)) => {
+                        let stream = Stream::open(path)
+                            .map_err(|source| InputError::Open { origin: origin.clone(), source })?;
+                        Some(RecordSource::of_file(origin.clone(), stream, 0, reading()).into_reading()?)
+                    }
+                    _ => None,
+                };
+                Ok(Self::Text { origin, kind, reading: reading(), rest })
             }
-            Source::Stdin => Ok(Self::Text { origin: Origin::Stdin, kind: TextKind::Stream }),
+            Source::Stdin => Ok(Self::Text {
+                origin: Origin::Stdin,
+                kind: TextKind::Stream,
+                reading: reading(),
+                rest: None,
+            }),
             Source::Url(url) => Ok(Self::Argument(Template::literal(url))),
             Source::Template(text) => Template::parse(text)
                 .map(Self::Argument)

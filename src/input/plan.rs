@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::input::InputFormat;
+
+/// The column of a table that holds its URLs, where nothing else is said.
+pub const URL_COLUMN: &str = "url";
+
 /// Where the input comes from and how its lines are read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InputPlan {
@@ -11,6 +16,19 @@ pub struct InputPlan {
     pub templates_in_files: bool,
     /// The scheme of lines without one (`--default-scheme`), such as `https`.
     pub default_scheme: Option<String>,
+    /// How tables are read.
+    pub tables: TableOptions,
+}
+
+/// How tables are read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TableOptions {
+    /// What files and standard input are read as, whatever their names (`--input-format`).
+    pub format: Option<InputFormat>,
+    /// The column that holds the URLs (`--url-column`).
+    pub url_column: String,
+    /// The columns that go into the rows, in this order (`--keep-column`); none of them twice.
+    pub keep: Vec<String>,
 }
 
 /// One INPUT of the command line.
@@ -24,4 +42,41 @@ pub enum Source {
     Url(String),
     /// A template on the command line, expanded while it is read.
     Template(String),
+}
+
+impl InputPlan {
+    /// These sources, read as it is done where nothing else is said.
+    pub fn of(sources: impl Into<Vec<Source>>) -> Self {
+        Self {
+            sources: sources.into(),
+            templates_in_files: false,
+            default_scheme: None,
+            tables: TableOptions::default(),
+        }
+    }
+
+    /// Whether any of the sources is a table.
+    pub fn has_tables(&self) -> bool {
+        self.sources.iter().any(|source| match source {
+            Source::File(_) | Source::Stdin => self.tables.format_of(source) != InputFormat::Text,
+            Source::Url(_) | Source::Template(_) => false,
+        })
+    }
+}
+
+impl TableOptions {
+    /// What a source is read as.
+    pub fn format_of(&self, source: &Source) -> InputFormat {
+        match source {
+            Source::File(path) => self.format.unwrap_or_else(|| InputFormat::of_name(path)),
+            Source::Stdin => self.format.unwrap_or(InputFormat::Text),
+            Source::Url(_) | Source::Template(_) => InputFormat::Text,
+        }
+    }
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self { format: None, url_column: URL_COLUMN.to_owned(), keep: Vec::new() }
+    }
 }

@@ -65,8 +65,7 @@ mod tests {
     #[test]
     fn rows_are_counted_without_reading() {
         let check = |sources: &[Source], expected| {
-            let plan =
-                InputPlan { sources: sources.to_vec(), templates_in_files: false, default_scheme: None };
+            let plan = InputPlan::of(sources);
             assert_eq!(plan.n_rows(), expected);
         };
         let template = |text: &str| Source::Template(text.to_owned());

@@ -18,8 +18,8 @@ use crate::input::checks::Checks;
 use crate::input::collect::{Collector, Done, Expanding};
 use crate::input::pending::{Pending, TextKind};
 use crate::input::progress::ARGUMENT_WEIGHT;
+use crate::input::records::{Reading, Record, RecordSource};
 use crate::input::stream::Stream;
-use crate::input::text::TextSource;
 use crate::input::{InputError, InputPlan, InputProgress, Origin, Place, ResumeFrom, StreamCheck, Template};
 use crate::model::Line;
 
@@ -73,7 +73,7 @@ enum Stage {
     Between,
     Argument(Expanding),
     Text {
-        source: Box<TextSource>,
+        source: Box<RecordSource>,
         /// What is left of the template on the line that was taken last.
         expanding: Option<Expanding>,
     },
@@ -109,7 +109,7 @@ impl Reader {
         let mut errors = Vec::new();
         let mut total = Some(0_u64);
         for source in &plan.sources {
-            match Pending::check(source) {
+            match Pending::check(source, &plan.tables) {
                 Ok(pending) => {
                     total = total.zip(pending.weight()).map(|(total, weight)| total.saturating_add(weight));
                     sources.push_back(pending);
@@ -186,7 +186,9 @@ impl Reader {
             let result = match &mut self.stage {
                 Stage::Text { source, .. } => source.read_once(),
                 Stage::Between | Stage::Argument(_) => match self.sources.pop_front() {
-                    Some(Pending::Text { origin, kind }) => self.begin_text(origin, kind),
+                    Some(Pending::Text { origin, kind, reading, rest }) => {
+                        self.begin_text(origin, kind, reading, rest)
+                    }
                     Some(Pending::Argument(template)) => {
                         self.begin_argument(template);
                         Ok(())
@@ -249,9 +251,16 @@ impl Reader {
         self.stage = Stage::Argument(expanding);
     }
 
-    fn begin_text(&mut self, origin: Origin, kind: TextKind) -> Result<(), InputError> {
+    fn begin_text(
+        &mut self,
+        origin: Origin,
+        kind: TextKind,
+        reading: Reading,
+        rest: Option<Reading>,
+    ) -> Result<(), InputError> {
         let expected = self.checks.expected_of(self.next_source);
         let offset = self.enter();
+        let reading = if offset == 0 { reading } else { rest.unwrap_or(reading) };
         let stream = match &origin {
             Origin::File(path) => {
                 let opened = if offset == 0 { Stream::open(path) } else { Stream::open_at(path, offset) };
@@ -261,8 +270,10 @@ impl Reader {
             Origin::Stdin => Stream::plain(self.stdin.take().unwrap_or_else(|| Box::new(io::empty()))),
         };
         let source = match kind {
-            TextKind::Plain(_) | TextKind::Packed(_) => TextSource::of_file(origin, stream, offset),
-            TextKind::Stream => TextSource::of_stream(origin, stream, expected),
+            TextKind::Plain(_) | TextKind::Packed(_) => {
+                RecordSource::of_file(origin, stream, offset, reading)
+            }
+            TextKind::Stream => RecordSource::of_stream(origin, stream, expected, reading),
         };
         self.stage = Stage::Text { source: Box::new(source), expanding: None };
         Ok(())
@@ -292,10 +303,17 @@ impl Reader {
                         if !self.collector.add_expanded(rest) {
                             *expanding = None;
                         }
-                    } else if let Some(line) = source.next_line() {
-                        match self.line_braces {
-                            LineBraces::Plain => self.collector.add_line(line),
-                            LineBraces::Template => *expanding = self.collector.add_template_line(line),
+                    } else if let Some(record) = source.next_record() {
+                        match (record, self.line_braces) {
+                            (Record::Line(line), LineBraces::Plain) => self.collector.add_line(line),
+                            (Record::Line(line), LineBraces::Template) => {
+                                *expanding = self.collector.add_template_line(line);
+                            }
+                            (Record::Entry(entry), LineBraces::Plain) => self.collector.add_entry(entry),
+                            (Record::Entry(entry), LineBraces::Template) => {
+                                *expanding = self.collector.add_template_entry(entry);
+                            }
+                            (Record::Nothing, _) => {}
                         }
                     } else if source.has_ended() {
                         self.end_text();
@@ -329,7 +347,7 @@ impl Reader {
         let (offset, first_seq) = match &self.stage {
             Stage::Argument(expanding) => (0, expanding.first_seq),
             Stage::Text { source, expanding } => {
-                (source.line_offset(), expanding.as_ref().map_or(seq, |expanding| expanding.first_seq))
+                (source.offset(), expanding.as_ref().map_or(seq, |expanding| expanding.first_seq))
             }
             Stage::Between => unreachable!("a line comes from a source"),
         };
@@ -411,5 +429,7 @@ impl fmt::Debug for Reader {
 
 #[cfg(test)]
 mod resume_tests;
+#[cfg(test)]
+mod table_tests;
 #[cfg(test)]
 mod tests;

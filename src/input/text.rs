@@ -1,4 +1,4 @@
-//! Reads one source of text from its first byte to its last: signature, lines, end.
+//! Reads one source of text, or of the records of a table, from its first byte to its last: signature, lines, end.
 //!
 //! Does not know what a line means.
 //!
@@ -6,7 +6,9 @@
 //! - Taking a line never waits; only `read_once` does.
 //! - The bytes of a regular file are not looked at for what a stream is told by.
 
-use crate::input::buffer::LineBuffer;
+use std::io;
+
+use crate::input::buffer::{Cut, LineBuffer};
 use crate::input::fingerprint::{Fingerprint, Proof, Verdict};
 use crate::input::signature::{self, Signature};
 use crate::input::stream::Stream;
@@ -41,13 +43,13 @@ enum Phase {
 
 impl TextSource {
     /// A regular file whose text is read from this byte on: the first, or the first of a line.
-    pub(super) fn of_file(origin: Origin, stream: Stream, offset: u64) -> Self {
+    pub(super) fn of_file(origin: Origin, stream: Stream, offset: u64, cut: Cut) -> Self {
         // What stands in the middle of a file is no signature.
         let phase = if offset == 0 { Phase::Head } else { Phase::Body };
         Self {
             origin,
             stream,
-            buffer: LineBuffer::new(),
+            buffer: LineBuffer::new(cut),
             phase,
             offset,
             n_text_bytes: offset,
@@ -58,12 +60,17 @@ impl TextSource {
     }
 
     /// A stream, which must begin with what is expected, and end there if that is expected too.
-    pub(super) fn of_stream(origin: Origin, stream: Stream, expected: Option<StreamCheck>) -> Self {
+    pub(super) fn of_stream(origin: Origin, stream: Stream, expected: Option<StreamCheck>, cut: Cut) -> Self {
         Self {
             fingerprint: Some(Fingerprint::new()),
             proof: expected.map(Proof::new),
-            ..Self::of_file(origin, stream, 0)
+            ..Self::of_file(origin, stream, 0, cut)
         }
+    }
+
+    /// Where it comes from.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Whether it is known that the stream is what is expected, if anything is.
@@ -113,21 +120,25 @@ impl TextSource {
         }
         let length = match self.buffer.fill(&mut self.stream) {
             Ok(length) => length,
-            Err(source) => {
-                return Err(InputError::Broken {
-                    origin: self.origin.clone(),
-                    n_lines: self.n_lines,
-                    offset: self.offset,
-                    source,
-                });
-            }
+            Err(source) => return Err(self.broken(source)),
         };
         self.n_text_bytes += u64::try_from(length).expect("a length fits 64 bits");
         self.prove(length)?;
         if self.phase == Phase::Head {
             self.inspect_head(length)?;
         }
+        // All that follows the quote is in one record then, and nobody can tell what was meant.
+        if length == 0 && self.buffer.is_in_quotes() {
+            return Err(self.broken(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "a quote in the next record is never closed",
+            )));
+        }
         Ok(())
+    }
+
+    fn broken(&self, source: io::Error) -> InputError {
+        InputError::Broken { origin: self.origin.clone(), n_lines: self.n_lines, offset: self.offset, source }
     }
 
     /// How many of the stored bytes the lines so far make up: exactly in plain text, and a share of what was read of

@@ -57,7 +57,7 @@ mod tests {
     use crate::input::{CHUNK_LINES, InputPlan, Source};
 
     fn open(source: Source, stdin: impl Read + Send + 'static) -> Reader {
-        let plan = InputPlan { sources: vec![source], templates_in_files: false, default_scheme: None };
+        let plan = InputPlan::of([source]);
         Reader::open_with_stdin(&plan, stdin).unwrap()
     }
 

@@ -5,11 +5,15 @@
 mod host;
 mod links;
 mod outcome;
+mod request;
 mod row;
 mod target;
 
 pub use host::{HostKey, without_root};
 pub use links::Links;
 pub use outcome::{Blame, FailureKind, Outcome, Truncated};
+pub use request::{
+    BodyKind, LineBody, LineRequest, MethodError, frames_body, is_field_name, is_field_value, method_token,
+};
 pub use row::{HttpVersion, Row, RowError, WarcPlace};
-pub use target::{Line, RejectReason, Rejected, Target};
+pub use target::{Brought, Line, RejectReason, Rejected, Target};

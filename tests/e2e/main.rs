@@ -31,6 +31,7 @@ mod settings;
 mod signals;
 mod streams;
 mod support;
+mod tables;
 mod torture;
 mod usage;
 mod worker_deaths;

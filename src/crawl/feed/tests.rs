@@ -53,8 +53,18 @@ impl Feed {
             let seq = Seq(self.next_seq);
             self.next_seq += 1;
             match *host {
-                "" => Line::Rejected(Rejected { seq, url: "x".into(), reason: RejectReason::NotAbsolute }),
-                host => Line::Target(Target { seq, url: format!("http://{host}/{}", seq.0), given: None }),
+                "" => Line::Rejected(Rejected {
+                    seq,
+                    url: "x".into(),
+                    reason: RejectReason::NotAbsolute,
+                    kept: None,
+                }),
+                host => Line::Target(Target {
+                    seq,
+                    url: format!("http://{host}/{}", seq.0),
+                    given: None,
+                    brought: None,
+                }),
             }
         });
         let lines = lines.collect();

@@ -40,7 +40,10 @@ fn with_share(n_lines: u32) -> Lineup {
 }
 
 pub(super) fn line(seq: u64, url: &str) -> FetchTask {
-    FetchTask::of(Line::Target(Target { seq: Seq(seq), url: url.to_owned(), given: None }), None)
+    FetchTask::of(
+        Line::Target(Target { seq: Seq(seq), url: url.to_owned(), given: None, brought: None }),
+        None,
+    )
 }
 
 pub(super) fn hash(url: &str) -> u64 {
@@ -119,7 +122,7 @@ fn lines_without_a_host_do_not_wait() {
     let now = start();
     let mut lineup = with_share(1);
     lineup.push(line(0, "http://a/"), now);
-    let rejected = Rejected { seq: Seq(1), url: "x".into(), reason: RejectReason::NotAbsolute };
+    let rejected = Rejected { seq: Seq(1), url: "x".into(), reason: RejectReason::NotAbsolute, kept: None };
     lineup.push(FetchTask::of(Line::Rejected(rejected), None), now);
     assert_eq!(lineup.next_hostless().map(|task| task.seq), Some(1));
     assert!(lineup.next_hostless().is_none());
@@ -263,7 +266,7 @@ fn marks_are_put_back_on_lines_that_waited() {
     let spill = SpillFile::in_directory(std::env::temp_dir(), 1 << 20);
     let mut lineup = Lineup::new(RULES, plan, spill, Some(marks.clone()));
     for seq in 0..50 {
-        let target = Target { seq: Seq(seq), url: "http://a/".into(), given: None };
+        let target = Target { seq: Seq(seq), url: "http://a/".into(), given: None, brought: None };
         lineup.push(FetchTask::of(Line::Target(target), Some(marks.clone())), now);
     }
     for seq in 0..50 {

@@ -15,7 +15,7 @@ use crate::input::{CHUNK_LINES, MAX_LINE};
 use crate::model::{RejectReason, Rejected, Target};
 
 pub(super) fn plan(sources: impl Into<Vec<Source>>) -> InputPlan {
-    InputPlan { sources: sources.into(), templates_in_files: false, default_scheme: None }
+    InputPlan::of(sources)
 }
 
 /// Reads one source given in pieces, each of which is one read, as a pipe has it.

@@ -1,0 +1,22 @@
+//! Tables: records with named columns, of which one is a URL.
+//!
+//! Does not know how bytes are read, nor what number a line has.
+//!
+//! - `format` tells from a name what a file is; `split` finds where a record of CSV ends.
+//! - `csv` and `json` get from a record to the values of the columns that are asked for.
+//! - `wanted` says which columns those are, and makes a line of their values.
+
+mod csv;
+mod format;
+mod json;
+mod split;
+mod value;
+mod wanted;
+
+pub use format::InputFormat;
+
+pub(super) use csv::{CsvReader, HeaderFault};
+pub(super) use json::read_object;
+pub(super) use split::{CsvEnds, Delimiter};
+pub(super) use value::Value;
+pub(super) use wanted::{Entry, Wanted};
