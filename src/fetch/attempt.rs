@@ -6,14 +6,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "takes the times of an attempt")]
 
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderMap, StatusCode, Version, header};
 use url::Url;
 
 use super::address::Allowance;
@@ -26,11 +24,12 @@ use super::cookies::CookieJar;
 use super::decode::{Body, DecodeError};
 use super::fetched::http_version;
 use super::limits::{self, Limit, Limits};
+use super::outgoing::{Outgoing, may_be_sent_twice};
 use super::probe::{self, State};
 use super::purpose::Purpose;
-use super::redirect::{self, Hop, Origin, Resend, Verdict};
+use super::redirect::{self, Hop, Origin, Verdict};
 use super::target::strip_credentials;
-use super::{Chain, Cookie, Failure, Fetched, Step, headers};
+use super::{Chain, Cookie, Failure, Fetched, Step};
 use crate::model::{FailureKind, HttpVersion, Truncated};
 
 /// How much of a redirect's body is read to use its connection again, rather than to make a new one.
@@ -112,17 +111,6 @@ struct Attempt<'a> {
     /// How long the name was waited for before this began; it is part of the time of the connection that is made first.
     looked_up: Duration,
     time_connect: Option<Duration>,
-}
-
-/// The request of the current hop, but for its URL.
-struct Outgoing<'a> {
-    method: Method,
-    headers: Cow<'a, HeaderMap>,
-    body: Option<&'a Bytes>,
-    /// The `Cookie` field, where there is more to send than the header fields hold.
-    cookie: Option<HeaderValue>,
-    as_get: bool,
-    left_origin: bool,
 }
 
 /// Why an exchange stopped.
@@ -440,71 +428,6 @@ impl Attempt<'_> {
     }
 }
 
-impl<'a> Outgoing<'a> {
-    fn of(client: &'a HttpClient, purpose: Purpose, chain: Option<&Chain>) -> Self {
-        let (method, headers, body) = match purpose {
-            Purpose::Page => (client.method.clone(), &client.headers, client.body.as_ref()),
-            Purpose::Robots(_) => (Method::GET, &client.robots_headers, None),
-        };
-        let headers = Cow::Borrowed(headers);
-        let mut outgoing = Self { method, headers, body, cookie: None, as_get: false, left_origin: false };
-        // The fields of robots.txt are the same for all origins.
-        let Some(chain) = chain.filter(|_| purpose == Purpose::Page) else { return outgoing };
-        if chain.as_get {
-            outgoing.become_get();
-        }
-        if chain.left_origin {
-            outgoing.leave_origin();
-        }
-        let authorization = chain.authorization.as_deref().map(HeaderValue::from_bytes);
-        if let Some(Ok(authorization)) = authorization {
-            outgoing.headers.to_mut().insert(header::AUTHORIZATION, authorization);
-        }
-        outgoing
-    }
-
-    fn become_get(&mut self) {
-        self.method = Method::GET;
-        self.body = None;
-        self.as_get = true;
-        headers::strip_body(self.headers.to_mut());
-    }
-
-    fn leave_origin(&mut self) {
-        self.left_origin = true;
-        headers::strip_for_other_origin(self.headers.to_mut());
-    }
-
-    /// The `Authorization` that is sent, where these header fields are no longer those of the options.
-    fn own_authorization(&self) -> Option<Vec<u8>> {
-        match &self.headers {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(headers) => headers.get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec()),
-        }
-    }
-
-    fn request(&self, url: &Url) -> reqwest::Request {
-        let mut request = reqwest::Request::new(self.method.clone(), url.clone());
-        *request.headers_mut() = HeaderMap::clone(&self.headers);
-        if let Some(cookie) = &self.cookie {
-            request.headers_mut().insert(header::COOKIE, cookie.clone());
-        }
-        if let Some(body) = self.body {
-            *request.body_mut() = Some(body.clone().into());
-        }
-        request
-    }
-
-    fn follow(&mut self, hop: &Hop) {
-        if hop.resend == Resend::AsGet {
-            self.become_get();
-        }
-        if hop.origin == Origin::Other {
-            self.leave_origin();
-        }
-    }
-}
-
 /// What the last exchange brought.
 struct Answer {
     headers: HeaderMap,
@@ -579,11 +502,6 @@ fn codings(response: &reqwest::Response) -> Vec<Coding> {
         StatusCode::PARTIAL_CONTENT => Vec::new(),
         _ => coding::codings(response.headers()),
     }
-}
-
-/// Whether the server does nothing twice if it gets a request twice (RFC 9110 section 9.2.2).
-pub(super) fn may_be_sent_twice(method: &Method, body: Option<&Bytes>) -> bool {
-    body.is_none() && (*method == Method::GET || *method == Method::HEAD)
 }
 
 /// Whether a head is larger than allowed.

@@ -24,7 +24,7 @@ use super::resolver::{Resolver, RuledResolver};
 use super::servers::Servers;
 use super::target::strip_credentials;
 use super::tls::{self, TlsError};
-use super::{Chain, FetchOptions, Fetched, Fetcher, ResolveRule, SpeedLimit, Step, attempt, null};
+use super::{Chain, FetchOptions, Fetched, Fetcher, ResolveRule, SpeedLimit, Step, attempt, null, outgoing};
 
 /// Fields of a response head: the HTTP library's own limit of 100 in HTTP/1 was too low, and in HTTP/2 it has none.
 pub(super) const MAX_FIELDS: usize = 1000;
@@ -245,7 +245,7 @@ impl HttpClient {
             resolver: Arc::new(Resolver::new(options, proxies.names())),
             n_kept: usize::try_from(connections_per_host.get()).unwrap_or(usize::MAX),
             idle_time,
-            may_be_sent_twice: attempt::may_be_sent_twice(&method, options.body.as_ref()),
+            may_be_sent_twice: outgoing::may_be_sent_twice(&method, options.body.as_ref()),
         };
         let (rules, hands) = resolve::deal(&options.resolve);
         let plain = recipe.pool(&[])?;

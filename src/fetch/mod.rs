@@ -29,6 +29,7 @@ mod name_servers;
 mod name_sockets;
 mod null;
 mod options;
+mod outgoing;
 mod probe;
 mod proxy;
 mod purpose;

@@ -1,0 +1,95 @@
+//! The request of one hop, but for its URL: what the options make of it, and what is left after a redirect.
+//!
+//! Does not send it, and does not know where it goes.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use url::Url;
+
+use super::client::HttpClient;
+use super::purpose::Purpose;
+use super::redirect::{Hop, Origin, Resend};
+use super::{Chain, headers};
+
+/// The request of the current hop, but for its URL.
+pub(super) struct Outgoing<'a> {
+    pub(super) method: Method,
+    pub(super) headers: Cow<'a, HeaderMap>,
+    pub(super) body: Option<&'a Bytes>,
+    /// The `Cookie` field, where there is more to send than the header fields hold.
+    pub(super) cookie: Option<HeaderValue>,
+    pub(super) as_get: bool,
+    pub(super) left_origin: bool,
+}
+
+impl<'a> Outgoing<'a> {
+    pub(super) fn of(client: &'a HttpClient, purpose: Purpose, chain: Option<&Chain>) -> Self {
+        let (method, headers, body) = match purpose {
+            Purpose::Page => (client.method.clone(), &client.headers, client.body.as_ref()),
+            Purpose::Robots(_) => (Method::GET, &client.robots_headers, None),
+        };
+        let headers = Cow::Borrowed(headers);
+        let mut outgoing = Self { method, headers, body, cookie: None, as_get: false, left_origin: false };
+        // The fields of robots.txt are the same for all origins.
+        let Some(chain) = chain.filter(|_| purpose == Purpose::Page) else { return outgoing };
+        if chain.as_get {
+            outgoing.become_get();
+        }
+        if chain.left_origin {
+            outgoing.leave_origin();
+        }
+        let authorization = chain.authorization.as_deref().map(HeaderValue::from_bytes);
+        if let Some(Ok(authorization)) = authorization {
+            outgoing.headers.to_mut().insert(header::AUTHORIZATION, authorization);
+        }
+        outgoing
+    }
+
+    fn become_get(&mut self) {
+        self.method = Method::GET;
+        self.body = None;
+        self.as_get = true;
+        headers::strip_body(self.headers.to_mut());
+    }
+
+    fn leave_origin(&mut self) {
+        self.left_origin = true;
+        headers::strip_for_other_origin(self.headers.to_mut());
+    }
+
+    /// The `Authorization` that is sent, where these header fields are no longer those of the options.
+    pub(super) fn own_authorization(&self) -> Option<Vec<u8>> {
+        match &self.headers {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(headers) => headers.get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec()),
+        }
+    }
+
+    pub(super) fn request(&self, url: &Url) -> reqwest::Request {
+        let mut request = reqwest::Request::new(self.method.clone(), url.clone());
+        *request.headers_mut() = HeaderMap::clone(&self.headers);
+        if let Some(cookie) = &self.cookie {
+            request.headers_mut().insert(header::COOKIE, cookie.clone());
+        }
+        if let Some(body) = self.body {
+            *request.body_mut() = Some(body.clone().into());
+        }
+        request
+    }
+
+    pub(super) fn follow(&mut self, hop: &Hop) {
+        if hop.resend == Resend::AsGet {
+            self.become_get();
+        }
+        if hop.origin == Origin::Other {
+            self.leave_origin();
+        }
+    }
+}
+
+/// Whether the server does nothing twice if it gets a request twice (RFC 9110 section 9.2.2).
+pub(super) fn may_be_sent_twice(method: &Method, body: Option<&Bytes>) -> bool {
+    body.is_none() && (*method == Method::GET || *method == Method::HEAD)
+}
