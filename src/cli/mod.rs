@@ -29,6 +29,7 @@ mod print;
 mod proxies;
 mod request;
 mod request_values;
+mod rows;
 mod run;
 mod secrets;
 mod settings;

@@ -169,11 +169,11 @@ fn output_options() -> Vec<Arg> {
             value(
                 "output",
                 "DIR",
-                "Write a run directory (rows.jsonl, summary.json and more); '-' for rows to stdout [default]",
+                "Write a run directory (rows, summary.json and more); '-' for rows to stdout [default]",
             )
             .short('o'),
             flag("resume", "Go on with the run in DIR where it stopped; starts one where there is none"),
-            rare(value("format", "FORMAT", "Form of the rows: jsonl").default_value("jsonl")),
+            rare(value("format", "FORMAT", "Form of the rows: jsonl or csv").default_value("jsonl")),
         ],
     )
 }

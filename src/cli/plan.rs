@@ -13,6 +13,7 @@ use super::extraction::extract_plan;
 use super::files::{PathKind, Surroundings, kind_of};
 use super::limits::{run_limits, worker_limits};
 use super::request::{fetch_options, log_plan};
+use super::rows::{layout, row_form};
 use super::settings::Reader;
 use super::tables::{tables, warn_without_table};
 use super::value_error::ValueError;
@@ -68,7 +69,7 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
     let sources = if facts.input_is_known { sources(reader, default_scheme.as_deref()) } else { Vec::new() };
     let tables = tables(reader);
     let output = output(reader);
-    reader.shaping_value("format", values::row_format);
+    let layout = layout(reader);
     let n_workers = reader.value("workers", values::positive(MOST_WORKERS));
     let concurrency = reader.value("concurrency", values::positive(MOST_IN_FLIGHT));
     let courtesy = courtesy(reader, MOST_IN_FLIGHT);
@@ -86,6 +87,8 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
     Some(RunPlan {
         input,
         demo: reader.is_on("demo"),
+        row_form: row_form(layout?, &output, facts.surroundings.stdout_is_terminal),
+        layout: layout?,
         output,
         resume: reader.is_on("resume"),
         shape: std::mem::take(&mut reader.shape),

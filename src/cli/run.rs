@@ -22,7 +22,8 @@ use super::panics;
 use super::parse::{Parsed, parse, parse_worker};
 use super::plan::{MasterPlan, OriginPlan};
 use crate::crawl::{
-    self, Mode, OutputPlan, Pace, ProgressStyle, ProxyChoice, RunEnd, RunLimits, RunPlan, WorkerPlan,
+    self, Layout, Mode, OutputPlan, Pace, ProgressStyle, ProxyChoice, RowForm, RunEnd, RunLimits, RunPlan,
+    WorkerPlan,
 };
 use crate::descriptors;
 use crate::input::{InputPlan, Source};
@@ -123,6 +124,8 @@ fn filter_plan(plan: WorkerPlan) -> RunPlan {
         input: InputPlan { default_scheme: plan.default_scheme, ..InputPlan::of([Source::Stdin]) },
         demo: false,
         output: OutputPlan::Stdout,
+        row_form: RowForm::Jsonl,
+        layout: Layout::default(),
         resume: false,
         shape: BTreeMap::new(),
         limits: RunLimits::default(),

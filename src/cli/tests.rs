@@ -108,7 +108,7 @@ fn every_refused_value_names_its_option() {
         (&["-c", "100001"], "--concurrency 100001: not a whole number from 1 to 100000"),
         (&["--per-host", "x"], "--per-host x: not a whole number"),
         (&["--mode", "forks"], "--mode forks: not one of processes, threads"),
-        (&["--format", "csv"], "--format csv: 'csv' is not built in; there is jsonl"),
+        (&["--format", "xml"], "--format xml: not one of jsonl, csv"),
         (&["-X", "G T"], "--method G T: not a request method"),
         (&["-H", "nothing"], "--header nothing: not a header field"),
         (&["-d", "@/no/such/file"], "--data @/no/such/file: could not read /no/such/file: No such file"),

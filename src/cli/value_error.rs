@@ -32,8 +32,6 @@ pub(super) enum ValueError {
     ZeroSize,
     #[error("not one of {choices}")]
     NotOneOf { choices: String },
-    #[error("'{choice}' is not built in; there is {available}")]
-    NotAvailable { choice: &'static str, available: &'static str },
     #[error("not a switch: write 1, true, yes or on, or 0, false, no or off")]
     NotASwitch,
     #[error("not valid UTF-8")]

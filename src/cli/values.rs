@@ -159,17 +159,6 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, ValueError> {
     choice(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
 }
 
-/// The form of the rows, of which there is one so far.
-pub(super) fn row_format(text: &str) -> Result<(), ValueError> {
-    const AVAILABLE: &str = "jsonl";
-    match text {
-        "jsonl" => Ok(()),
-        "csv" => Err(ValueError::NotAvailable { choice: "csv", available: AVAILABLE }),
-        "parquet" => Err(ValueError::NotAvailable { choice: "parquet", available: AVAILABLE }),
-        _ => Err(ValueError::NotOneOf { choices: AVAILABLE.to_owned() }),
-    }
-}
-
 /// A scheme to put before lines that have none; its case means nothing (RFC 3986 section 3.1).
 pub(super) fn scheme(text: &str) -> Result<String, ValueError> {
     choice(&text.to_ascii_lowercase(), &SCHEMES).map(str::to_owned)
@@ -338,7 +327,6 @@ mod tests {
         assert_eq!(mode("multi").unwrap(), Mode::Multi);
         let error = mode("forks").unwrap_err();
         assert_eq!(error.to_string(), "not one of processes, threads, multi, single, serial");
-        assert_eq!(row_format("csv").unwrap_err().to_string(), "'csv' is not built in; there is jsonl");
         assert_eq!(scheme("HTTP").unwrap(), "http");
         assert_eq!(scheme("ftp").unwrap_err().to_string(), "not one of http, https");
     }

@@ -132,11 +132,12 @@ mod tests {
     use crate::crawl::wire::FetchTask;
     use crate::ids::Seq;
     use crate::model::{FailureKind, Line, Target};
+    use crate::output::RowForm;
 
     fn lost(seq: u64) -> Finished {
         let target = Target { seq: Seq(seq), url: "http://h/".into(), given: None, brought: None };
         let task = FetchTask::of(Line::Target(target), None);
-        Finished::Row(lost_row(&task, FailureKind::WorkerCrashed, "x".into(), 1))
+        Finished::Row(lost_row(&task, RowForm::Jsonl, FailureKind::WorkerCrashed, "x".into(), 1))
     }
 
     #[test]

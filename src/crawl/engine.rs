@@ -14,6 +14,7 @@ use crate::crawl::wire::{Answer, FetchTask, Later, Reply, Setup};
 use crate::crawl::{Mode, RunPlan};
 use crate::ids::SlotId;
 use crate::model::FailureKind;
+use crate::output::RowForm;
 use crate::pool::{
     self, Placement, Pool, PoolEvent, Results, Suspicion, TaskError, WorkerOutput, WorkerStart,
 };
@@ -49,7 +50,12 @@ impl From<Answer> for Finished {
 
 /// What makes rows of tasks.
 pub(super) enum Engine {
-    Pool { pool: Pool<FetchTask>, results: Results<FetchTask, LocalBoxStream<'static, FetchTask>> },
+    Pool {
+        pool: Pool<FetchTask>,
+        results: Results<FetchTask, LocalBoxStream<'static, FetchTask>>,
+        /// How rows are written that no worker made.
+        row_form: RowForm,
+    },
     Multi(MultiEngine),
 }
 
@@ -113,20 +119,21 @@ impl Engine {
         };
         let pool = started.map_err(|error| with_causes(&error))?;
         let results = pool.map_stream(feed);
-        Ok(Self::Pool { pool, results })
+        Ok(Self::Pool { pool, results, row_form: plan.row_form })
     }
 
     /// Up to `limit` tasks that are finished, and at least one; none at the end. Cancelling loses nothing.
     pub(super) async fn next_batch(&mut self, limit: usize) -> Vec<Finished> {
         match self {
             Self::Multi(multi) => multi.next_batch(limit).await.into_iter().map(Finished::from).collect(),
-            Self::Pool { results, .. } => {
+            Self::Pool { results, row_form, .. } => {
+                let row_form = *row_form;
                 let batch = results.next_batch(limit).await;
                 batch
                     .into_iter()
                     .map(|(done, task)| match done.result {
                         Ok(answer) => answer.into(),
-                        Err(error) => without_reply(task, error),
+                        Err(error) => without_reply(task, row_form, error),
                     })
                     .collect()
             }
@@ -137,7 +144,7 @@ impl Engine {
     pub(super) fn stop(&mut self) {
         match self {
             Self::Multi(multi) => multi.stop(),
-            Self::Pool { pool, results } => {
+            Self::Pool { pool, results, .. } => {
                 results.stop();
                 pool.leave();
             }
@@ -154,7 +161,7 @@ impl Engine {
 
     /// Ends everything, and tells what the workers did.
     pub(super) async fn end(self, ending: EngineEnd, plan: &RunPlan) -> EngineReport {
-        let Self::Pool { pool, results } = self else {
+        let Self::Pool { pool, results, .. } = self else {
             // The threads are all of the process but this one.
             let cpu = rusage::of_process().cpu.saturating_sub(rusage::of_thread().cpu);
             let all = WorkerFigures { slot: SlotId(0), cpu, peak_rss_bytes: None, restarts: 0, crashes: 0 };
@@ -207,7 +214,7 @@ fn widened(concurrency: NonZeroU32) -> NonZeroU32 {
     concurrency.saturating_mul(WINDOW_FACTOR)
 }
 
-fn without_reply(task: Option<Box<FetchTask>>, error: TaskError) -> Finished {
+fn without_reply(task: Option<Box<FetchTask>>, form: RowForm, error: TaskError) -> Finished {
     let (kind, attempts) = match &error {
         TaskError::PoolClosed => return Finished::PoolGone,
         TaskError::Cancelled => return Finished::NotDone,
@@ -219,7 +226,7 @@ fn without_reply(task: Option<Box<FetchTask>>, error: TaskError) -> Finished {
         TaskError::Panicked { .. } | TaskError::TooLarge | TaskError::TimedOut => (FailureKind::Internal, 1),
     };
     match task {
-        Some(task) => Finished::Row(lost_row(&task, kind, error.to_string(), attempts)),
+        Some(task) => Finished::Row(lost_row(&task, form, kind, error.to_string(), attempts)),
         // Only a task that was moved to a thread of this process is not here, and such a thread does not fail alone.
         None => Finished::NotDone,
     }

@@ -23,7 +23,7 @@ use crate::crawl::wire::{Answer, FetchTask, Later, Reply, Setup, Traffic};
 use crate::fetch::{BuildError, Client, Fetcher};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, Outcome, Row, RowError};
-use crate::output::render_jsonl;
+use crate::output::RowForm;
 
 /// The longest row that is sent; far above any real one, and below what a frame holds.
 const MAX_ROW: usize = 12 << 20;
@@ -35,6 +35,7 @@ const USUAL_ROW: usize = 768;
 pub(super) struct Handler {
     visitor: Arc<Visitor>,
     pages: PageReader,
+    row_form: RowForm,
 }
 
 /// Why no rows can be made as told.
@@ -67,7 +68,8 @@ impl Handler {
             exhaustion_told: Once::new(),
             pauses: Pauses::none(),
         };
-        Ok(Self { visitor: Arc::new(visitor), pages: PageReader::new(setup.extract.clone()) })
+        let pages = PageReader::new(setup.extract.clone());
+        Ok(Self { visitor: Arc::new(visitor), pages, row_form: setup.row_form() })
     }
 
     /// What stops this handler from asking anything more.
@@ -82,14 +84,15 @@ impl Handler {
             Err(_) => {
                 let message = "a fault in the crawler; standard error says more".to_owned();
                 let error = RowError { kind: FailureKind::Internal, message };
-                Answer::Row(reply(&unasked(&task, slot, error), Traffic::default()))
+                Answer::Row(reply(&unasked(&task, slot, error), self.row_form, Traffic::default()))
             }
         }
     }
 
     async fn answer(&self, task: &FetchTask, slot: SlotId) -> Answer {
         if let Some(verdict) = &task.verdict {
-            return Answer::Row(reply(&unasked(task, slot, verdict.error()), Traffic::default()));
+            let row = unasked(task, slot, verdict.error());
+            return Answer::Row(reply(&row, self.row_form, Traffic::default()));
         }
         let mut visit = match self.visitor.visit(task).await {
             Visited::Done(visit) => visit,
@@ -109,16 +112,23 @@ impl Handler {
         let news = std::mem::take(&mut visit.news);
         let page = self.pages.read(&visit.fetched);
         Answer::Row(
-            reply(&keeping(task, row_of(seq, url, slot, visit, page)), traffic)
+            reply(&keeping(task, row_of(seq, url, slot, visit, page)), self.row_form, traffic)
                 .with_news(news, self.visitor.gate.due_waits().as_ref()),
         )
     }
 }
 
 /// The row of a task whose workers died, made where no worker can.
-pub(super) fn lost_row(task: &FetchTask, kind: FailureKind, message: String, attempts: u32) -> Reply {
+pub(super) fn lost_row(
+    task: &FetchTask,
+    form: RowForm,
+    kind: FailureKind,
+    message: String,
+    attempts: u32,
+) -> Reply {
     let row = Row::unasked(task.seq(), task.given().to_owned(), RowError { kind, message });
-    reply(&keeping(task, Row { attempts, ..row }), Traffic { requests: attempts, received: 0 })
+    let row = keeping(task, Row { attempts, ..row });
+    reply(&row, form, Traffic { requests: attempts, received: 0 })
 }
 
 fn unasked(task: &FetchTask, slot: SlotId, error: RowError) -> Row {
@@ -131,33 +141,33 @@ fn keeping(task: &FetchTask, row: Row) -> Row {
     Row { input: task.kept(), ..row }
 }
 
-fn reply(row: &Row, traffic: Traffic) -> Reply {
-    match rendered(row) {
+fn reply(row: &Row, form: RowForm, traffic: Traffic) -> Reply {
+    match rendered(row, form) {
         Some(rendered) => Reply::new(row, rendered, traffic),
-        None => shorter_reply(row, traffic),
+        None => shorter_reply(row, form, traffic),
     }
 }
 
 /// The row without what was read from its page, which is what can be long.
-fn shorter_reply(row: &Row, traffic: Traffic) -> Reply {
+fn shorter_reply(row: &Row, form: RowForm, traffic: Traffic) -> Reply {
     tracing::warn!(
         "line {}: a row of more than {MAX_ROW} bytes; it goes without links and fields",
         row.seq.0
     );
     let lean = Row { links: None, fields: None, ..row.clone() };
-    if let Some(rendered) = rendered(&lean) {
+    if let Some(rendered) = rendered(&lean, form) {
         return Reply::new(&lean, rendered, traffic);
     }
     let message = format!("row of more than {MAX_ROW} bytes");
     let error = RowError { kind: FailureKind::Internal, message };
     let short = Row { worker: row.worker, ..Row::unasked(row.seq, row.url.clone(), error) };
-    Reply::new(&short, rendered(&short).expect("a URL and a message are short"), traffic)
+    Reply::new(&short, rendered(&short, form).expect("a URL and a message are short"), traffic)
 }
 
 /// The bytes of a row, if they are not too many.
-fn rendered(row: &Row) -> Option<Vec<u8>> {
+fn rendered(row: &Row, form: RowForm) -> Option<Vec<u8>> {
     let mut rendered = Vec::with_capacity(USUAL_ROW);
-    render_jsonl(row, &mut rendered);
+    form.render(row, &mut rendered);
     (rendered.len() <= MAX_ROW).then_some(rendered)
 }
 
@@ -210,7 +220,7 @@ mod tests {
 
     #[track_caller]
     fn check(row: &Row, kind: &str, has_fields: bool) {
-        let reply = reply(row, Traffic::default());
+        let reply = reply(row, RowForm::Jsonl, Traffic::default());
         let rendered: serde_json::Value = serde_json::from_slice(&reply.row).unwrap();
         assert_eq!((&rendered["error"]["kind"], rendered["fields"].is_string()), (&kind.into(), has_fields));
     }

@@ -86,7 +86,7 @@ impl Keeper {
     /// Keeps on where the rows and the journal end.
     pub(super) fn new(
         rows: RowWriter<File>,
-        rows_name: &str,
+        rows_name: String,
         journal: JournalStore,
         journal_path: PathBuf,
         known: Known,
@@ -95,7 +95,7 @@ impl Keeper {
         let synced = Synced { at: now, rows: rows.rows() };
         Self {
             rows,
-            rows_name: rows_name.to_owned(),
+            rows_name,
             journal,
             journal_path,
             notes: RowsBuilder::new(),
@@ -249,6 +249,7 @@ impl Keeper {
 
     /// Makes all of it survive the machine, and leaves a journal that is read in no time.
     pub(super) fn conclude(&mut self, surroundings: &Surroundings<'_>) -> Result<(), SinkError> {
+        self.rows.write_head()?;
         self.rows.sync()?;
         let snapshot = self.snapshot(surroundings);
         match self.journal.rewrite(&snapshot) {

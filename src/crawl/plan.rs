@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::crawl::{Courtesy, Pace, RunLimits, WorkerLimits};
 use crate::fetch::FetchOptions;
 use crate::input::InputPlan;
+use crate::output::{Layout, RowForm};
 
 /// A crawl as meant. Nothing in it needs checking later.
 #[derive(Clone, Debug)]
@@ -19,6 +20,10 @@ pub struct RunPlan {
     pub demo: bool,
     /// Where rows go.
     pub output: OutputPlan,
+    /// How rows are written.
+    pub row_form: RowForm,
+    /// How rows are kept in a directory.
+    pub layout: Layout,
     /// Go on with the run in the directory; never together with standard output or `demo`.
     pub resume: bool,
     /// What must be as it was when the run is resumed: the options that shape rows or their order and are not left

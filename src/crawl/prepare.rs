@@ -90,7 +90,7 @@ pub(super) fn prepare(plan: &RunPlan) -> Preparation {
 }
 
 fn to_stdout(plan: &RunPlan, reader: Reader) -> Result<Preparation, Refusal> {
-    let sink = Sink::stdout().map_err(|error| could_not(&error))?;
+    let sink = Sink::stdout(plan.row_form).map_err(|error| could_not(&error))?;
     let sent = if plan.fetch.is_repeatable() {
         None
     } else {
@@ -117,16 +117,16 @@ fn begin(
     reader: Reader,
 ) -> Result<Preparation, Refusal> {
     let path = directory.journal_path();
-    let output = OutputMark { file: directory.rows_name().to_owned(), ..OutputMark::default() };
+    let output = OutputMark { file: plan.layout.file_name(), ..OutputMark::default() };
     let snapshot = Snapshot { output, ..Snapshot::default() };
     let journal = JournalStore::create(JournalFiles::at(&path), &identity.header(), &snapshot)
         .map_err(|error| could_not(&error))?;
     let description = run_description(plan, &identity.input, SystemTime::now());
     directory.write_run(&description).map_err(|error| could_not(&error))?;
-    let rows = directory.create_rows().map_err(|error| could_not(&error))?;
+    let rows = directory.create_rows(plan.layout).map_err(|error| could_not(&error))?;
     let sent = marks_in(plan, &directory)?;
     let known = Known { sent: sent.clone(), ..Known::default() };
-    let keeper = Keeper::new(rows, directory.rows_name(), journal, path, known, Instant::now());
+    let keeper = Keeper::new(rows, plan.layout.file_name(), journal, path, known, Instant::now());
     let sink = Sink::directory(keeper).map_err(|error| format!("could not start a thread: {error}"))?;
     Ok(ready(plan, reader, Some(directory), sink, sent))
 }
@@ -135,7 +135,7 @@ fn go_on(plan: &RunPlan, directory: RunDirectory, identity: &Identity) -> Result
     let refused = |error: &dyn Error| format!("{} ({})", could_not(error), directory.path().display());
     let files = JournalFiles::at(&directory.journal_path());
     let journal = files.open().map_err(|error| refused(&error))?;
-    let rows = directory.open_rows().map_err(|error| refused(&error))?;
+    let rows = directory.open_rows(plan.layout).map_err(|error| refused(&error))?;
     let journal = BufReader::new(journal);
     let resumed = match rows.file() {
         Some(file) => state::resume(journal, file, rows.length()),
@@ -181,7 +181,7 @@ fn take_up(
     };
     let journal = JournalStore::create(files, &header, &snapshot)?;
     directory.write_run(&resumed_description(directory.read_run(), plan, SystemTime::now()))?;
-    let (path, rows_name) = (directory.journal_path(), directory.rows_name());
+    let (path, rows_name) = (directory.journal_path(), plan.layout.file_name());
     let keeper = Keeper::new(
         rows,
         rows_name,

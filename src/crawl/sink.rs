@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::crawl::books::NewRows;
 use crate::crawl::disk_thread::DiskThread;
 use crate::crawl::keeper::{JobEnd, Keeper, Surroundings};
-use crate::output::{RowWriter, SinkError, StandardOutput};
+use crate::output::{RowForm, RowWriter, SinkError, StandardOutput};
 use crate::state::{StreamCheck, Suspicion};
 
 /// The output of a run.
@@ -37,7 +37,8 @@ pub(super) struct StdoutSink {
     chunks: Option<mpsc::Sender<RowChunk>>,
     waiting: Option<RowChunk>,
     written: mpsc::UnboundedReceiver<Result<u64, SinkError>>,
-    n_sent: u64,
+    /// Chunks that were taken and are not written yet.
+    n_out: usize,
     n_rows: u64,
 }
 
@@ -48,7 +49,7 @@ struct RowChunk {
 
 impl Sink {
     /// Rows to standard output, written on a thread that ends with the sink.
-    pub(super) fn stdout() -> io::Result<Self> {
+    pub(super) fn stdout(form: RowForm) -> io::Result<Self> {
         let mut writer = StandardOutput::open()?.into_writer();
         let (chunks, mut chunks_rx) = mpsc::channel::<RowChunk>(1);
         let (written_tx, written) = mpsc::unbounded_channel();
@@ -61,7 +62,11 @@ impl Sink {
                 }
             }
         })?;
-        Ok(Self::Stdout(StdoutSink { chunks: Some(chunks), waiting: None, written, n_sent: 0, n_rows: 0 }))
+        let mut sink = StdoutSink { chunks: Some(chunks), waiting: None, written, n_out: 0, n_rows: 0 };
+        if !form.head().is_empty() {
+            sink.take(RowChunk { bytes: form.head().to_vec(), n_rows: 0 });
+        }
+        Ok(Self::Stdout(sink))
     }
 
     /// Rows into a run directory.
@@ -83,8 +88,7 @@ impl Sink {
             Self::Stdout(stdout) => {
                 let n_rows = u64::try_from(rows.notes.len()).unwrap_or(u64::MAX);
                 if n_rows > 0 {
-                    stdout.n_sent += n_rows;
-                    stdout.waiting = Some(RowChunk { bytes: rows.bytes, n_rows });
+                    stdout.take(RowChunk { bytes: rows.bytes, n_rows });
                 }
                 Ok(())
             }
@@ -103,7 +107,7 @@ impl Sink {
     pub(super) fn is_settled(&self) -> bool {
         match self {
             Self::Directory(directory) => directory.disk.is_idle(),
-            Self::Stdout(stdout) => stdout.n_rows == stdout.n_sent,
+            Self::Stdout(stdout) => stdout.n_out == 0,
         }
     }
 
@@ -123,8 +127,11 @@ impl Sink {
         tokio::select! {
             biased;
             written = stdout.written.recv() => match written {
-                Some(n_rows) => stdout.n_rows = n_rows?,
-                None if stdout.n_rows == stdout.n_sent => pending().await,
+                Some(n_rows) => {
+                    stdout.n_out -= 1;
+                    stdout.n_rows = n_rows?;
+                }
+                None if stdout.n_out == 0 => pending().await,
                 None => return Err(thread_is_gone()),
             },
             permit = room, if stdout.waiting.is_some() => match permit {
@@ -182,6 +189,13 @@ impl Sink {
             Self::Directory(directory) => Some(&directory.keeper),
             Self::Stdout(_) => None,
         }
+    }
+}
+
+impl StdoutSink {
+    fn take(&mut self, chunk: RowChunk) {
+        self.n_out += 1;
+        self.waiting = Some(chunk);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::fetch::{Chain, Failure, FetchOptions, Fetched};
 use crate::frontier::{HostWait, WaitRule, WaitTimes, Waits, host_hash};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, HostKey, Line, Outcome, Row, RowError};
+use crate::output::RowForm;
 use crate::report::RowFacts;
 use crate::state::RowNote;
 pub(super) use extra::Extra;
@@ -34,6 +35,7 @@ pub(super) struct Setup {
     pub(super) is_alone: bool,
     /// The file of marks for requests that must not be sent twice.
     pub(super) sent: Option<String>,
+    row_form: u8,
     log_filter: String,
     log_json: bool,
 }
@@ -48,9 +50,15 @@ impl Setup {
             extract: plan.extract.clone(),
             is_alone: !(has_peers && plan.courtesy.binds_hosts()),
             sent,
+            row_form: plan.row_form.code(),
             log_filter: plan.log.filter.clone(),
             log_json: plan.log.format == LogFormat::Json,
         }
+    }
+
+    /// How rows are written.
+    pub(super) fn row_form(&self) -> RowForm {
+        RowForm::from_code(self.row_form).unwrap_or_default()
     }
 
     pub(super) fn log(&self) -> LogPlan {

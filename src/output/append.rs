@@ -65,6 +65,8 @@ pub fn is_disk_full(error: &io::Error) -> bool {
 pub struct RowWriter<O> {
     output: O,
     path: PathBuf,
+    /// What an output begins with, in front of its first row.
+    head: &'static [u8],
     buffer: Vec<u8>,
     n_buffered: u64,
     bytes: u64,
@@ -84,16 +86,17 @@ enum End {
 }
 
 impl<O: RowOutput> RowWriter<O> {
-    /// A writer to an empty output; `path` is its name in errors.
-    pub fn new(output: O, path: PathBuf) -> Self {
-        Self::resume(output, path, 0, 0, 0)
+    /// A writer to an empty output, which begins with `head`; `path` is its name in errors.
+    pub fn new(output: O, path: PathBuf, head: &'static [u8]) -> Self {
+        Self::resume(output, path, head, 0, 0, 0)
     }
 
     /// A writer to an output that ends after so many bytes and rows, with this CRC-32 over all of them.
-    pub fn resume(output: O, path: PathBuf, bytes: u64, rows: u64, crc: u32) -> Self {
+    pub fn resume(output: O, path: PathBuf, head: &'static [u8], bytes: u64, rows: u64, crc: u32) -> Self {
         Self {
             output,
             path,
+            head,
             buffer: Vec::with_capacity(BUFFER_SIZE),
             n_buffered: 0,
             bytes,
@@ -112,7 +115,7 @@ impl<O: RowOutput> RowWriter<O> {
             self.flush()?;
         }
         if chunk.len() >= BUFFER_SIZE {
-            return self.write_whole(chunk, n_rows);
+            return self.write_rows(chunk, n_rows);
         }
         self.buffer.extend_from_slice(chunk);
         self.n_buffered += n_rows;
@@ -128,7 +131,7 @@ impl<O: RowOutput> RowWriter<O> {
             return Ok(());
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let written = self.write_whole(&buffer, self.n_buffered);
+        let written = self.write_rows(&buffer, self.n_buffered);
         if written.is_ok() {
             buffer.clear();
             self.n_buffered = 0;
@@ -179,6 +182,21 @@ impl<O: RowOutput> RowWriter<O> {
         self.hasher = Hasher::new_with_initial_len(crc, bytes);
         self.end = End::Torn;
         self.mend()
+    }
+
+    /// Writes what an output has even without a row, where it is not there yet.
+    ///
+    /// # Errors
+    /// As `flush`.
+    pub fn write_head(&mut self) -> Result<(), SinkError> {
+        if self.bytes == 0 { self.write_whole(self.head, 0) } else { Ok(()) }
+    }
+
+    fn write_rows(&mut self, rows: &[u8], n_rows: u64) -> Result<(), SinkError> {
+        if self.bytes > 0 || self.head.is_empty() {
+            return self.write_whole(rows, n_rows);
+        }
+        self.write_whole(&[self.head, rows].concat(), n_rows)
     }
 
     fn write_whole(&mut self, rows: &[u8], n_rows: u64) -> Result<(), SinkError> {
@@ -261,9 +279,9 @@ impl StandardOutput {
         Ok(Self(File::from(descriptor)))
     }
 
-    /// A writer of rows to standard output.
+    /// A writer of rows to standard output; what stands in front of them is written like them.
     pub fn into_writer(self) -> RowWriter<Self> {
-        RowWriter::new(self, PathBuf::from("/dev/stdout"))
+        RowWriter::new(self, PathBuf::from("/dev/stdout"), b"")
     }
 }
 
@@ -333,7 +351,7 @@ mod tests {
     }
 
     fn writer(disk: Disk) -> RowWriter<Disk> {
-        RowWriter::new(disk, PathBuf::from("rows.jsonl"))
+        RowWriter::new(disk, PathBuf::from("rows.jsonl"), b"")
     }
 
     #[test]
@@ -424,11 +442,28 @@ mod tests {
     fn a_resumed_output_goes_on_counting() {
         let disk = Disk { content: b"first\n".to_vec(), ..Disk::with_room(100) };
         let path = PathBuf::from("rows.jsonl");
-        let mut writer = RowWriter::resume(disk, path, 6, 1, crc32fast::hash(b"first\n"));
+        let mut writer = RowWriter::resume(disk, path, b"head\n", 6, 1, crc32fast::hash(b"first\n"));
         writer.append(b"second\n", 1).unwrap();
         writer.flush().unwrap();
         assert_eq!((writer.bytes(), writer.rows()), (13, 2));
         assert_eq!(writer.crc(), crc32fast::hash(&writer.output.content));
+    }
+
+    #[test]
+    fn a_head_stands_once_in_front_of_the_first_row() {
+        let mut writer = RowWriter::new(Disk::with_room(8), PathBuf::from("rows.csv"), b"head\n");
+        writer.append(b"first\n", 1).unwrap();
+        assert!(writer.flush().is_err());
+        assert_eq!((writer.bytes(), writer.output.content.len()), (0, 0));
+        writer.output.room = 100;
+        writer.flush().unwrap();
+        writer.append(b"second\n", 1).unwrap();
+        writer.flush().unwrap();
+        writer.write_head().unwrap();
+        assert_eq!(writer.output.content, b"head\nfirst\nsecond\n");
+        writer.cut_back(0, 0, 0).unwrap();
+        writer.write_head().unwrap();
+        assert_eq!((writer.bytes(), writer.rows(), writer.crc()), (5, 0, crc32fast::hash(b"head\n")));
     }
 
     #[test]

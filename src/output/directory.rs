@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statvfs::statvfs;
 
-use crate::output::RowWriter;
+use crate::output::layout::is_of_rows;
+use crate::output::{Layout, RowWriter};
 
 const JOURNAL: &str = "journal";
 const RUN: &str = "run.json";
@@ -26,7 +27,6 @@ const SUMMARY: &str = "summary.json";
 
 /// Marks of requests that must not be sent twice; only while a run has such.
 const SENT: &str = ".sent";
-const ROWS: &str = "rows.jsonl";
 
 /// Held locked while a master works here, and left behind: removing it would race with the next master.
 const LOCK: &str = ".lock";
@@ -95,7 +95,7 @@ impl RunDirectory {
     /// When the directory holds a run, is in use, or can not be written to.
     pub fn claim(path: &Path) -> Result<Self, DirectoryError> {
         let directory = Self::take(path)?;
-        if directory.has_any_of(&[JOURNAL, RUN, ROWS])? {
+        if directory.has(JOURNAL)? || directory.has(RUN)? || directory.has_rows()? {
             return Err(DirectoryError::HoldsARun { path: directory.path });
         }
         Ok(directory)
@@ -111,7 +111,7 @@ impl RunDirectory {
         if directory.has(JOURNAL)? {
             return Ok(Opened::Run(directory));
         }
-        if directory.has_any_of(&[RUN, ROWS])? {
+        if directory.has(RUN)? || directory.has_rows()? {
             return Err(DirectoryError::NoJournal { path: directory.path });
         }
         Ok(Opened::Free(directory))
@@ -124,9 +124,12 @@ impl RunDirectory {
         Ok(Self { path: path.to_owned(), lock })
     }
 
-    fn has_any_of(&self, names: &[&str]) -> Result<bool, DirectoryError> {
-        for name in names {
-            if self.has(name)? {
+    /// Whether there are rows of any layout.
+    fn has_rows(&self) -> Result<bool, DirectoryError> {
+        let listed = fs::read_dir(&self.path).map_err(io_error("list", &self.path))?;
+        for entry in listed {
+            let name = entry.map_err(io_error("list", &self.path))?.file_name();
+            if name.to_str().is_some_and(is_of_rows) {
                 return Ok(true);
             }
         }
@@ -154,10 +157,10 @@ impl RunDirectory {
     ///
     /// # Errors
     /// When it is there already or can not be made.
-    pub fn create_rows(&self) -> Result<RowWriter<File>, DirectoryError> {
-        let path = self.path.join(ROWS);
+    pub fn create_rows(&self, layout: Layout) -> Result<RowWriter<File>, DirectoryError> {
+        let path = self.path.join(layout.file_name());
         let file = create_rows(&path)?;
-        Ok(RowWriter::new(file, path))
+        Ok(RowWriter::new(file, path, layout.row_form().head()))
     }
 
     /// What `run.json` says; nothing where it is not there or can not be understood.
@@ -175,17 +178,17 @@ impl RunDirectory {
     ///
     /// # Errors
     /// When they can not be opened for reading and writing.
-    pub fn open_rows(&self) -> Result<OpenRows, DirectoryError> {
-        let path = self.path.join(ROWS);
+    pub fn open_rows(&self, layout: Layout) -> Result<OpenRows, DirectoryError> {
+        let (path, head) = (self.path.join(layout.file_name()), layout.row_form().head());
         let file = match File::options().read(true).append(true).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(OpenRows { file: None, path, length: 0 });
+                return Ok(OpenRows { file: None, path, head, length: 0 });
             }
             Err(error) => return Err(io_error("open", &path)(error)),
         };
         let length = file.metadata().map_err(io_error("look at", &path))?.len();
-        Ok(OpenRows { file: Some(file), path, length })
+        Ok(OpenRows { file: Some(file), path, head, length })
     }
 
     /// Removes the marks of requests that must not be sent twice: a run that is finished sends none.
@@ -222,11 +225,6 @@ impl RunDirectory {
     /// When it can not be written; the old one is left as it was.
     pub fn write_summary(&self, text: &str) -> Result<(), DirectoryError> {
         self.replace(SUMMARY, text.as_bytes())
-    }
-
-    /// The name of the file of the rows within the directory.
-    pub fn rows_name(&self) -> &'static str {
-        ROWS
     }
 
     /// Gives back the room that was reserved, so that a run that has filled the disk can say so there.
@@ -272,6 +270,7 @@ impl RunDirectory {
 pub struct OpenRows {
     file: Option<File>,
     path: PathBuf,
+    head: &'static [u8],
     length: u64,
 }
 
@@ -292,13 +291,13 @@ impl OpenRows {
     /// # Errors
     /// When the file can not be made, cut or synced.
     pub fn into_writer(self, bytes: u64, rows: u64, crc: u32) -> Result<RowWriter<File>, DirectoryError> {
-        let Self { file, path, length } = self;
+        let Self { file, path, head, length } = self;
         let file = file.map_or_else(|| create_rows(&path), Ok)?;
         if bytes < length {
             file.set_len(bytes).map_err(io_error("cut", &path))?;
         }
         file.sync_data().map_err(io_error("sync", &path))?;
-        Ok(RowWriter::resume(file, path, bytes, rows, crc))
+        Ok(RowWriter::resume(file, path, head, bytes, rows, crc))
     }
 }
 
@@ -356,6 +355,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::output::RowFormat;
+
+    const LAYOUT: Layout = Layout { format: RowFormat::Jsonl };
 
     fn scratch() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
@@ -376,7 +378,7 @@ mod tests {
         let path = scratch.path().join("some/where");
         let directory = RunDirectory::claim(&path).unwrap();
         directory.write_run(&json!({"version": "1"})).unwrap();
-        let mut rows = directory.create_rows().unwrap();
+        let mut rows = directory.create_rows(LAYOUT).unwrap();
         rows.append(b"{}\n", 1).unwrap();
         rows.sync().unwrap();
         directory.write_summary("{\"old\": 1}\n").unwrap();
@@ -391,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_directory_with_a_run_is_refused() {
-        for name in ["journal", "run.json", "rows.jsonl"] {
+        for name in ["journal", "run.json", "rows.jsonl", "rows.csv"] {
             let scratch = scratch();
             fs::write(scratch.path().join(name), "").unwrap();
             let error = RunDirectory::claim(scratch.path()).unwrap_err();
@@ -437,7 +439,7 @@ mod tests {
 
     #[test]
     fn rows_without_a_journal_are_neither_gone_on_with_nor_lost() {
-        for name in ["run.json", "rows.jsonl"] {
+        for name in ["run.json", "rows.jsonl", "rows.csv"] {
             let scratch = scratch();
             fs::write(scratch.path().join(name), "").unwrap();
             let error = RunDirectory::open(scratch.path()).unwrap_err();
@@ -449,13 +451,13 @@ mod tests {
     fn rows_are_cut_and_gone_on_with() {
         let scratch = scratch();
         let directory = RunDirectory::claim(scratch.path()).unwrap();
-        let path = scratch.path().join(directory.rows_name());
-        let rows = directory.open_rows().unwrap();
+        let path = scratch.path().join(LAYOUT.file_name());
+        let rows = directory.open_rows(LAYOUT).unwrap();
         assert_eq!((rows.length(), rows.file().is_some(), path.exists()), (0, false, false));
         rows.into_writer(0, 0, 0).unwrap();
         assert!(path.exists());
         fs::write(&path, "{}\n{").unwrap();
-        let rows = directory.open_rows().unwrap();
+        let rows = directory.open_rows(LAYOUT).unwrap();
         assert_eq!(rows.length(), 4);
         let mut found = String::new();
         rows.file().unwrap().read_to_string(&mut found).unwrap();
@@ -493,8 +495,8 @@ mod tests {
         assert!(error.source().is_some());
 
         let directory = RunDirectory::claim(&scratch.path().join("run")).unwrap();
-        let _rows = directory.create_rows().unwrap();
-        let error = directory.create_rows().unwrap_err();
+        let _rows = directory.create_rows(LAYOUT).unwrap();
+        let error = directory.create_rows(LAYOUT).unwrap_err();
         assert!(error.to_string().starts_with("create "), "{error}");
     }
 

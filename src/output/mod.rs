@@ -4,8 +4,12 @@
 
 mod append;
 mod directory;
+mod layout;
 mod render;
+#[cfg(test)]
+mod sample;
 
 pub use append::{RowOutput, RowWriter, SinkError, StandardOutput, is_disk_full};
 pub use directory::{DirectoryError, OpenRows, Opened, RunDirectory};
-pub use render::render_jsonl;
+pub use layout::{Layout, RowFormat};
+pub use render::{RowForm, render_jsonl};

@@ -13,6 +13,7 @@ mod demo;
 mod directory;
 mod early_ends;
 mod exhaustion;
+mod formats;
 mod hostile;
 mod hostile_list;
 mod input;

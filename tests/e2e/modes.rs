@@ -64,6 +64,12 @@ fn pinned_processes() {
 }
 
 #[test]
+fn rows_as_records_of_csv() {
+    check("-w 2 --format csv");
+    check("--mode multi -w 2 --format csv");
+}
+
+#[test]
 fn threads() {
     check("--mode threads -w 2");
 }

@@ -47,6 +47,11 @@ fn a_master_may_be_killed_time_and_again() {
 }
 
 #[test]
+fn a_run_may_be_killed_in_whatever_form_its_rows_are_kept() {
+    check_kills("--format csv -w 2 -c 8", 64, &[0, 113, 31, 200]);
+}
+
+#[test]
 fn a_run_without_processes_may_be_killed_time_and_again() {
     check_kills("--mode threads -w 2 -c 8", 64, &[1, 90, 0, 151]);
     check_kills("--mode multi -w 2 -c 8", 64, &[1, 90, 0, 151]);

@@ -35,6 +35,7 @@ fn what_shapes_rows_is_told_by_its_meaning() {
         (&["--max-redirs", "9"], "max-redirs"),
         (&["--max-body", "1MiB"], "max-body"),
         (&["--fetcher", "null"], "fetcher"),
+        (&["--format", "csv"], "format"),
     ] {
         check_shapes(&[], line, &[name]);
         check_shapes(line, line, &[]);

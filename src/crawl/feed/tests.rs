@@ -15,6 +15,7 @@ use crate::frontier::HoldbackPlan;
 use crate::ids::Seq;
 use crate::input::Origin;
 use crate::model::{FailureKind, RejectReason, Rejected, Target};
+use crate::output::RowForm;
 
 struct Feed {
     chunks: Option<async_channel::Sender<Result<Chunk, InputError>>>,
@@ -105,7 +106,7 @@ impl Feed {
     }
 
     fn finish(&self, tasks: &[FetchTask]) {
-        let lost = |task: &FetchTask| lost_row(task, FailureKind::Dns, String::new(), 1);
+        let lost = |task: &FetchTask| lost_row(task, RowForm::Jsonl, FailureKind::Dns, String::new(), 1);
         let rows: Vec<_> = tasks.iter().map(lost).collect();
         let notes = rows.iter().map(|reply| (reply.seq, reply.note())).collect();
         let traffic = rows.iter().map(|reply| reply.traffic).collect();

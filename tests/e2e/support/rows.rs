@@ -9,6 +9,8 @@ use std::path::Path;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 
+use super::stored;
+
 /// The fields of a row, in the order of the contract.
 const ROW_KEYS: [&str; 25] = [
     "seq",
@@ -105,7 +107,7 @@ impl Rows {
     /// The rows of a run directory.
     #[track_caller]
     pub(crate) fn of_directory(directory: &Path) -> Self {
-        Self::parse(&fs::read(directory.join("rows.jsonl")).expect("a run directory has rows"))
+        Self::parse(&stored::lines(directory))
     }
 
     pub(crate) fn len(&self) -> usize {

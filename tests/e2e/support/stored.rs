@@ -1,0 +1,117 @@
+//! The rows of a run directory, in whatever form and files they are kept.
+//!
+//! Does not know what they say; turns a record of CSV into the object that a line of JSON would be.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use csv::StringRecord;
+use flate2::read::MultiGzDecoder;
+use serde_json::{Map, Value, json};
+
+/// Columns of numbers; all that is neither here nor in the next is text.
+const NUMBERS: [&str; 11] = [
+    "seq",
+    "status",
+    "redirects",
+    "attempts",
+    "bytes",
+    "time_connect",
+    "time_first_byte",
+    "time_total",
+    "worker",
+    "warc_offset",
+    "warc_length",
+];
+
+/// Columns that hold JSON.
+const JSON: [&str; 3] = ["links", "fields", "input"];
+
+/// The files of the rows of a run, in the order in which they were written.
+pub(crate) fn row_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a run has a directory");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.file_name().is_some_and(|name| name.to_str().unwrap().starts_with("rows")));
+    paths.sort_unstable();
+    paths
+}
+
+/// The content of a file, as it was before it was compressed.
+#[track_caller]
+pub(crate) fn content(path: &Path) -> Vec<u8> {
+    let stored = fs::read(path).unwrap();
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => {
+            let mut content = Vec::new();
+            MultiGzDecoder::new(&stored[..]).read_to_end(&mut content).expect("its members are whole");
+            content
+        }
+        Some("zst") => zstd::decode_all(&stored[..]).expect("its frames are whole"),
+        _ => stored,
+    }
+}
+
+/// The lines of JSON of a run, made up where its rows are kept in another form.
+#[track_caller]
+pub(crate) fn lines(directory: &Path) -> Vec<u8> {
+    let files = row_files(directory);
+    assert!(!files.is_empty(), "a run directory has rows");
+    let mut lines = Vec::new();
+    for path in files {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.contains(".csv") {
+            lines.extend(lines_of_csv(&content(&path)));
+        } else {
+            lines.extend(content(&path));
+        }
+    }
+    lines
+}
+
+/// Records of CSV, behind one with the names of the columns, as lines of JSON.
+#[track_caller]
+pub(crate) fn lines_of_csv(bytes: &[u8]) -> Vec<u8> {
+    assert!(bytes.is_empty() || bytes.ends_with(b"\r\n"), "the last record is torn");
+    let mut reader = csv::Reader::from_reader(bytes);
+    let names = reader.headers().expect("it has a head").clone();
+    let mut lines = Vec::new();
+    for record in reader.records() {
+        let line = line_of(&names, &record.expect("a record of as many fields as the head has"));
+        lines.extend(line.bytes());
+        lines.push(b'\n');
+    }
+    lines
+}
+
+/// Built as text, since the fields of a row have an order.
+fn line_of(names: &StringRecord, record: &StringRecord) -> String {
+    let mut fields: Vec<(String, Value)> = Vec::new();
+    for (name, field) in names.iter().zip(record) {
+        let value = value_of(name, field);
+        match name.split_once('_').filter(|(whole, _)| matches!(*whole, "error" | "warc")) {
+            Some((whole, part)) if fields.last().is_some_and(|(last, _)| last == whole) => {
+                let (_, Value::Object(object)) = fields.last_mut().unwrap() else { continue };
+                object.insert(part.to_owned(), value);
+            }
+            Some((whole, _)) if value.is_null() => fields.push((whole.to_owned(), Value::Null)),
+            Some((whole, part)) => {
+                let object = Map::from_iter([(part.to_owned(), value)]);
+                fields.push((whole.to_owned(), Value::Object(object)));
+            }
+            None => fields.push((name.to_owned(), value)),
+        }
+    }
+    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+fn value_of(name: &str, field: &str) -> Value {
+    match field {
+        "" => Value::Null,
+        _ if JSON.contains(&name) || NUMBERS.contains(&name) => {
+            serde_json::from_str(field).unwrap_or_else(|error| panic!("{name}: {error}: {field:?}"))
+        }
+        _ => json!(field),
+    }
+}
