@@ -4,12 +4,18 @@
 //!
 //! Runs in a worker, between two waits of its loop: the pool's black box names the line meanwhile.
 
+use encoding_rs::Encoding;
+
 use crate::crawl::ExtractPlan;
 use crate::extract::{
-    Evidence, Nature, charset_name, detect, encoding_named, label_of, nature_of, sha1_digest,
+    Evidence, MAX_LINKS, Nature, Scanned, charset_name, decode, detect, encoding_named, label_of, nature_of,
+    scan_page, scan_title, sha1_digest,
 };
 use crate::fetch::{Fetched, content_type, content_type_field};
 use crate::model::Links;
+
+/// Where a title is looked for when nothing else is. A guess: no head is so long.
+const LONGEST_HEAD: usize = 1 << 20;
 
 /// Reads bodies for the life of a worker.
 pub(super) struct PageReader {
@@ -44,7 +50,9 @@ impl PageReader {
         let nature = nature_of(content_type.as_deref(), &body);
         let page = Page { content_type, digest, ..Page::default() };
         if body.is_empty() || nature == Nature::Binary {
-            return page;
+            // An empty page is a page without links, and not one of which they are not known.
+            let links = (self.plan.links && nature == Nature::Page).then(Links::new);
+            return Page { links, ..page };
         }
         let evidence = Evidence {
             chosen: self.plan.charset.as_deref().and_then(encoding_named),
@@ -52,6 +60,20 @@ impl PageReader {
             nature,
             top_domain: fetched.final_url.domain().and_then(|host| host.rsplit('.').next()),
         };
-        Page { charset: Some(charset_name(detect(&body, &evidence))), ..page }
+        let encoding = detect(&body, &evidence);
+        let page = Page { charset: Some(charset_name(encoding)), ..page };
+        if nature != Nature::Page {
+            return page;
+        }
+        if self.plan.links {
+            let Scanned { title, links } = scan_page(&decode(&body, encoding), &fetched.final_url, MAX_LINKS);
+            return Page { title, links: Some(links), ..page };
+        }
+        Page { title: title_of(&body, encoding), ..page }
     }
+}
+
+/// The title alone, for which a page need not be decoded to its end.
+fn title_of(body: &[u8], encoding: &'static Encoding) -> Option<String> {
+    scan_title(&decode(&body[..body.len().min(LONGEST_HEAD)], encoding))
 }

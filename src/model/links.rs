@@ -15,6 +15,11 @@ impl Links {
         Self { text: String::new(), ends: Vec::new() }
     }
 
+    /// All of them in one text, with the place where each ends.
+    pub fn of_parts(text: String, ends: Vec<usize>) -> Self {
+        Self { text, ends }
+    }
+
     /// Adds one.
     pub fn push(&mut self, url: &str) {
         self.text.push_str(url);

@@ -1,0 +1,395 @@
+//! The tokenizer of the HTML standard, reduced to tags: it finds them, and steps over everything that holds none.
+//!
+//! Does not know what an element means: whoever reads the tags says when raw text, a script or foreign content begins.
+//!
+//! Invariants: each byte is looked at a bounded number of times, whatever the page is; nothing is copied; a tag that
+//! the page ends in is no tag.
+
+use std::ops::Range;
+
+use memchr::memmem;
+
+use super::attributes::Attributes;
+use super::bytes::{ends_tag_name, find};
+use super::names::Name;
+
+/// A start or end tag.
+#[derive(Clone, Debug)]
+pub(super) struct Tag {
+    pub(super) name: Name,
+    /// From `<` to behind `>`.
+    pub(super) span: Range<usize>,
+    /// Where the name ends and attributes may follow.
+    pub(super) name_end: usize,
+    pub(super) self_closing: bool,
+    /// The value of the first attribute `href`, as it stands; looked for in elements that may have one.
+    pub(super) href: Option<Range<usize>>,
+}
+
+/// What the tokenizer comes to next.
+#[derive(Debug)]
+pub(super) enum Token {
+    /// Text as it stands, given only where it is asked for. Several may follow each other.
+    Text(Range<usize>),
+    Start(Tag),
+    End(Tag),
+    /// The page ends, or does so in the tag that begins here.
+    Eof(Option<usize>),
+}
+
+/// What the reader of the tags knows, and the tokenizer must.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    /// Whether the current node is foreign, so that a CDATA section is one.
+    pub(super) is_foreign: bool,
+    /// Whether text is of interest.
+    pub(super) wants_text: bool,
+}
+
+/// A place in a page, outside of any tag.
+pub(super) struct Tokens<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Two hyphens, which end a comment if the right thing follows.
+    hyphens: memmem::Finder<'static>,
+}
+
+impl<'a> Tokens<'a> {
+    /// At the beginning; a byte order mark that was left there is no text.
+    pub(super) fn new(text: &'a str) -> Self {
+        let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        Self { bytes: text.as_bytes(), at, hyphens: memmem::Finder::new(b"--") }
+    }
+
+    /// The next token.
+    pub(super) fn next(&mut self, context: Context) -> Token {
+        let mut text_start = self.at;
+        loop {
+            let Some(open) = find(b'<', self.bytes, self.at) else {
+                self.at = self.bytes.len();
+                if context.wants_text && text_start < self.at {
+                    return Token::Text(text_start..self.at);
+                }
+                return Token::Eof(None);
+            };
+            self.at = open;
+            let second = self.bytes.get(open + 1).copied().unwrap_or(0);
+            let is_markup = second.is_ascii_alphabetic()
+                || matches!(second, b'!' | b'?')
+                || (second == b'/' && open + 2 < self.bytes.len());
+            if !is_markup {
+                self.at += 1;
+                continue;
+            }
+            if context.wants_text && text_start < open {
+                return Token::Text(text_start..open);
+            }
+            match second {
+                b'!' => self.skip_declaration(context.is_foreign),
+                b'?' => self.skip_past(b'>'),
+                b'/' => match self.bytes[open + 2] {
+                    letter if letter.is_ascii_alphabetic() => return self.tag(2),
+                    _ => {
+                        self.at += 2;
+                        self.skip_past(b'>');
+                    }
+                },
+                _ => return self.tag(1),
+            }
+            text_start = self.at;
+        }
+    }
+
+    /// The tag whose name stands `offset` behind its `<`.
+    #[inline]
+    fn tag(&mut self, offset: usize) -> Token {
+        let start = self.at;
+        let (name, name_end) = Name::read(self.bytes, start + offset);
+        let mut attributes = Attributes::new(self.bytes, name_end);
+        let mut href = None;
+        if offset == 1 && may_have_href(name) {
+            for attribute in attributes.by_ref() {
+                if href.is_none() && self.bytes[attribute.name].eq_ignore_ascii_case(b"href") {
+                    href = Some(attribute.value);
+                }
+            }
+        } else {
+            while attributes.next().is_some() {}
+        }
+        let Some(end) = attributes.tag_end else {
+            self.at = self.bytes.len();
+            return Token::Eof(Some(start));
+        };
+        self.at = end.end;
+        let tag = Tag { name, span: start..end.end, name_end, self_closing: end.self_closing, href };
+        if offset == 1 { Token::Start(tag) } else { Token::End(tag) }
+    }
+
+    #[inline]
+    fn skip_past(&mut self, byte: u8) {
+        self.at = find(byte, self.bytes, self.at).map_or(self.bytes.len(), |found| found + 1);
+    }
+
+    /// `<!` and what follows. A document type ends at the first `>`, in quotes too.
+    fn skip_declaration(&mut self, is_foreign: bool) {
+        let rest = &self.bytes[self.at..];
+        if rest.starts_with(b"<!--") {
+            self.skip_comment();
+        } else if is_foreign && rest.starts_with(b"<![CDATA[") {
+            let end = memmem::find(&rest[9..], b"]]>");
+            self.at = end.map_or(self.bytes.len(), |found| self.at + 9 + found + 3);
+        } else {
+            self.skip_past(b'>');
+        }
+    }
+
+    fn skip_comment(&mut self) {
+        let mut at = self.at + 4;
+        for abrupt in [b">".as_slice(), b"->"] {
+            if self.bytes[at..].starts_with(abrupt) {
+                self.at = at + abrupt.len();
+                return;
+            }
+        }
+        while let Some(found) = self.hyphens.find(&self.bytes[at..]) {
+            let end = at + found + 2;
+            match self.bytes[end..] {
+                [b'>', ..] => {
+                    self.at = end + 1;
+                    return;
+                }
+                [b'!', b'>', ..] => {
+                    self.at = end + 2;
+                    return;
+                }
+                // Three hyphens are two of them twice.
+                _ => at = end - 1,
+            }
+        }
+        self.at = self.bytes.len();
+    }
+
+    /// Steps over the text of an element that holds no tags and no comments, and over its end tag, and gives the
+    /// text. The name is that of the start tag, as it stands.
+    pub(super) fn skip_raw_text(&mut self, tag: &Tag) -> Range<usize> {
+        let start = self.at;
+        let name = &self.bytes[tag.span.start + 1..tag.name_end];
+        while let Some(open) = find(b'<', self.bytes, self.at) {
+            if self.is_end_tag(open, name) {
+                self.skip_end_tag(open, name);
+                return start..open;
+            }
+            self.at = open + 1;
+        }
+        self.at = self.bytes.len();
+        start..self.at
+    }
+
+    /// Steps over a script and its end tag. What looks like a comment in it may hide the end tag.
+    pub(super) fn skip_script(&mut self) {
+        let mut hidden = Hidden::Nothing;
+        while let Some(found) = self.next_of_script(hidden) {
+            self.at = found + 1;
+            let is_hyphen = self.bytes[found] == b'-';
+            if is_hyphen {
+                if self.bytes[found + 1..].starts_with(b"->") {
+                    hidden = Hidden::Nothing;
+                }
+                continue;
+            }
+            match hidden {
+                Hidden::Nothing if self.bytes[found..].starts_with(b"<!--") => {
+                    // Its hyphens may be those that end it.
+                    self.at = found + 2;
+                    hidden = Hidden::Text;
+                }
+                Hidden::Nothing | Hidden::Text if self.is_end_tag(found, b"script") => {
+                    return self.skip_end_tag(found, b"script");
+                }
+                Hidden::Text if self.is_tag(found + 1, b"script") => hidden = Hidden::Script,
+                Hidden::Script if self.is_end_tag(found, b"script") => hidden = Hidden::Text,
+                _ => {}
+            }
+        }
+        self.at = self.bytes.len();
+    }
+
+    #[inline]
+    fn next_of_script(&self, hidden: Hidden) -> Option<usize> {
+        match hidden {
+            Hidden::Nothing => find(b'<', self.bytes, self.at),
+            _ => memchr::memchr2(b'<', b'-', &self.bytes[self.at..]).map(|found| self.at + found),
+        }
+    }
+
+    /// Whether the tag `</name` is at `open`.
+    #[inline]
+    fn is_end_tag(&self, open: usize, name: &[u8]) -> bool {
+        self.bytes.get(open + 1) == Some(&b'/') && self.is_tag(open + 2, name)
+    }
+
+    /// Whether a tag's name, and all of it, is at `at`.
+    #[inline]
+    fn is_tag(&self, at: usize, name: &[u8]) -> bool {
+        let Some(found) = self.bytes.get(at..at + name.len()) else { return false };
+        found.eq_ignore_ascii_case(name)
+            && self.bytes.get(at + name.len()).is_some_and(|byte| ends_tag_name(*byte))
+    }
+
+    fn skip_end_tag(&mut self, open: usize, name: &[u8]) {
+        let mut attributes = Attributes::new(self.bytes, open + 2 + name.len());
+        while attributes.next().is_some() {}
+        self.at = attributes.tag_end.map_or(self.bytes.len(), |end| end.end);
+    }
+}
+
+/// What hides the end tag of a script.
+#[derive(Clone, Copy)]
+enum Hidden {
+    Nothing,
+    /// `<!--`, but an end tag still ends the script.
+    Text,
+    /// `<!--` and `<script`, whose end tag ends only that.
+    Script,
+}
+
+#[inline]
+fn may_have_href(name: Name) -> bool {
+    const A: u64 = Name::new("a").low;
+    const AREA: u64 = Name::new("area").low;
+    const BASE: u64 = Name::new("base").low;
+    matches!(name.low, A | AREA | BASE) && name.high == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Context = Context { is_foreign: false, wants_text: false };
+
+    /// The tags of a page as they stand, one space between them.
+    fn tags(page: &str, context: Context) -> String {
+        let mut tokens = Tokens::new(page);
+        let mut found = Vec::new();
+        loop {
+            match tokens.next(context) {
+                Token::Text(text) => found.push(format!("'{}'", &page[text])),
+                Token::Start(tag) | Token::End(tag) => found.push(page[tag.span].to_owned()),
+                Token::Eof(None) => break,
+                Token::Eof(Some(at)) => {
+                    found.push(format!("...{}", &page[at..]));
+                    break;
+                }
+            }
+        }
+        found.join(" ")
+    }
+
+    #[track_caller]
+    fn check(page: &str, expected: &str) {
+        assert_eq!(tags(page, PLAIN), expected, "{page:?}");
+    }
+
+    #[test]
+    fn only_tags_are_tags() {
+        check("x<b>y</b >z", "<b> </b >");
+        check("< b><1><<b></ b></><b></", "<b> <b>");
+        check("<?b><!b><!><!doctype x \">\"><b></1></?><i>", "<b> <i>");
+        check("<b title='>'><i", "<b title='>'> ...<i");
+        check("a<", "");
+        check("a</", "");
+        check("</b", "...</b");
+    }
+
+    #[test]
+    fn a_comment_ends_where_the_standard_says() {
+        check("<!--><b>--><i>", "<b> <i>");
+        check("<!---><b>", "<b>");
+        check("<!----><b>", "<b>");
+        check("<!-----><b>", "<b>");
+        check("<!--a--><b>", "<b>");
+        check("<!--a--!><b>", "<b>");
+        check("<!----!><b>", "<b>");
+        check("<!---!><b>--><i>", "<i>");
+        check("<!--a--!-->", "");
+        check("<!--a-- ><b>--><i>", "<i>");
+        check("<!--<!--a--><b>", "<b>");
+        check("<!--a->--!-><b>-->", "");
+        check("<!-a><b>", "<b>");
+        check("<!--a<b>", "");
+        check("<!--", "");
+        check("<!--a--", "");
+    }
+
+    #[test]
+    fn a_section_of_character_data_is_one_in_foreign_content_alone() {
+        let page = "<![CDATA[><b>]]><i>";
+        check(page, "<b> <i>");
+        assert_eq!(tags(page, Context { is_foreign: true, wants_text: false }), "<i>");
+        assert_eq!(tags("<![CDATA[<b>]]", Context { is_foreign: true, wants_text: false }), "");
+        assert_eq!(tags("<![cdata[><b>]]>", Context { is_foreign: true, wants_text: false }), "<b>");
+    }
+
+    #[test]
+    fn text_is_given_where_it_is_asked_for() {
+        let told = |page| tags(page, Context { is_foreign: false, wants_text: true });
+        assert_eq!(told("a<b>c<!--d-->e< f<"), "'a' <b> 'c' 'e< f<'");
+        assert_eq!(told("<b>"), "<b>");
+    }
+
+    #[test]
+    fn the_first_href_counts() {
+        let mut tokens = Tokens::new("<a class=x HREF='one' href=two><p href=x>");
+        let Token::Start(tag) = tokens.next(PLAIN) else { panic!("a start tag") };
+        assert_eq!(tag.href, Some(17..20));
+        let Token::Start(tag) = tokens.next(PLAIN) else { panic!("a start tag") };
+        assert_eq!(tag.href, None);
+    }
+
+    /// What stands behind the element that the page begins with.
+    #[track_caller]
+    fn check_raw(page: &str, rest: &str) {
+        let mut tokens = Tokens::new(page);
+        let Token::Start(tag) = tokens.next(PLAIN) else { panic!("a start tag") };
+        if tag.name == Name::new("script") {
+            tokens.skip_script();
+        } else {
+            tokens.skip_raw_text(&tag);
+        }
+        assert_eq!(&page[tokens.at..], rest, "{page:?}");
+    }
+
+    #[test]
+    fn raw_text_ends_at_its_own_end_tag() {
+        check_raw("<title>a</title>b", "b");
+        check_raw("<STYLE></b></stylex></style ></style>b", "</style>b");
+        check_raw("<style><!--</style>--></style>", "--></style>");
+        check_raw("<xmp>a</XMP/>b", "b");
+        check_raw("<title>a</title x='>'>b", "b");
+        check_raw("<title>a</title", "");
+        check_raw("<title>a</title ", "");
+        check_raw("<title>a", "");
+        check_raw("<title>a<", "");
+    }
+
+    #[test]
+    fn a_script_hides_its_end_where_the_standard_says() {
+        check_raw("<script>a</script>b", "b");
+        check_raw("<script>a</SCRIPT\t>b", "b");
+        check_raw("<script>a</scripts></script>b", "b");
+        check_raw("<script><!--</script>b", "b");
+        check_raw("<script><!--<script></script>--></script>b", "b");
+        check_raw("<script><!--<script></script></script>b", "b");
+        check_raw("<script><!--<script>--></script>b", "b");
+        check_raw("<script><!--><script></script>b", "b");
+        check_raw("<script><!---><script></script>b", "b");
+        check_raw("<script><!----><script></script>b", "b");
+        check_raw("<script><!--a-- ><script></script>b", "");
+        check_raw("<script><!--<scripts></script>b", "b");
+        check_raw("<script><!--<script/></script>b", "");
+        check_raw("<script><!--<script></script/></script>b", "b");
+        check_raw("<script><script></script>b", "b");
+        check_raw("<script><!-- -- - ---></script>b", "b");
+        check_raw("<script><!--<script>", "");
+    }
+}
