@@ -7,12 +7,14 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
 
+mod broken_pages;
 mod courtesy;
 mod damage;
 mod demo;
 mod directory;
 mod early_ends;
 mod exhaustion;
+mod extraction;
 mod formats;
 mod hostile;
 mod hostile_list;
