@@ -39,7 +39,11 @@ const TABLES: &str =
   that go into the row's input: strings from CSV, any JSON from JSONL; a key that is not there is
   null. A column that CSV has not is exit code 2. A record of another length than the header, a
   line that is no object, one without a URL and one of more than 1 MiB are rows of invalid_url; a
-  quote that is never closed breaks the input.";
+  quote that is never closed breaks the input.
+  The columns method, headers and body say how the URL of their line is asked, in place of -X, -H
+  and -d. headers is an object of texts, lists of texts or null ({\"Accept\": \"text/html\"}; as text
+  in CSV), body a text, or in JSONL anything, which is then sent as JSON. A body makes a POST of a
+  GET; an empty field of CSV says nothing.";
 
 const ROWS: &str =
     "  One JSON object a line for each line of the list, in the order in which URLs finish; seq is the

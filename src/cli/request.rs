@@ -11,12 +11,10 @@ use super::settle::usual_method;
 use super::value_error::ValueError;
 use super::values;
 use crate::crawl::{FetchOptions, LogPlan, ProxyChoice, ResolveRule, SpeedLimit};
+use crate::model::frames_body;
 
 /// What a body is, where nothing is said: the content type of a form, as curl has it.
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
-
-/// The fields that say how long a body is (RFC 9112 section 6).
-const FRAMING_HEADERS: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// The header fields of a request, after all rules.
 #[derive(Default)]
@@ -110,11 +108,6 @@ fn headers(reader: &mut Reader<'_>) -> Headers {
         reader.add_to_shape("header", &(&headers.sent, &headers.removed));
     }
     headers
-}
-
-/// Whether a field tells the server where the body ends; it waits for what never comes if that is wrong.
-fn frames_body(name: &str) -> bool {
-    FRAMING_HEADERS.iter().any(|framing| name.eq_ignore_ascii_case(framing))
 }
 
 fn body(reader: &mut Reader<'_>, stdin_is_input: bool) -> Option<Vec<u8>> {

@@ -4,6 +4,7 @@
 
 use super::files::FileError;
 use crate::crawl::NotAPercent;
+use crate::model::MethodError;
 
 /// Why a value is refused.
 #[derive(Debug, thiserror::Error)]
@@ -42,10 +43,8 @@ pub(super) enum ValueError {
     Empty,
     #[error("not an encoding such as utf-8, gbk or windows-1251")]
     NotAnEncoding,
-    #[error("not a request method: letters, digits and !#$%&'*+-.^_`|~ only")]
-    NotAMethod,
-    #[error("CONNECT opens a tunnel and fetches nothing")]
-    ConnectMethod,
+    #[error(transparent)]
+    Method(#[from] MethodError),
     #[error("not a header field: 'Name: value' sends one, 'Name:' takes ours away, 'Name;' sends it empty")]
     NotAHeader,
     #[error("holds characters that a header field can not carry")]

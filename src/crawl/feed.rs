@@ -29,7 +29,7 @@ use crate::crawl::sent::SentMarks;
 use crate::crawl::wire::FetchTask;
 use crate::frontier::{Next, SpillError};
 use crate::input::{Chunk, InputError, InputProgress, Place, StreamCheck};
-use crate::model::Line;
+use crate::model::{Line, is_repeatable};
 use crate::state::Suspicion;
 use crate::text::with_causes;
 
@@ -43,8 +43,10 @@ const LOOK_FOR_MORE: Duration = Duration::from_millis(100);
 
 /// What holds for the lines that are handed over.
 pub(super) struct FeedPlan {
-    /// Marks of requests that were sent, where none may be sent twice.
+    /// Marks of requests that were sent, where there may be some that must not be sent twice.
     pub(super) sent: Option<Arc<SentMarks>>,
+    /// The request method of the options.
+    pub(super) method: String,
     /// The most lines to take.
     pub(super) stop_after: Option<u64>,
     /// Where reading begins.
@@ -55,6 +57,16 @@ pub(super) struct FeedPlan {
     pub(super) checks: Vec<StreamCheck>,
     /// What workers died of in earlier runs.
     pub(super) suspicions: BTreeMap<u64, Suspicion>,
+}
+
+impl FeedPlan {
+    /// The marks, if the request of this line must not be sent twice.
+    fn marks_for(&self, line: &Line) -> Option<Arc<SentMarks>> {
+        let Line::Target(target) = line else { return None };
+        let own = target.brought.as_ref().and_then(|brought| brought.request.as_ref());
+        let method = own.map_or(self.method.as_str(), |request| request.method(&self.method));
+        if is_repeatable(method) { None } else { self.sent.clone() }
+    }
 }
 
 /// Why lines that there may be are not handed over. The text completes "could not ...".
@@ -345,7 +357,8 @@ impl Source {
 
     fn take_line(&mut self) -> FetchTask {
         let line = self.lines.next().expect("a line that is taken is here");
-        let mut task = FetchTask::of(line, self.plan.sent.clone());
+        let sent = self.plan.marks_for(&line);
+        let mut task = FetchTask::of(line, sent);
         if let Some(suspicion) = self.plan.suspicions.remove(&task.seq) {
             (task.crashes, task.kills) = (suspicion.crashes, suspicion.kills);
         }

@@ -29,7 +29,7 @@ mod tests {
 
     use super::*;
     use crate::crawl::wire::{Ended, Extra, Traffic};
-    use crate::fetch::{Chain, Failure, Fetched, Url};
+    use crate::fetch::{Chain, Failure, Fetched, LineBody, LineRequest, Url};
     use crate::ids::Seq;
     use crate::model::{FailureKind, Line, RejectReason, Rejected, Target};
 
@@ -53,7 +53,10 @@ mod tests {
             Target { seq: Seq(u64::MAX), url: "http://h/x".into(), given: Some("h/x".into()), brought: None };
         let plain = FetchTask::of(Line::Target(target), None);
         check(&plain);
-        let extra = Extra { kept: Some(r#"{"id":7}"#.into()) };
+        let body = LineBody { bytes: b"x\0"[..].into(), is_json: true };
+        let headers = vec![("A".into(), Some("b".into())), ("C".into(), None)];
+        let request = LineRequest { method: Some("PUT".into()), headers, body: Some(body) };
+        let extra = Extra { kept: Some(r#"{"id":7}"#.into()), request: Some(request) };
         check(&FetchTask { extra: Some(Box::new(extra)), ..plain.clone() });
         check(&FetchTask { once: true, crashes: 2, kills: 1, ..plain.clone() });
         let chain = Chain {

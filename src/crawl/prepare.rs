@@ -91,7 +91,7 @@ pub(super) fn prepare(plan: &RunPlan) -> Preparation {
 
 fn to_stdout(plan: &RunPlan, reader: Reader) -> Result<Preparation, Refusal> {
     let sink = Sink::stdout(plan.row_form).map_err(|error| could_not(&error))?;
-    let sent = if plan.fetch.is_repeatable() {
+    let sent = if all_are_repeatable(plan) {
         None
     } else {
         Some(Arc::new(SentMarks::in_memory().map_err(|error| could_not(&error))?))
@@ -227,9 +227,15 @@ fn reading_on(plan: &RunPlan, resumed: &Resumed) -> Result<(Reader, FeedPlan), B
     Ok((reader, feed))
 }
 
-/// The marks of requests that must not be sent twice, where the run has such.
+/// Whether no request of the run is one that must not be sent twice. What the lines of a table ask is not known before
+/// they are read.
+fn all_are_repeatable(plan: &RunPlan) -> bool {
+    plan.fetch.is_repeatable() && !plan.input.may_hold_requests()
+}
+
+/// The marks of requests that must not be sent twice, where the run may have such.
 fn marks_in(plan: &RunPlan, directory: &RunDirectory) -> Result<Option<Arc<SentMarks>>, Refusal> {
-    if plan.fetch.is_repeatable() {
+    if all_are_repeatable(plan) {
         return Ok(None);
     }
     let path = directory.sent_path();
@@ -259,6 +265,7 @@ fn ready(
 fn feed_plan(plan: &RunPlan) -> FeedPlan {
     FeedPlan {
         sent: None,
+        method: plan.fetch.method.clone(),
         stop_after: plan.limits.stop_after.map(u64::from),
         place: Place::START,
         n_known: 0,

@@ -267,8 +267,8 @@ impl Visitor {
         loop {
             let looked_up = std::mem::take(&mut looked_up);
             let mut step = match &chain {
-                None => self.client.begin(line.clone(), looked_up).await,
-                Some(chain) => self.client.follow(line, chain.clone(), looked_up).await,
+                None => self.client.begin(line.clone(), task.request(), looked_up).await,
+                Some(chain) => self.client.follow(line, task.request(), chain.clone(), looked_up).await,
             };
             if let Step::Done(fetched) = &mut step {
                 if fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion) {

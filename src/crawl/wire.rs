@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::{Courtesy, ExtractPlan, LogFormat, LogPlan, Mode, RunPlan};
-use crate::fetch::{Chain, Failure, FetchOptions, Fetched};
+use crate::fetch::{Chain, Failure, FetchOptions, Fetched, LineRequest};
 use crate::frontier::{HostWait, WaitRule, WaitTimes, Waits, host_hash};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, HostKey, Line, Outcome, Row, RowError};
@@ -207,7 +207,7 @@ impl FetchTask {
                 let verdict = Some(Box::new(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string())));
                 // Any will do: it asks none.
                 let (seq, url, given, host) = (line.seq.0, line.url, None, line.seq.0);
-                let extra = line.kept.map(|kept| Box::new(Extra { kept: Some(kept) }));
+                let extra = line.kept.map(|kept| Box::new(Extra { kept: Some(kept), request: None }));
                 Self {
                     seq,
                     url,
@@ -252,6 +252,11 @@ impl FetchTask {
     /// For the pool: what keeps a host in one worker.
     pub(super) fn key(&self) -> u64 {
         self.host
+    }
+
+    /// What the line asks in another way than the options.
+    pub(super) fn request(&self) -> Option<&LineRequest> {
+        self.extra.as_ref()?.request.as_ref()
     }
 
     /// What the row keeps of the line.

@@ -39,7 +39,7 @@ const REDIRECT_BODY: u64 = 64 * 1024;
 const REDIRECT_BODY_TIME: Duration = Duration::from_millis(500);
 
 /// Begins an attempt at `url`, which a line holds.
-pub(super) async fn begin(client: &HttpClient, purpose: Purpose, url: Url, looked_up: Duration) -> Step {
+pub(super) async fn begin(client: &HttpClient, purpose: Purpose<'_>, url: Url, looked_up: Duration) -> Step {
     let allowance = client.allowance_of(&url);
     one_hop(client, purpose, allowance, None, url, looked_up).await
 }
@@ -47,7 +47,7 @@ pub(super) async fn begin(client: &HttpClient, purpose: Purpose, url: Url, looke
 /// Goes on with an attempt at the URL of a line.
 pub(super) async fn follow(
     client: &HttpClient,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
     line: &Url,
     chain: Chain,
     looked_up: Duration,
@@ -59,7 +59,7 @@ pub(super) async fn follow(
 
 async fn one_hop(
     client: &HttpClient,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
     allowance: Allowance,
     chain: Option<Chain>,
     url: Url,
@@ -96,7 +96,7 @@ async fn one_hop(
 /// An attempt under way.
 struct Attempt<'a> {
     client: &'a HttpClient,
-    purpose: Purpose,
+    purpose: Purpose<'a>,
     allowance: Allowance,
     limits: Limits<'a>,
     started: SystemTime,
@@ -197,13 +197,16 @@ impl Attempt<'_> {
 
     fn take_credentials(&mut self, url: &mut Url) {
         match self.purpose {
-            Purpose::Page => self.client.take_credentials(url, self.outgoing.headers.to_mut()),
+            Purpose::Page(_) => {
+                let given = self.outgoing.authorization.as_ref();
+                self.client.take_credentials(url, self.outgoing.headers.to_mut(), given);
+            }
             Purpose::Robots(_) => strip_credentials(url),
         }
     }
 
     fn jar(&self) -> Option<&CookieJar> {
-        self.client.cookies.as_ref().filter(|_| self.purpose == Purpose::Page)
+        self.client.cookies.as_ref().filter(|_| self.purpose.is_page())
     }
 
     fn received(&self) -> u64 {
@@ -212,14 +215,14 @@ impl Attempt<'_> {
 
     fn max_redirects(&self) -> u32 {
         match self.purpose {
-            Purpose::Page => self.client.max_redirects,
+            Purpose::Page(_) => self.client.max_redirects,
             Purpose::Robots(limits) => limits.max_redirects,
         }
     }
 
     fn max_body(&self) -> u64 {
         match self.purpose {
-            Purpose::Page => self.client.max_body,
+            Purpose::Page(_) => self.client.max_body,
             Purpose::Robots(limits) => limits.max_body,
         }
     }
@@ -270,7 +273,13 @@ impl Attempt<'_> {
     async fn exchange(&mut self, url: &Url) -> Result<reqwest::Response, Failure> {
         let pool = self.client.pool(url);
         let is_odd = self.client.odd_servers.contains(url);
-        let first = match self.send(if is_odd { &pool.lenient } else { &pool.kept }, url).await {
+        let may_repeat = may_be_sent_twice(&self.outgoing.method, self.outgoing.body);
+        let client = match is_odd {
+            _ if !may_repeat => &pool.once,
+            true => &pool.lenient,
+            false => &pool.kept,
+        };
+        let first = match self.send(client, url).await {
             Ok(response) => {
                 if !self.client.known_servers.contains(url) {
                     self.client.known_servers.insert(url);
@@ -282,7 +291,6 @@ impl Attempt<'_> {
         };
         // Where there may be kept ones, one may have come free while a new one was made, and was used instead.
         let is_kept = self.time_connect.is_none() || self.client.known_servers.contains(url);
-        let may_repeat = may_be_sent_twice(&self.outgoing.method, self.outgoing.body);
         let again = match first.remedy {
             Remedy::NewConnection if is_kept && may_repeat => &pool.fresh,
             Remedy::Leniency if !is_odd && may_repeat => {

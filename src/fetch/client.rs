@@ -24,7 +24,10 @@ use super::resolver::{Resolver, RuledResolver};
 use super::servers::Servers;
 use super::target::strip_credentials;
 use super::tls::{self, TlsError};
-use super::{Chain, FetchOptions, Fetched, Fetcher, ResolveRule, SpeedLimit, Step, attempt, null, outgoing};
+use super::{
+    Chain, FetchOptions, Fetched, Fetcher, LineRequest, ResolveRule, SpeedLimit, Step, attempt, null,
+    outgoing,
+};
 
 /// Fields of a response head: the HTTP library's own limit of 100 in HTTP/1 was too low, and in HTTP/2 it has none.
 pub(super) const MAX_FIELDS: usize = 1000;
@@ -99,11 +102,16 @@ impl Client {
     ///
     /// To stop waiting for it, drop the future; that closes its connection.
     pub async fn fetch(&self, url: Url) -> Fetched {
-        let mut step = self.begin(url.clone(), Duration::ZERO).await;
+        self.fetch_for(url, None).await
+    }
+
+    /// The same for a line that may say by itself how it is to be asked.
+    pub async fn fetch_for(&self, url: Url, request: Option<&LineRequest>) -> Fetched {
+        let mut step = self.begin(url.clone(), request, Duration::ZERO).await;
         loop {
             match step {
                 Step::Done(fetched) => return fetched,
-                Step::Hop(chain) => step = self.follow(&url, chain, Duration::ZERO).await,
+                Step::Hop(chain) => step = self.follow(&url, request, chain, Duration::ZERO).await,
             }
         }
     }
@@ -143,17 +151,27 @@ impl Client {
     }
 
     /// The first hop of an attempt at the URL of a line, whose name took so long to look up.
-    pub async fn begin(&self, url: Url, looked_up: Duration) -> Step {
+    ///
+    /// `request` is what the line asks in another way than the options.
+    pub async fn begin(&self, url: Url, request: Option<&LineRequest>, looked_up: Duration) -> Step {
         match self {
-            Self::Http(client) => attempt::begin(client, Purpose::Page, url, looked_up).await,
+            Self::Http(client) => attempt::begin(client, Purpose::Page(request), url, looked_up).await,
             Self::Null => Step::Done(null::fetch(url)),
         }
     }
 
-    /// The next hop of an attempt at the URL of a line.
-    pub async fn follow(&self, line: &Url, chain: Chain, looked_up: Duration) -> Step {
+    /// The next hop of an attempt at the URL of a line, whose `request` is that of the first.
+    pub async fn follow(
+        &self,
+        line: &Url,
+        request: Option<&LineRequest>,
+        chain: Chain,
+        looked_up: Duration,
+    ) -> Step {
         match self {
-            Self::Http(client) => attempt::follow(client, Purpose::Page, line, chain, looked_up).await,
+            Self::Http(client) => {
+                attempt::follow(client, Purpose::Page(request), line, chain, looked_up).await
+            }
             Self::Null => Step::Done(null::fetch(line.clone())),
         }
     }
@@ -196,6 +214,8 @@ pub struct HttpClient {
     resolver: Arc<Resolver>,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
+    /// Names, in lower case, of fields that the options take away.
+    pub(super) removed_headers: Vec<String>,
     /// The header fields of requests for robots.txt.
     pub(super) robots_headers: HeaderMap,
     pub(super) body: Option<Bytes>,
@@ -222,6 +242,9 @@ pub(super) struct Pool {
     pub(super) kept: reqwest::Client,
     /// The same for servers that are known to need a lenient one.
     pub(super) lenient: reqwest::Client,
+    /// A lenient one for requests that may be sent only once, where others may not. Over HTTP/1 it keeps nothing, since
+    /// these requests ask for that; a connection that another request has left must not be theirs.
+    pub(super) once: reqwest::Client,
     /// Lenient; makes a new connection for each request and never keeps one: where a kept connection was stale, the
     /// pool could hand out the next stale one, and this one can not.
     pub(super) fresh: reqwest::Client,
@@ -257,8 +280,8 @@ impl HttpClient {
         let mut robots_headers = headers::of_robots(&headers);
         if !recipe.may_be_sent_twice {
             // A robots.txt must not leave a connection behind either.
-            headers::ask_to_close(&mut headers, options);
-            headers::ask_to_close(&mut robots_headers, options);
+            headers::ask_to_close(&mut headers, &options.removed_headers);
+            headers::ask_to_close(&mut robots_headers, &options.removed_headers);
         }
         let mut pools = vec![plain];
         for hand in &hands {
@@ -272,6 +295,7 @@ impl HttpClient {
             resolver: recipe.resolver,
             method,
             robots_headers,
+            removed_headers: options.removed_headers.clone(),
             headers,
             body: options.body.clone(),
             cookies: options.cookies.then(CookieJar::new),
@@ -309,11 +333,15 @@ impl HttpClient {
         &self.pools[self.rules.place(host, url.port_or_known_default().unwrap_or_default())]
     }
 
-    /// Moves the credentials that a URL holds into the header fields. They give way to those of the options, as in
-    /// curl, for as long as these are sent: to the first origin.
-    pub(super) fn take_credentials(&self, url: &mut Url, headers: &mut HeaderMap) {
+    /// Moves the credentials that a URL holds into the header fields. They give way to those that are `given` with the
+    /// options, as in curl, or the line, for as long as these are sent: to the first origin.
+    pub(super) fn take_credentials(
+        &self,
+        url: &mut Url,
+        headers: &mut HeaderMap,
+        given: Option<&HeaderValue>,
+    ) {
         let request = self.pools[0].kept.get(url.clone());
-        let given = self.headers.get(header::AUTHORIZATION);
         let is_spoken_for = given.is_some() && headers.get(header::AUTHORIZATION) == given;
         if let Some(authorization) = authorization_of(request).filter(|_| !is_spoken_for) {
             headers.insert(header::AUTHORIZATION, authorization);
@@ -339,12 +367,16 @@ impl Recipe<'_> {
         let build = |builder: reqwest::ClientBuilder| builder.build().map_err(BuildError::Http);
         let keeping = || self.builder(rules, &self.tls).pool_max_idle_per_host(self.n_kept);
         let lenient_one = build(lenient(keeping()))?;
-        let kept = if self.may_be_sent_twice { build(keeping())? } else { lenient_one.clone() };
+        let (kept, once) = if self.may_be_sent_twice {
+            (build(keeping())?, build(lenient(keeping()))?)
+        } else {
+            (lenient_one.clone(), lenient_one.clone())
+        };
         let fresh = build(lenient(self.builder(rules, &self.tls).pool_max_idle_per_host(0)))?;
         let mut tls = self.tls.clone();
         tls::offer_http1_only(&mut tls);
         let http1 = build(lenient(self.builder(rules, &tls).pool_max_idle_per_host(0)).http1_only())?;
-        Ok(Pool { kept, lenient: lenient_one, fresh, http1 })
+        Ok(Pool { kept, lenient: lenient_one, once, fresh, http1 })
     }
 
     fn builder(&self, rules: &[&ResolveRule], tls: &rustls::ClientConfig) -> reqwest::ClientBuilder {
@@ -394,7 +426,7 @@ mod tests {
         let before = before.map(|value| (header::AUTHORIZATION, HeaderValue::from_static(value)));
         let mut headers = HeaderMap::from_iter(before);
         let mut url = Url::parse("http://user:pass@h.example/").unwrap();
-        client.take_credentials(&mut url, &mut headers);
+        client.take_credentials(&mut url, &mut headers, client.headers.get(header::AUTHORIZATION));
         assert_eq!(url.as_str(), "http://h.example/");
         assert_eq!(headers[header::AUTHORIZATION], expected);
     }

@@ -6,7 +6,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 
 use super::coding;
-use crate::fetch::FetchOptions;
+use crate::fetch::{FetchOptions, LineRequest};
 
 /// Why the options make no request head.
 #[derive(Debug, Error)]
@@ -48,6 +48,9 @@ const OF_THE_BODY: [HeaderName; 6] = [
 /// What curl says of a body of which nothing else was said.
 const BODY_TYPE: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
+/// What is said of a body that a line gives as JSON.
+const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Our own fields, then the user's in their place or beside them, as curl has it.
 ///
 /// `authorization` is what the options' user and password make.
@@ -81,6 +84,40 @@ pub(super) fn prepare(
     Ok(headers)
 }
 
+/// The fields of a line that has some of its own: they stand in the place of those of the same name.
+///
+/// What is said of its body by default gives way to what options and line say; options that remove a field of ours, as
+/// `removed_headers`, do so here too.
+pub(super) fn of_line(of_options: &HeaderMap, removed_headers: &[String], line: &LineRequest) -> HeaderMap {
+    let mut headers = of_options.clone();
+    if let Some(body) = &line.body {
+        let is_ours = headers.get(header::CONTENT_TYPE).is_none_or(|sent| *sent == BODY_TYPE);
+        let is_removed = removed_headers.iter().any(|name| name == header::CONTENT_TYPE.as_str());
+        if is_ours && !is_removed {
+            headers.insert(header::CONTENT_TYPE, if body.is_json { JSON_TYPE } else { BODY_TYPE });
+        }
+    }
+    for (name, _) in &line.headers {
+        headers.remove(name.as_str());
+    }
+    for (name, text) in &line.headers {
+        let field = text.as_ref().map(|text| (HeaderName::from_bytes(name.as_bytes()), value(name, text)));
+        if let Some(field) = field {
+            let (Ok(name), Ok(value)) = field else {
+                unreachable!("fields of a line are checked when it is read")
+            };
+            headers.append(name, value);
+        }
+    }
+    let gives =
+        |field: HeaderName| line.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(field.as_str()));
+    let codings = headers.get(header::ACCEPT_ENCODING).is_some_and(|sent| *sent == coding::ACCEPTED);
+    if headers.contains_key(header::RANGE) && codings && !gives(header::ACCEPT_ENCODING) {
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    headers
+}
+
 /// What is left of the fields of pages where a robots.txt is asked for: who asks. All others are for the servers and
 /// the pages that the user had in mind, and such a request goes to whatever host a page leads to; a range or a
 /// condition would make another answer of the rules.
@@ -97,9 +134,9 @@ pub(super) fn of_robots(of_pages: &HeaderMap) -> HeaderMap {
 /// Has an HTTP/1 connection serve one request, for requests that may go out only once: whether a kept connection still
 /// stands shows in what becomes of the request alone, and then it is too late. HTTP/2 knows no such field, and needs
 /// none: it says which requests it did not process.
-pub(super) fn ask_to_close(headers: &mut HeaderMap, options: &FetchOptions) {
+pub(super) fn ask_to_close(headers: &mut HeaderMap, removed_headers: &[String]) {
     let is_removed = |name: &String| name.eq_ignore_ascii_case(header::CONNECTION.as_str());
-    if !options.removed_headers.iter().any(is_removed) {
+    if !removed_headers.iter().any(is_removed) {
         headers.entry(header::CONNECTION).or_insert(HeaderValue::from_static("close"));
     }
 }
@@ -148,6 +185,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::fetch::LineBody;
     use crate::fetch::tests::options;
 
     /// The fields as `name: value` lines, sorted; the codings have a test of their own.
@@ -237,6 +275,66 @@ mod tests {
         };
         assert_eq!(refused("a b", "x"), "bad header name 'a b'");
         assert_eq!(refused("x-y", "a\nb"), "bad value of header 'x-y'");
+    }
+
+    #[test]
+    fn the_fields_of_a_line_stand_in_the_place_of_ours() {
+        let check = |fields: &[(&str, Option<&str>)], body: Option<bool>, expected: &[&str]| {
+            let mut options = options();
+            options.headers = vec![field("X-Key", "old"), field("Accept", "a/b")];
+            let of_options = prepare(&options, Some(HeaderValue::from_static("Basic x"))).unwrap();
+            let line = LineRequest {
+                method: None,
+                headers: fields
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
+                    .collect(),
+                body: body.map(|is_json| LineBody { bytes: Bytes::new(), is_json }),
+            };
+            let headers = of_line(&of_options, &[], &line);
+            let mut expected = expected.to_vec();
+            expected.push("user-agent: myriapod-test");
+            expected.sort_unstable();
+            assert_eq!(lines(&headers), expected);
+            headers
+        };
+        let same = ["accept: a/b", "authorization: Basic x"];
+        check(&[], None, &[&same[..], &["x-key: old"]].concat());
+        check(
+            &[("x-KEY", Some("1")), ("X-Key", Some("2"))],
+            None,
+            &[&same[..], &["x-key: 1", "x-key: 2"]].concat(),
+        );
+        check(
+            &[("X-Key", None), ("accept", None), ("Authorization", Some("y"))],
+            None,
+            &["authorization: y"],
+        );
+        let form = "content-type: application/x-www-form-urlencoded";
+        check(&[("X-Key", None)], Some(false), &[&same[..], &[form]].concat());
+        check(&[("X-Key", None)], Some(true), &[&same[..], &["content-type: application/json"]].concat());
+        let given = [("Content-type", Some("t/x")), ("X-Key", None)];
+        check(&given, Some(true), &[&same[..], &["content-type: t/x"]].concat());
+        let headers = check(
+            &[("Range", Some("bytes=0-9")), ("X-Key", None)],
+            None,
+            &[&same[..], &["range: bytes=0-9"]].concat(),
+        );
+        assert_eq!(headers[header::ACCEPT_ENCODING], "identity");
+    }
+
+    #[test]
+    fn a_type_that_the_options_say_or_remove_holds_for_bodies_of_lines() {
+        let body = Some(LineBody { bytes: Bytes::new(), is_json: true });
+        let line = LineRequest { method: None, headers: Vec::new(), body };
+        let mut options = options();
+        options.headers = vec![field("Content-Type", "t/x")];
+        let headers = of_line(&prepare(&options, None).unwrap(), &[], &line);
+        assert_eq!(headers[header::CONTENT_TYPE], "t/x");
+        options.headers.clear();
+        options.removed_headers = vec!["content-type".into()];
+        let headers = of_line(&prepare(&options, None).unwrap(), &options.removed_headers, &line);
+        assert!(!headers.contains_key(header::CONTENT_TYPE));
     }
 
     #[test]

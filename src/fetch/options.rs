@@ -11,6 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::model::is_repeatable;
+
 /// What holds for every request of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FetchOptions {
@@ -63,7 +65,7 @@ pub struct FetchOptions {
 impl FetchOptions {
     /// Whether a request that may have been acted on can be sent again without harm (RFC 9110 section 9.2.2).
     pub fn is_repeatable(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+        is_repeatable(&self.method)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The request of one hop, but for its URL: what the options make of it, and what is left after a redirect.
+//! The request of one hop, but for its URL: what the options and the line make of it, and what is left after a redirect.
 //!
 //! Does not send it, and does not know where it goes.
 
@@ -11,7 +11,7 @@ use url::Url;
 use super::client::HttpClient;
 use super::purpose::Purpose;
 use super::redirect::{Hop, Origin, Resend};
-use super::{Chain, headers};
+use super::{Chain, LineRequest, headers};
 
 /// The request of the current hop, but for its URL.
 pub(super) struct Outgoing<'a> {
@@ -20,20 +20,26 @@ pub(super) struct Outgoing<'a> {
     pub(super) body: Option<&'a Bytes>,
     /// The `Cookie` field, where there is more to send than the header fields hold.
     pub(super) cookie: Option<HeaderValue>,
+    /// The `Authorization` that the options or the line give, sent for as long as the chain stays with its origin.
+    pub(super) authorization: Option<HeaderValue>,
     pub(super) as_get: bool,
     pub(super) left_origin: bool,
 }
 
 impl<'a> Outgoing<'a> {
-    pub(super) fn of(client: &'a HttpClient, purpose: Purpose, chain: Option<&Chain>) -> Self {
+    pub(super) fn of(client: &'a HttpClient, purpose: Purpose<'a>, chain: Option<&Chain>) -> Self {
         let (method, headers, body) = match purpose {
-            Purpose::Page => (client.method.clone(), &client.headers, client.body.as_ref()),
-            Purpose::Robots(_) => (Method::GET, &client.robots_headers, None),
+            Purpose::Page(None) => {
+                (client.method.clone(), Cow::Borrowed(&client.headers), client.body.as_ref())
+            }
+            Purpose::Page(Some(line)) => of_line(client, line),
+            Purpose::Robots(_) => (Method::GET, Cow::Borrowed(&client.robots_headers), None),
         };
-        let headers = Cow::Borrowed(headers);
-        let mut outgoing = Self { method, headers, body, cookie: None, as_get: false, left_origin: false };
+        let authorization = headers.get(header::AUTHORIZATION).cloned();
+        let (as_get, left_origin) = (false, false);
+        let mut outgoing = Self { method, headers, body, cookie: None, authorization, as_get, left_origin };
         // The fields of robots.txt are the same for all origins.
-        let Some(chain) = chain.filter(|_| purpose == Purpose::Page) else { return outgoing };
+        let Some(chain) = chain.filter(|_| purpose.is_page()) else { return outgoing };
         if chain.as_get {
             outgoing.become_get();
         }
@@ -87,6 +93,21 @@ impl<'a> Outgoing<'a> {
             self.leave_origin();
         }
     }
+}
+
+/// The request of a line that is not quite that of the options.
+fn of_line<'a>(
+    client: &'a HttpClient,
+    line: &'a LineRequest,
+) -> (Method, Cow<'a, HeaderMap>, Option<&'a Bytes>) {
+    let method = Method::from_bytes(line.method(client.method.as_str()).as_bytes());
+    let method = method.expect("the method of a line was checked when it was read");
+    let body = line.body.as_ref().map(|body| &body.bytes).or(client.body.as_ref());
+    let mut headers = headers::of_line(&client.headers, &client.removed_headers, line);
+    if !may_be_sent_twice(&method, body) {
+        headers::ask_to_close(&mut headers, &client.removed_headers);
+    }
+    (method, Cow::Owned(headers), body)
 }
 
 /// Whether the server does nothing twice if it gets a request twice (RFC 9110 section 9.2.2).

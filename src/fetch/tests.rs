@@ -514,7 +514,7 @@ async fn a_url_that_can_not_be_sent_is_no_request_at_all() {
         spent: Duration::ZERO,
         received: 0,
     };
-    let step = client().follow(&nobodys_url("/"), chain, Duration::ZERO).await;
+    let step = client().follow(&nobodys_url("/"), None, chain, Duration::ZERO).await;
     let super::Step::Done(fetched) = step else { panic!("it was followed") };
     assert_eq!(kind(&fetched), Some(FailureKind::BadRedirect));
     assert_eq!((fetched.requests, fetched.redirects), (1, 0), "the hop was never made");

@@ -69,10 +69,10 @@ async fn a_chain_that_goes_on_elsewhere_takes_its_cookies_along() {
         &["for=all", "not=here; Path=/other"],
     )])
     .await;
-    let Step::Hop(chain) = keeping(|_| ()).begin(first.url("/"), Duration::ZERO).await else {
+    let Step::Hop(chain) = keeping(|_| ()).begin(first.url("/"), None, Duration::ZERO).await else {
         panic!("it was not followed")
     };
-    keeping(|_| ()).follow(&first.url("/"), chain, Duration::ZERO).await;
+    keeping(|_| ()).follow(&first.url("/"), None, chain, Duration::ZERO).await;
     assert_eq!(cookies_of(&second), ["for=all"]);
 }
 

@@ -43,6 +43,22 @@ async fn what_may_be_done_only_once_never_meets_a_connection_that_its_server_has
 }
 
 #[tokio::test]
+async fn a_line_that_posts_meets_no_connection_that_another_has_left() {
+    let client = client_with(|_| ());
+    // The connection of the page stays, until it is used again.
+    let page = [answer(&ok("page")), vec![Step::Hear]].concat();
+    let server = Server::start(vec![page, answer(&ok("posted"))]).await;
+    let body = LineBody { bytes: Bytes::from_static(b"a=1"), is_json: false };
+    let post = LineRequest { method: None, headers: Vec::new(), body: Some(body) };
+    assert_eq!(kind(&client.fetch(server.url("/page")).await), None);
+    let posted = client.fetch_for(server.url("/post"), Some(&post)).await;
+    assert_eq!((kind(&posted), posted.requests), (None, 1));
+    let heard = server.heard();
+    assert!(!has_field(&heard[0].1, "connection"));
+    assert!(heard[1].1.starts_with("POST /post") && has_field(&heard[1].1, "connection"));
+}
+
+#[tokio::test]
 async fn a_page_may_leave_no_connection_to_what_may_be_done_only_once() {
     let client = client_with(posting);
     let robots = [answer(&ok("")), vec![Step::Hear]].concat();

@@ -341,13 +341,15 @@ async fn the_time_of_a_look_up_is_part_of_that_of_its_connection() {
     let server = Server::start(vec![answer(&ok("here"))]).await;
     let client = client_at(&[], |options| options.connect_timeout = Duration::from_secs(9));
     let looked_up = Duration::from_secs(8);
-    let Step::Done(fetched) = client.begin(server.url("/"), looked_up).await else { panic!("no redirect") };
+    let Step::Done(fetched) = client.begin(server.url("/"), None, looked_up).await else {
+        panic!("no redirect")
+    };
     assert!(fetched.time_connect.unwrap() > looked_up && fetched.time_total > looked_up);
 
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = parse_target(&format!("https://{}/", silent.local_addr().unwrap())).unwrap();
     let spent = Duration::from_millis(8_990);
-    let Step::Done(fetched) = client.begin(url, spent).await else { panic!("no redirect") };
+    let Step::Done(fetched) = client.begin(url, None, spent).await else { panic!("no redirect") };
     assert_eq!(kind(&fetched), Some(FailureKind::ConnectTimeout));
     assert!(fetched.time_total < Duration::from_secs(12), "{:?}", fetched.time_total);
 }

@@ -55,6 +55,11 @@ impl InputPlan {
         }
     }
 
+    /// Whether a line may say by itself how it is to be asked.
+    pub fn may_hold_requests(&self) -> bool {
+        self.has_tables()
+    }
+
     /// Whether any of the sources is a table.
     pub fn has_tables(&self) -> bool {
         self.sources.iter().any(|source| match source {

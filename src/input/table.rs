@@ -4,11 +4,12 @@
 //!
 //! - `format` tells from a name what a file is; `split` finds where a record of CSV ends.
 //! - `csv` and `json` get from a record to the values of the columns that are asked for.
-//! - `wanted` says which columns those are, and makes a line of their values.
+//! - `wanted` says which columns those are, and makes a line of their values; `request` reads those that say how to ask.
 
 mod csv;
 mod format;
 mod json;
+mod request;
 mod split;
 mod value;
 mod wanted;

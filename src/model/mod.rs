@@ -13,7 +13,8 @@ pub use host::{HostKey, without_root};
 pub use links::Links;
 pub use outcome::{Blame, FailureKind, Outcome, Truncated};
 pub use request::{
-    BodyKind, LineBody, LineRequest, MethodError, frames_body, is_field_name, is_field_value, method_token,
+    BodyKind, LineBody, LineRequest, MethodError, frames_body, is_field_name, is_field_value, is_repeatable,
+    method_beside, method_token,
 };
 pub use row::{HttpVersion, Row, RowError, WarcPlace};
 pub use target::{Brought, Line, RejectReason, Rejected, Target};

@@ -15,6 +15,13 @@ pub struct LineRequest {
     pub body: Option<LineBody>,
 }
 
+impl LineRequest {
+    /// The method, beside that of the options.
+    pub fn method<'a>(&'a self, of_options: &'a str) -> &'a str {
+        method_beside(of_options, self.method.as_deref(), self.body.is_some())
+    }
+}
+
 /// The request body of one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LineBody {
@@ -61,6 +68,21 @@ pub fn method_token(text: &str) -> Result<String, MethodError> {
     }
 }
 
+/// The method of a line that may have one of its own, or a body, beside that of the options: a body alone makes a POST
+/// of a GET.
+pub fn method_beside<'a>(of_options: &'a str, of_line: Option<&'a str>, has_body: bool) -> &'a str {
+    match of_line {
+        Some(method) => method,
+        None if has_body && of_options == "GET" => "POST",
+        None => of_options,
+    }
+}
+
+/// Whether a request that may have been acted on can be sent again without harm (RFC 9110 section 9.2.2).
+pub fn is_repeatable(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+}
+
 /// Whether this can be the name of a header field.
 pub fn is_field_name(text: &str) -> bool {
     HeaderName::from_bytes(text.as_bytes()).is_ok()
@@ -94,6 +116,20 @@ mod tests {
         ] {
             assert_eq!(method_token(text), expected.map(str::to_owned), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_body_makes_a_post() {
+        for (of_options, of_line, has_body, expected) in [
+            ("GET", None, false, "GET"),
+            ("GET", None, true, "POST"),
+            ("PUT", None, true, "PUT"),
+            ("POST", Some("GET"), true, "GET"),
+            ("POST", Some("HEAD"), false, "HEAD"),
+        ] {
+            assert_eq!(method_beside(of_options, of_line, has_body), expected);
+        }
+        assert!(is_repeatable("PUT") && !is_repeatable("POST") && !is_repeatable("PATCH"));
     }
 
     #[test]

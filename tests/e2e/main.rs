@@ -34,6 +34,7 @@ mod settings;
 mod signals;
 mod streams;
 mod support;
+mod table_requests;
 mod tables;
 mod torture;
 mod usage;

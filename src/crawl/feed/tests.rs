@@ -26,6 +26,7 @@ struct Feed {
 
 fn plan() -> FeedPlan {
     FeedPlan {
+        method: "GET".to_owned(),
         sent: None,
         stop_after: None,
         place: Place::START,

@@ -5,10 +5,11 @@
 use std::borrow::Cow;
 
 use crate::input::TableOptions;
+use crate::input::table::request::{REQUEST_COLUMNS, line_request};
 use crate::input::table::value::{Said, Value, push_json_text};
 use crate::model::{Brought, RejectReason};
 
-/// The columns of a table that are read: that of the URL, then those that go into the rows.
+/// The columns of a table that are read: that of the URL, those that go into the rows, and those that say how to ask.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::input) struct Wanted {
     names: Vec<String>,
@@ -27,8 +28,9 @@ pub(in crate::input) struct Entry<'a> {
 
 impl Wanted {
     pub(in crate::input) fn of(options: &TableOptions) -> Self {
-        let names = [&options.url_column].into_iter().chain(&options.keep);
-        Self { names: names.cloned().collect(), n_kept: options.keep.len() }
+        let names = [&options.url_column].into_iter().chain(&options.keep).cloned();
+        let names = names.chain(REQUEST_COLUMNS.map(str::to_owned));
+        Self { names: names.collect(), n_kept: options.keep.len() }
     }
 
     /// The names of the columns, in the order in which their values are told.
@@ -44,13 +46,19 @@ impl Wanted {
     /// What a record with these values stands for, where this is wrong with it as a whole.
     pub(in crate::input) fn entry<'a>(&self, mut values: Vec<Value<'a>>, fault: Option<String>) -> Entry<'a> {
         let kept = self.kept(&values);
-        let url = self.url(std::mem::replace(&mut values[0], Value::Null));
+        let mut take = |nth: usize| std::mem::replace(&mut values[nth], Value::Null);
+        let of_request = 1 + self.n_kept;
+        let request = line_request([take(of_request), take(of_request + 1), take(of_request + 2)]);
+        let url = self.url(take(0));
+        let fault = fault.or_else(|| request.as_ref().err().cloned());
+        let request = request.unwrap_or_default();
         let url = match (url, fault) {
             (Ok(text), Some(fault)) => Err((RejectReason::BadRecord(fault), bytes_of(text))),
             (Err((_, text)), Some(fault)) => Err((RejectReason::BadRecord(fault), text)),
             (url, None) => url,
         };
-        Entry { url, brought: kept.map(|kept| Box::new(Brought { kept: Some(kept), request: None })) }
+        let is_plain = kept.is_none() && request.is_none();
+        Entry { url, brought: (!is_plain).then(|| Box::new(Brought { kept, request })) }
     }
 
     fn url<'a>(&self, value: Value<'a>) -> Result<Cow<'a, str>, (RejectReason, Cow<'a, [u8]>)> {
@@ -105,7 +113,12 @@ impl<'a> Entry<'a> {
     /// What it takes of memory beside its URL.
     pub(in crate::input) fn n_bytes(&self) -> usize {
         let Some(brought) = &self.brought else { return 0 };
-        brought.kept.as_ref().map_or(0, String::len)
+        let of_request = brought.request.as_ref().map_or(0, |request| {
+            let fields = request.headers.iter();
+            let fields = fields.map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len));
+            fields.sum::<usize>() + request.body.as_ref().map_or(0, |body| body.bytes.len())
+        });
+        brought.kept.as_ref().map_or(0, String::len) + of_request
     }
 }
 
@@ -140,9 +153,29 @@ mod tests {
         Value::Text(bytes.into())
     }
 
+    /// These values, and none of the columns that say how to ask.
+    fn with_request(mut values: Vec<Value<'_>>) -> Vec<Value<'_>> {
+        values.extend(REQUEST_COLUMNS.map(|_| Value::Null));
+        values
+    }
+
+    #[test]
+    fn a_bad_request_is_a_bad_record() {
+        let values = |method| vec![text(b"http://h/"), text(b"7"), method, Value::Null, text(b"a=1")];
+        let good = wanted(&["id"]).entry(values(text(b"put")), None);
+        assert!(good.url.is_ok());
+        let request = good.brought.unwrap().request.unwrap();
+        assert_eq!((request.method.as_deref(), request.body.unwrap().bytes), (Some("PUT"), b"a=1".to_vec()));
+        let bad = wanted(&["id"]).entry(values(text(b"?")), None);
+        let (reason, shown) = bad.url.unwrap_err();
+        assert!(reason.to_string().starts_with("column \"method\": "), "{reason}");
+        assert_eq!(shown, &b"http://h/"[..]);
+        assert_eq!(bad.brought.unwrap().kept.as_deref(), Some(r#"{"id":"7"}"#));
+    }
+
     #[track_caller]
     fn check_url(value: Value<'_>, expected: Result<&str, (RejectReason, &[u8])>) {
-        let entry = wanted(&[]).entry(vec![value.clone()], None);
+        let entry = wanted(&[]).entry(with_request(vec![value.clone()]), None);
         assert_eq!(entry.brought, None);
         let expected = expected.map(Cow::Borrowed).map_err(|(reason, text)| (reason, Cow::Borrowed(text)));
         assert_eq!(entry.url, expected, "{value:?}");
@@ -166,14 +199,15 @@ mod tests {
     #[test]
     fn what_is_kept_is_an_object_in_the_order_of_the_options() {
         let values = vec![text(b"u"), text(b"7"), Value::Null, Value::Json("[1]".into())];
-        let entry = wanted(&["id", "b\"", "c"]).entry(values, None);
+        let entry = wanted(&["id", "b\"", "c"]).entry(with_request(values), None);
         let kept = entry.brought.unwrap().kept.unwrap();
         assert_eq!(kept, r#"{"id":"7","b\"":null,"c":[1]}"#);
     }
 
     #[test]
     fn a_bad_record_keeps_what_it_has() {
-        let entry = wanted(&["id"]).entry(vec![text(b"u"), text(b"7")], Some("short".to_owned()));
+        let values = with_request(vec![text(b"u"), text(b"7")]);
+        let entry = wanted(&["id"]).entry(values, Some("short".to_owned()));
         assert_eq!(entry.url, Err((RejectReason::BadRecord("short".to_owned()), b"u"[..].into())));
         assert_eq!(entry.brought.unwrap().kept.as_deref(), Some(r#"{"id":"7"}"#));
     }

@@ -160,9 +160,13 @@ fn listen_to(mut stream: TcpStream) -> Option<(TcpStream, Seen)> {
     }
 }
 
-/// A `Location` among the fields makes a redirect of it.
+/// A `Location` among the fields makes a redirect of it, and `Status: 307` one that keeps the body.
 fn answer(mut stream: TcpStream, fields: &str) {
-    let status = if fields.contains("Location:") { "302 Found" } else { "200 OK" };
+    let status = match fields.contains("Location:") {
+        true if fields.contains("Status: 307") => "307 Temporary Redirect",
+        true => "302 Found",
+        false => "200 OK",
+    };
     let head = format!("HTTP/1.1 {status}\r\n{fields}Content-Length: 0\r\nConnection: close\r\n\r\n");
     // Whoever asked may be dead.
     let _ = stream.write_all(head.as_bytes());
