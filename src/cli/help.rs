@@ -43,7 +43,11 @@ const TABLES: &str =
   The columns method, headers and body say how the URL of their line is asked, in place of -X, -H
   and -d. headers is an object of texts, lists of texts or null ({\"Accept\": \"text/html\"}; as text
   in CSV), body a text, or in JSONL anything, which is then sent as JSON. A body makes a POST of a
-  GET; an empty field of CSV says nothing.";
+  GET; an empty field of CSV says nothing.
+  The directory of a run is a list as well: of the URLs of those rows whose outcome or error kind
+  --only names (failed, if nothing is said), with columns of their input for --keep-column. It may
+  not be the directory of --output. A method, headers or a body that a line had in that run are not
+  in its row, and not asked again.";
 
 const ROWS: &str =
     "  One JSON object a line for each line of the list, in the order in which URLs finish; seq is the
@@ -81,6 +85,7 @@ const EXAMPLES: &str = "  myriapod crawl --demo -o demo-run
   myriapod crawl -o run --max-run-time 1h urls.txt
   myriapod crawl -o run --resume urls.txt
   myriapod crawl -o run --url-column link --keep-column sku products.csv
+  myriapod crawl -o again --only timeout,connect_refused run
   myriapod crawl -o run --fail-over 5% urls.txt || echo 'look at run/summary.json'
   myriapod crawl 'https://example.com/list?page={1..100}'
   myriapod crawl -H 'Accept: application/json' -d '{\"q\": 1}' urls.txt

@@ -129,7 +129,7 @@ fn input() -> Arg {
         .value_hint(ValueHint::FilePath)
         .help(
             "A file of URLs, one a line, or a table (.csv, .tsv, .jsonl); '-' for standard input; a URL; a \
-             template such as 'http://h/{1..9}'",
+             template such as 'http://h/{1..9}'; the directory of a run, for what failed there",
         )
 }
 
@@ -148,6 +148,12 @@ fn input_options() -> Vec<Arg> {
             rare(value("url-column", "NAME", "Column, or key, of a table that holds the URLs"))
                 .default_value(URL_COLUMN),
             list("keep-column", "NAME", "Copy a column of a table into the row, under 'input' (repeatable)"),
+            rare(value(
+                "only",
+                "LIST",
+                "Of the rows of a run, take those with these outcomes or error kinds, with commas",
+            ))
+            .default_value("failed"),
             flag("demo", "Crawl a small site of our own on loopback; needs no INPUT and no network"),
         ],
     )

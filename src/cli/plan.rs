@@ -15,7 +15,7 @@ use super::limits::{run_limits, worker_limits};
 use super::request::{fetch_options, log_plan};
 use super::rows::{layout, row_form};
 use super::settings::Reader;
-use super::tables::{tables, warn_without_table};
+use super::tables::{check_rows, rows_in, tables, warn_without_table};
 use super::value_error::ValueError;
 use super::{print, values};
 use crate::crawl::{OutputPlan, ProgressStyle, RunPlan, WorkerPlan};
@@ -84,6 +84,7 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
 
     let input = InputPlan { sources, templates_in_files, default_scheme, tables: tables? };
     warn_without_table(reader, &input);
+    check_rows(reader, &input, &output);
     Some(RunPlan {
         input,
         demo: reader.is_on("demo"),
@@ -163,10 +164,11 @@ fn sources(reader: &mut Reader<'_>, default_scheme: Option<&str>) -> Vec<Source>
         let source = Source::classify(argument, braces, default_scheme)
             .map_err(|error| ValueError::NotAnInput { reason: with_causes(&error) })?;
         match source {
-            Source::File(_) if kind_of(argument) == PathKind::Directory => Err(ValueError::InputIsDirectory),
-            source => Ok(source),
+            Source::File(_) if kind_of(argument) == PathKind::Directory => rows_in(argument),
+            source => Ok(vec![source]),
         }
     });
+    let sources = sources.concat();
     if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
         reader.mistakes.push(reader.settings.message("input", "-", &ValueError::StdinTwice));
     }

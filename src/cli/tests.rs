@@ -417,7 +417,7 @@ fn the_password_of_an_input_is_not_kept() {
 fn a_directory_as_input_is_told_with_the_other_mistakes() {
     let mistakes = mistakes_with(&["/no/such/list", "/no/such/other", "/"], &[]);
     assert_eq!(mistakes.len(), 3, "{mistakes:?}");
-    assert_eq!(mistakes[2], "INPUT /: is a directory, and must be a file or a URL");
+    assert_eq!(mistakes[2], "INPUT /: is a directory, and must be a file, a URL or the directory of a run");
 }
 
 #[test]

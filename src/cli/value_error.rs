@@ -4,6 +4,7 @@
 
 use super::files::FileError;
 use crate::crawl::NotAPercent;
+use crate::input::{NotARun, UnknownName};
 use crate::model::MethodError;
 
 /// Why a value is refused.
@@ -77,8 +78,16 @@ pub(super) enum ValueError {
     StdinIsInput,
     #[error("is a file, and must be a directory")]
     OutputIsFile,
-    #[error("is a directory, and must be a file or a URL")]
+    #[error("is a directory, and must be a file, a URL or the directory of a run")]
     InputIsDirectory,
+    #[error(transparent)]
+    NotARun(NotARun),
+    #[error("its rows are the list of this run, which must go elsewhere")]
+    OutputIsInput,
+    #[error("no INPUT is the directory of a run, whose rows it is about")]
+    NoRun,
+    #[error(transparent)]
+    UnknownName(#[from] UnknownName),
     #[error("{name} is set to fit the body; one that is given can break every request")]
     FramingHeader { name: String },
     #[error("mode {mode} has one worker")]

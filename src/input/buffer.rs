@@ -159,6 +159,16 @@ impl LineBuffer {
         Ok(length)
     }
 
+    /// There is nothing to read any more, although the last read did not say so.
+    pub(super) fn end(&mut self) {
+        self.position = Position::AtEnd;
+    }
+
+    /// Drops a last line without a line feed.
+    pub(super) fn drop_rest(&mut self) {
+        self.skip(self.pending.len());
+    }
+
     /// Whether a quote was opened in what is pending, and not closed.
     pub(super) fn is_in_quotes(&self) -> bool {
         self.cut.quoted.is_some_and(|ends| ends.is_in_quotes())

@@ -80,13 +80,17 @@ impl InputPlan {
             Source::Url(text) => SourceIdentity::Url { text: text.clone() },
             Source::Template(text) => SourceIdentity::Template { text: text.clone() },
             Source::Stdin => SourceIdentity::Stream { path: "-".to_owned() },
-            Source::File(path) => {
+            Source::File(path) | Source::Rows(path) => {
                 let name = path.display().to_string();
                 let origin = || Origin::File(path.clone());
                 match ends(path).map_err(|source| InputError::Open { origin: origin(), source })? {
                     Some((bytes, ends)) => {
                         let format = self.tables.format_of(source);
-                        let form = (format != InputFormat::Text).then(|| format.as_str().to_owned());
+                        let form = match (source, format) {
+                            (Source::Rows(_), format) => Some(format!("rows in {}", format.as_str())),
+                            (_, InputFormat::Text) => None,
+                            (_, format) => Some(format.as_str().to_owned()),
+                        };
                         SourceIdentity::File { path: name, bytes, ends, form }
                     }
                     None => SourceIdentity::Stream { path: name },

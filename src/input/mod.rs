@@ -40,6 +40,6 @@ pub use plan::{InputPlan, Source, TableOptions, URL_COLUMN};
 pub use progress::InputProgress;
 pub use reader::{Chunk, Reader};
 pub use records::MAX_RECORD;
-pub use table::InputFormat;
+pub use table::{InputFormat, NotARun, Only, UnknownName, rows_of_run};
 pub use template::{Expansion, Template, TemplateError, TemplateFault, is_template};
 pub use thread::read_on_thread;

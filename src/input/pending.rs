@@ -5,20 +5,24 @@
 use crate::input::progress::ARGUMENT_WEIGHT;
 use crate::input::records::{Reading, RecordSource};
 use crate::input::stream::{self, Packing, Stream};
-use crate::input::table::{InputFormat, Wanted};
+use crate::input::table::InputFormat;
 use crate::input::{InputError, Origin, Source, TableOptions, Template};
 
 /// A source that was checked.
 pub(super) enum Pending {
-    Text {
-        origin: Origin,
-        kind: TextKind,
-        /// What it is read as from its start.
-        reading: Reading,
-        /// What it is read as from anywhere else, where that is not the same.
-        rest: Option<Reading>,
-    },
+    /// Boxed, because it is much larger than the other.
+    Text(Box<PendingText>),
     Argument(Template),
+}
+
+/// A source of text, or of the records of a table.
+pub(super) struct PendingText {
+    pub(super) origin: Origin,
+    pub(super) kind: TextKind,
+    /// What it is read as from its start.
+    pub(super) reading: Reading,
+    /// What it is read as from anywhere else, where that is not the same.
+    pub(super) rest: Option<Reading>,
 }
 
 /// What a source of text is read as.
@@ -35,10 +39,14 @@ pub(super) enum TextKind {
 impl Pending {
     /// The source as it will be read, if it can be.
     pub(super) fn check(source: &Source, tables: &TableOptions) -> Result<Self, InputError> {
-        let reading = || Reading::of(tables.format_of(source), Wanted::of(tables));
+        let reading = || Reading::of(source, tables);
         match source {
-            Source::File(path) => {
-                let kind = match (stream::check(path)?, Packing::of(path)) {
+            Source::File(path) | Source::Rows(path) => {
+                let checked = match source {
+                    Source::Rows(_) => stream::check_torn(path)?,
+                    _ => stream::check(path)?,
+                };
+                let kind = match (checked, Packing::of(path)) {
                     (None, _) => TextKind::Stream,
                     (Some(length), Packing::None) => TextKind::Plain(length),
                     (Some(length), Packing::Gzip | Packing::Zstd) => TextKind::Packed(length),
@@ -52,14 +60,12 @@ impl Pending {
                     }
                     _ => None,
                 };
-                Ok(Self::Text { origin, kind, reading: reading(), rest })
+                Ok(Self::Text(Box::new(PendingText { origin, kind, reading: reading(), rest })))
             }
-            Source::Stdin => Ok(Self::Text {
-                origin: Origin::Stdin,
-                kind: TextKind::Stream,
-                reading: reading(),
-                rest: None,
-            }),
+            Source::Stdin => {
+                let (origin, kind) = (Origin::Stdin, TextKind::Stream);
+                Ok(Self::Text(Box::new(PendingText { origin, kind, reading: reading(), rest: None })))
+            }
             Source::Url(url) => Ok(Self::Argument(Template::literal(url))),
             Source::Template(text) => Template::parse(text)
                 .map(Self::Argument)
@@ -70,8 +76,10 @@ impl Pending {
     /// What it makes up, where that is known; see `InputProgress`.
     pub(super) fn weight(&self) -> Option<u64> {
         match self {
-            Self::Text { kind: TextKind::Plain(length) | TextKind::Packed(length), .. } => Some(*length),
-            Self::Text { kind: TextKind::Stream, .. } => None,
+            Self::Text(text) => match text.kind {
+                TextKind::Plain(length) | TextKind::Packed(length) => Some(length),
+                TextKind::Stream => None,
+            },
             Self::Argument(template) => {
                 let weight = template.count().saturating_mul(u128::from(ARGUMENT_WEIGHT));
                 Some(u64::try_from(weight).unwrap_or(u64::MAX))
@@ -81,14 +89,21 @@ impl Pending {
 
     /// Whether it can be read on from the middle.
     pub(super) fn is_plain_file(&self) -> bool {
-        matches!(self, Self::Text { kind: TextKind::Plain(_), .. })
+        self.text().is_some_and(|text| matches!(text.kind, TextKind::Plain(_)))
     }
 
     pub(super) fn is_stdin(&self) -> bool {
-        matches!(self, Self::Text { origin: Origin::Stdin, .. })
+        self.text().is_some_and(|text| text.origin == Origin::Stdin)
     }
 
     pub(super) fn is_stream(&self) -> bool {
-        matches!(self, Self::Text { kind: TextKind::Stream, .. })
+        self.text().is_some_and(|text| text.kind == TextKind::Stream)
+    }
+
+    fn text(&self) -> Option<&PendingText> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Argument(_) => None,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::input::InputFormat;
+use crate::input::{InputFormat, Only};
 
 /// The column of a table that holds its URLs, where nothing else is said.
 pub const URL_COLUMN: &str = "url";
@@ -29,6 +29,8 @@ pub struct TableOptions {
     pub url_column: String,
     /// The columns that go into the rows, in this order (`--keep-column`); none of them twice.
     pub keep: Vec<String>,
+    /// Which rows of earlier runs are taken (`--only`).
+    pub only: Only,
 }
 
 /// One INPUT of the command line.
@@ -36,6 +38,8 @@ pub struct TableOptions {
 pub enum Source {
     /// A file, plain or compressed (told by its name: `.gz`, `.zst`).
     File(PathBuf),
+    /// A file of rows that an earlier run has written; its name tells what it is.
+    Rows(PathBuf),
     /// Standard input.
     Stdin,
     /// A URL on the command line, taken as it is.
@@ -57,15 +61,25 @@ impl InputPlan {
 
     /// Whether a line may say by itself how it is to be asked.
     pub fn may_hold_requests(&self) -> bool {
-        self.has_tables()
+        // The rows of a run do not say how their URLs were asked.
+        self.sources.iter().any(|source| self.has_columns(source))
     }
 
-    /// Whether any of the sources is a table.
+    /// Whether any of the sources is a table, or the rows of a run.
     pub fn has_tables(&self) -> bool {
-        self.sources.iter().any(|source| match source {
+        self.has_rows() || self.sources.iter().any(|source| self.has_columns(source))
+    }
+
+    /// Whether any of the sources are the rows of a run.
+    pub fn has_rows(&self) -> bool {
+        self.sources.iter().any(|source| matches!(source, Source::Rows(_)))
+    }
+
+    fn has_columns(&self, source: &Source) -> bool {
+        match source {
             Source::File(_) | Source::Stdin => self.tables.format_of(source) != InputFormat::Text,
-            Source::Url(_) | Source::Template(_) => false,
-        })
+            Source::Rows(_) | Source::Url(_) | Source::Template(_) => false,
+        }
     }
 }
 
@@ -74,6 +88,7 @@ impl TableOptions {
     pub fn format_of(&self, source: &Source) -> InputFormat {
         match source {
             Source::File(path) => self.format.unwrap_or_else(|| InputFormat::of_name(path)),
+            Source::Rows(path) => InputFormat::of_name(path),
             Source::Stdin => self.format.unwrap_or(InputFormat::Text),
             Source::Url(_) | Source::Template(_) => InputFormat::Text,
         }
@@ -82,6 +97,6 @@ impl TableOptions {
 
 impl Default for TableOptions {
     fn default() -> Self {
-        Self { format: None, url_column: URL_COLUMN.to_owned(), keep: Vec::new() }
+        Self { format: None, url_column: URL_COLUMN.to_owned(), keep: Vec::new(), only: Only::default() }
     }
 }

@@ -39,7 +39,7 @@ impl InputPlan {
     /// `None` too if a template can not be expanded; `Reader::open` tells which.
     pub fn n_rows(&self) -> Option<u64> {
         self.sources.iter().try_fold(0, |sum: u64, source| match source {
-            Source::File(_) | Source::Stdin => None,
+            Source::File(_) | Source::Rows(_) | Source::Stdin => None,
             Source::Url(_) => Some(sum.saturating_add(1)),
             Source::Template(text) => {
                 let count = Template::parse(text).ok()?.count();

@@ -16,9 +16,9 @@ use std::mem;
 
 use crate::input::checks::Checks;
 use crate::input::collect::{Collector, Done, Expanding};
-use crate::input::pending::{Pending, TextKind};
+use crate::input::pending::{Pending, PendingText, TextKind};
 use crate::input::progress::ARGUMENT_WEIGHT;
-use crate::input::records::{Reading, Record, RecordSource};
+use crate::input::records::{Record, RecordSource};
 use crate::input::stream::Stream;
 use crate::input::{InputError, InputPlan, InputProgress, Origin, Place, ResumeFrom, StreamCheck, Template};
 use crate::model::Line;
@@ -186,9 +186,7 @@ impl Reader {
             let result = match &mut self.stage {
                 Stage::Text { source, .. } => source.read_once(),
                 Stage::Between | Stage::Argument(_) => match self.sources.pop_front() {
-                    Some(Pending::Text { origin, kind, reading, rest }) => {
-                        self.begin_text(origin, kind, reading, rest)
-                    }
+                    Some(Pending::Text(text)) => self.begin_text(*text),
                     Some(Pending::Argument(template)) => {
                         self.begin_argument(template);
                         Ok(())
@@ -251,13 +249,8 @@ impl Reader {
         self.stage = Stage::Argument(expanding);
     }
 
-    fn begin_text(
-        &mut self,
-        origin: Origin,
-        kind: TextKind,
-        reading: Reading,
-        rest: Option<Reading>,
-    ) -> Result<(), InputError> {
+    fn begin_text(&mut self, text: PendingText) -> Result<(), InputError> {
+        let PendingText { origin, kind, reading, rest } = text;
         let expected = self.checks.expected_of(self.next_source);
         let offset = self.enter();
         let reading = if offset == 0 { reading } else { rest.unwrap_or(reading) };
@@ -309,7 +302,9 @@ impl Reader {
                             (Record::Line(line), LineBraces::Template) => {
                                 *expanding = self.collector.add_template_line(line);
                             }
-                            (Record::Entry(entry), LineBraces::Plain) => self.collector.add_entry(entry),
+                            (Record::Row(entry), _) | (Record::Entry(entry), LineBraces::Plain) => {
+                                self.collector.add_entry(entry);
+                            }
                             (Record::Entry(entry), LineBraces::Template) => {
                                 *expanding = self.collector.add_template_entry(entry);
                             }
@@ -325,7 +320,7 @@ impl Reader {
                     let is_argument = |next: &mut Pending| matches!(next, Pending::Argument(_));
                     match self.sources.pop_front_if(is_argument) {
                         Some(Pending::Argument(template)) => self.begin_argument(template),
-                        Some(Pending::Text { .. }) | None => return,
+                        Some(Pending::Text(_)) | None => return,
                     }
                 }
             }

@@ -13,13 +13,16 @@ use crate::input::stream::Stream;
 use crate::input::table::{
     CsvEnds, CsvReader, Delimiter, Entry, HeaderFault, InputFormat, Wanted, read_object,
 };
-use crate::input::text::TextSource;
-use crate::input::{InputError, MAX_LINE, Origin, StreamCheck};
+use crate::input::text::{Tail, TextSource};
+use crate::input::{InputError, MAX_LINE, Origin, Source, StreamCheck, TableOptions};
 use crate::model::RejectReason;
 
 /// The longest record of a table, in bytes: with all that it becomes on its way (six bytes for one, at worst) it stays
 /// below the 16 MiB that go through a pipe in one piece.
 pub const MAX_RECORD: usize = 1024 * 1024;
+
+/// The longest row of an earlier run, in bytes: what goes through a pipe in one piece.
+const MAX_ROW: usize = 16 * 1024 * 1024;
 
 /// A source of lines that is being read.
 ///
@@ -33,8 +36,10 @@ pub(super) struct RecordSource {
 pub(super) enum Record<'a> {
     /// A line of text.
     Line(&'a [u8]),
-    /// A record of a table.
+    /// A record of a list.
     Entry(Entry<'a>),
+    /// A row of an earlier run, whose URL was expanded then.
+    Row(Entry<'a>),
     /// What stands for no line.
     Nothing,
 }
@@ -54,9 +59,13 @@ pub(super) enum Header {
 }
 
 impl Reading {
-    /// What a source of this format is read as.
-    pub(super) fn of(format: InputFormat, wanted: Wanted) -> Self {
-        match format {
+    /// What a source is read as, from its start.
+    pub(super) fn of(source: &Source, tables: &TableOptions) -> Self {
+        let wanted = match source {
+            Source::Rows(_) => Wanted::of_rows(tables),
+            Source::File(_) | Source::Stdin | Source::Url(_) | Source::Template(_) => Wanted::of_list(tables),
+        };
+        match tables.format_of(source) {
             InputFormat::Text => Self::Text,
             InputFormat::Csv => Self::Csv(Header::Awaited(Delimiter::Comma, wanted)),
             InputFormat::Tsv => Self::Csv(Header::Awaited(Delimiter::Tab, wanted)),
@@ -67,9 +76,25 @@ impl Reading {
     fn cut(&self) -> Cut {
         match self {
             Self::Text => Cut::lines(MAX_LINE),
-            Self::Json(_) => Cut::lines(MAX_RECORD),
-            Self::Csv(Header::Awaited(delimiter, _)) => Cut::records(MAX_RECORD, CsvEnds::new(*delimiter)),
-            Self::Csv(Header::Known(reader, _)) => Cut::records(MAX_RECORD, CsvEnds::new(reader.delimiter())),
+            Self::Json(wanted) => Cut::lines(longest(wanted)),
+            Self::Csv(Header::Awaited(delimiter, wanted)) => {
+                Cut::records(longest(wanted), CsvEnds::new(*delimiter))
+            }
+            Self::Csv(Header::Known(reader, wanted)) => {
+                Cut::records(longest(wanted), CsvEnds::new(reader.delimiter()))
+            }
+        }
+    }
+
+    /// What becomes of a last record without a line feed.
+    fn tail(&self) -> Tail {
+        match self {
+            Self::Json(wanted) | Self::Csv(Header::Awaited(_, wanted) | Header::Known(_, wanted))
+                if wanted.is_of_run() =>
+            {
+                Tail::Torn
+            }
+            Self::Text | Self::Json(_) | Self::Csv(_) => Tail::Record,
         }
     }
 }
@@ -77,7 +102,7 @@ impl Reading {
 impl RecordSource {
     /// A regular file that is read from this byte on: the first, or the first of a record.
     pub(super) fn of_file(origin: Origin, stream: Stream, offset: u64, reading: Reading) -> Self {
-        Self { text: TextSource::of_file(origin, stream, offset, reading.cut()), reading }
+        Self { text: TextSource::of_file(origin, stream, offset, reading.cut(), reading.tail()), reading }
     }
 
     /// A stream, which must begin with what is expected, and end there if that is expected too.
@@ -163,42 +188,58 @@ fn json_record<'a>(bytes: &'a [u8], wanted: &Wanted) -> Record<'a> {
     if bytes.trim_ascii().is_empty() {
         return Record::Nothing;
     }
-    if is_too_long(bytes) {
-        return too_long(bytes);
+    if let Some(record) = too_long(bytes, wanted) {
+        return record;
     }
     let entry = match str::from_utf8(bytes) {
         Ok(text) => read_object(text, wanted.names()).map(|values| wanted.entry(values, None)),
         Err(_) => {
             let text = String::from_utf8_lossy(bytes);
-            read_object(&text, wanted.names()).map(|values| wanted.entry(values, None).into_owned())
+            read_object(&text, wanted.names()).map(|values| wanted.entry(values, None).map(Entry::into_owned))
         }
     };
-    Record::Entry(entry.unwrap_or_else(|error| {
-        Entry::unreadable(bytes, RejectReason::BadRecord(format!("not a JSON object: {error}")))
-    }))
+    match entry {
+        Ok(entry) => record_of(entry, wanted),
+        Err(error) => {
+            let fault = RejectReason::BadRecord(format!("not a JSON object: {error}"));
+            Record::Entry(Entry::unreadable(bytes, fault))
+        }
+    }
 }
 
 fn csv_record<'a>(bytes: &'a [u8], reader: &'a mut CsvReader, wanted: &Wanted) -> Record<'a> {
     if is_blank(bytes) {
         return Record::Nothing;
     }
-    if is_too_long(bytes) {
-        return too_long(bytes);
+    if let Some(record) = too_long(bytes, wanted) {
+        return record;
     }
     let (values, fault) = reader.read(bytes);
-    Record::Entry(wanted.entry(values, fault))
+    record_of(wanted.entry(values, fault), wanted)
+}
+
+fn record_of<'a>(entry: Option<Entry<'a>>, wanted: &Wanted) -> Record<'a> {
+    match entry {
+        None => Record::Nothing,
+        Some(entry) if wanted.is_of_run() => Record::Row(entry),
+        Some(entry) => Record::Entry(entry),
+    }
 }
 
 fn is_blank(record: &[u8]) -> bool {
     matches!(record, b"" | b"\r")
 }
 
-fn is_too_long(record: &[u8]) -> bool {
-    record.strip_suffix(b"\r").unwrap_or(record).len() > MAX_RECORD
+/// The longest record that is taken.
+fn longest(wanted: &Wanted) -> usize {
+    if wanted.is_of_run() { MAX_ROW } else { MAX_RECORD }
 }
 
-fn too_long(record: &[u8]) -> Record<'_> {
-    Record::Entry(Entry::unreadable(record, RejectReason::TooLong { limit: MAX_RECORD }))
+/// What a record is that is too long, if it is.
+fn too_long<'a>(record: &'a [u8], wanted: &Wanted) -> Option<Record<'a>> {
+    let limit = longest(wanted);
+    let is_too_long = record.strip_suffix(b"\r").unwrap_or(record).len() > limit;
+    is_too_long.then(|| Record::Entry(Entry::unreadable(record, RejectReason::TooLong { limit })))
 }
 
 fn header_error(origin: Origin, fault: HeaderFault) -> InputError {

@@ -99,6 +99,16 @@ impl Read for Counted {
     }
 }
 
+/// As `check`, for a file that a program may have been writing when it died: that it ends too early is no fault.
+pub(super) fn check_torn(path: &Path) -> Result<Option<u64>, InputError> {
+    match check(path) {
+        Err(InputError::Open { source, .. }) if source.kind() == io::ErrorKind::UnexpectedEof => {
+            Ok(fs::metadata(path).ok().map(|metadata| metadata.len()))
+        }
+        checked => checked,
+    }
+}
+
 /// Whether the file can be read; gives its size as it is stored, or `None` if it is no regular file.
 ///
 /// Of a regular file the first bytes are read, so that a wrong encoding is told before anything is fetched.

@@ -4,17 +4,20 @@
 //!
 //! - `format` tells from a name what a file is; `split` finds where a record of CSV ends.
 //! - `csv` and `json` get from a record to the values of the columns that are asked for.
+//! - `run_rows` finds the rows of an earlier run, which are a table too, and tells which of them are meant.
 //! - `wanted` says which columns those are, and makes a line of their values; `request` reads those that say how to ask.
 
 mod csv;
 mod format;
 mod json;
 mod request;
+mod run_rows;
 mod split;
 mod value;
 mod wanted;
 
 pub use format::InputFormat;
+pub use run_rows::{NotARun, Only, UnknownName, rows_of_run};
 
 pub(super) use csv::{CsvReader, HeaderFault};
 pub(super) use json::read_object;

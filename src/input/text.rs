@@ -22,6 +22,7 @@ pub(super) struct TextSource {
     stream: Stream,
     buffer: LineBuffer,
     phase: Phase,
+    tail: Tail,
     /// Where in the text reading began.
     offset: u64,
     /// The bytes of the text before and in what the buffer holds.
@@ -31,6 +32,15 @@ pub(super) struct TextSource {
     fingerprint: Option<Fingerprint>,
     /// That the stream is the one that an earlier run has read, until that is known.
     proof: Option<Proof>,
+}
+
+/// What the end of a source is where it is no line feed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tail {
+    /// The end of a line like any other.
+    Record,
+    /// What a program has left that died while it wrote: no line, and no fault of a compressed file either.
+    Torn,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +53,7 @@ enum Phase {
 
 impl TextSource {
     /// A regular file whose text is read from this byte on: the first, or the first of a line.
-    pub(super) fn of_file(origin: Origin, stream: Stream, offset: u64, cut: Cut) -> Self {
+    pub(super) fn of_file(origin: Origin, stream: Stream, offset: u64, cut: Cut, tail: Tail) -> Self {
         // What stands in the middle of a file is no signature.
         let phase = if offset == 0 { Phase::Head } else { Phase::Body };
         Self {
@@ -51,6 +61,7 @@ impl TextSource {
             stream,
             buffer: LineBuffer::new(cut),
             phase,
+            tail,
             offset,
             n_text_bytes: offset,
             n_lines: 0,
@@ -64,7 +75,7 @@ impl TextSource {
         Self {
             fingerprint: Some(Fingerprint::new()),
             proof: expected.map(Proof::new),
-            ..Self::of_file(origin, stream, 0, cut)
+            ..Self::of_file(origin, stream, 0, cut, Tail::Record)
         }
     }
 
@@ -120,12 +131,20 @@ impl TextSource {
         }
         let length = match self.buffer.fill(&mut self.stream) {
             Ok(length) => length,
+            Err(error) if self.tail == Tail::Torn && error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.buffer.end();
+                0
+            }
             Err(source) => return Err(self.broken(source)),
         };
         self.n_text_bytes += u64::try_from(length).expect("a length fits 64 bits");
         self.prove(length)?;
         if self.phase == Phase::Head {
             self.inspect_head(length)?;
+        }
+        if length == 0 && self.tail == Tail::Torn {
+            self.buffer.drop_rest();
+            return Ok(());
         }
         // All that follows the quote is in one record then, and nobody can tell what was meant.
         if length == 0 && self.buffer.is_in_quotes() {

@@ -29,6 +29,7 @@ mod requests;
 mod resume;
 mod resume_input;
 mod resume_kills;
+mod run_rows;
 mod safety;
 mod settings;
 mod signals;

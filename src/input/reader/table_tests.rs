@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::tests::{file, gzip, plan, zstandard};
 use super::*;
-use crate::input::{Change, InputFormat, MAX_LINE, MAX_RECORD, Source, TableOptions};
+use crate::input::{Change, InputFormat, MAX_LINE, MAX_RECORD, Only, Source, TableOptions};
 use crate::model::{Rejected, Target};
 
 fn keeping(source: Source, keep: &[&str]) -> InputPlan {
@@ -235,6 +235,75 @@ fn check_resume(plan: &InputPlan, stdin: &str) {
     }
 }
 
+/// Three rows, as lines without their ends.
+const ROWS: [&str; 3] = [
+    r#"{"seq":1,"url":"http://a/{1..2}","outcome":"failed","error":{"kind":"dns","message":"m"},"input":{"id":7}}"#,
+    r#"{"seq":0,"url":"http://b","outcome":"ok","error":null,"input":null}"#,
+    r#"{"seq":2,"url":"http://c","outcome":"failed","error":{"kind":"tls","message":"m"},"input":{"x":1}}"#,
+];
+
+#[test]
+fn the_rows_of_a_run_are_a_list() {
+    let directory = tempfile::tempdir().unwrap();
+    let check = |name: &str, content: &[u8], only: Option<&str>, expected: &[&str]| {
+        let Source::File(path) = file(directory.path(), name, content) else { unreachable!() };
+        let only = only.map_or_else(Only::default, |only| Only::parse(only).unwrap());
+        let bare = keeping(Source::Rows(path), &["id"]);
+        // What stands in a row was expanded already, and is what its name says.
+        let plan = InputPlan {
+            templates_in_files: true,
+            tables: TableOptions { only, format: Some(InputFormat::Text), ..bare.tables.clone() },
+            ..bare
+        };
+        assert_eq!(lines_of(&plan, b""), expected, "{name}");
+    };
+    let (a, b, c) = (r#"http://a/{1..2} {"id":7}"#, r#"http://b {"id":null}"#, r#"http://c {"id":null}"#);
+    let jsonl = ROWS.join("\n") + "\n";
+    check("rows.jsonl", jsonl.as_bytes(), None, &[a, c]);
+    check("rows.jsonl", jsonl.as_bytes(), Some("tls,ok"), &[b, c]);
+    check("rows.jsonl.gz", &gzip(&jsonl), Some("dns"), &[a]);
+    check("rows-00000.jsonl.zst", &zstandard(&jsonl), None, &[a, c]);
+    let csv = "seq,url,outcome,status,error_kind,input\r\n1,http://a/{1..2},failed,,dns,\"{\"\"id\"\":7}\"\r\n\
+               0,http://b,ok,200,,\r\n2,http://c,failed,,tls,\"{\"\"x\"\":1}\"\r\n";
+    check("rows.csv", csv.as_bytes(), None, &[a, c]);
+    check("rows.csv", csv.as_bytes(), Some("ok"), &[b]);
+    let long = format!("{}\n{{\"links\":\"{}\",{}\n", ROWS[0], "x".repeat(3 * MAX_RECORD), &ROWS[2][1..]);
+    check("rows.jsonl", long.as_bytes(), None, &[a, c]);
+}
+
+#[test]
+fn what_a_run_left_half_written_is_no_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let n_lines = |name: &str, content: &[u8]| {
+        let Source::File(path) = file(directory.path(), name, content) else { unreachable!() };
+        lines_of(&keeping(Source::Rows(path), &[]), b"").len()
+    };
+    let one = format!("{}\n", ROWS[0]);
+    let both = format!("{one}{}\n", ROWS[2]);
+    for length in 0..=both.len() {
+        let expected = if length < one.len() { 0 } else { 1 + usize::from(length == both.len()) };
+        assert_eq!(n_lines("rows.jsonl", &both.as_bytes()[..length]), expected, "{length}");
+    }
+    let csv = "url,outcome\nhttp://a,failed\n\"http://\nb\",failed\n";
+    for length in 28..=csv.len() {
+        assert_eq!(
+            n_lines("rows.csv", &csv.as_bytes()[..length]),
+            1 + usize::from(length == csv.len()),
+            "{length}"
+        );
+    }
+    for (name, packed, first) in [
+        ("rows.jsonl.gz", [gzip(&one), gzip(&both)].concat(), gzip(&one).len()),
+        ("rows.jsonl.zst", [zstandard(&one), zstandard(&both)].concat(), zstandard(&one).len()),
+    ] {
+        for length in 0..=packed.len() {
+            let n_lines = n_lines(name, &packed[..length]);
+            let expected = if length < first { 0..=1 } else { 1..=3 };
+            assert!(expected.contains(&n_lines), "{name} {length}: {n_lines}");
+        }
+    }
+}
+
 const CSV: &str = "id,url\r\n\n1,http://a\n\"2\n\",\"http://b\"\n\n3\n4,\"http://\n\"\"d\"\r\n5,http://e";
 const JSONL: &str =
     "{\"url\":\"http://a\"}\n\n{\"id\":[1],\"url\":\"http://b\"}\r\nrubbish\n{\"url\":\"http://d\"}";
@@ -251,6 +320,13 @@ fn a_table_is_entered_at_any_record() {
     ] {
         let keep = if name.contains("json") { &["x"][..] } else { &["id"] };
         check_resume(&keeping(file(directory.path(), name, content), keep), "");
+    }
+    for (name, content) in [("rows.jsonl", ROWS.join("\n") + "\n"), ("rows.jsonl.gz", ROWS.join("\n") + "\n")]
+    {
+        let content =
+            if name.ends_with("gz") { gzip(content.repeat(3)) } else { content.repeat(3).into_bytes() };
+        let Source::File(path) = file(directory.path(), name, content) else { unreachable!() };
+        check_resume(&keeping(Source::Rows(path), &["id"]), "");
     }
     for (format, text) in [(InputFormat::Csv, CSV), (InputFormat::Jsonl, JSONL)] {
         let plan = keeping(Source::Stdin, &[]);

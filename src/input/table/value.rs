@@ -38,6 +38,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same for longer than its record is there.
+    pub(in crate::input) fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::Json(json) => Value::Json(Cow::Owned(json.into_owned())),
+        }
+    }
+
     /// The value as JSON, after what is there.
     pub(in crate::input) fn push_json(&self, into: &mut String) {
         match self {

@@ -1,21 +1,38 @@
-//! Which columns of a table are read, and what line their values make.
+//! Which columns of a table are read, and what line their values make; of the rows of an earlier run too.
 //!
 //! Does not know how a table is stored, nor what number the line has.
 
 use std::borrow::Cow;
 
-use crate::input::TableOptions;
+use crate::input::table::json::read_object;
 use crate::input::table::request::{REQUEST_COLUMNS, line_request};
 use crate::input::table::value::{Said, Value, push_json_text};
+use crate::input::{Only, TableOptions};
 use crate::model::{Brought, RejectReason};
 
 /// The columns of a table that are read: that of the URL, those that go into the rows, and those that say how to ask.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::input) struct Wanted {
     names: Vec<String>,
-    /// How many go into the rows.
-    n_kept: usize,
+    /// What goes into the rows.
+    keep: Vec<String>,
+    meaning: Meaning,
 }
+
+/// What a table is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Meaning {
+    /// A list that somebody has written.
+    List,
+    /// The rows of an earlier run, of which these are meant.
+    Rows(Only),
+}
+
+/// The columns of rows that are read. In JSON the kind of a failure is in an object, elsewhere it is a column.
+const ROW_COLUMNS: [&str; 5] = ["url", "outcome", "input", "error", "error_kind"];
+
+/// The first two of them are in all rows.
+const N_ROW_COLUMNS_NEEDED: usize = 2;
 
 /// What a record of a table stands for, before it has a number.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,10 +44,22 @@ pub(in crate::input) struct Entry<'a> {
 }
 
 impl Wanted {
-    pub(in crate::input) fn of(options: &TableOptions) -> Self {
+    /// The columns of a list.
+    pub(in crate::input) fn of_list(options: &TableOptions) -> Self {
         let names = [&options.url_column].into_iter().chain(&options.keep).cloned();
-        let names = names.chain(REQUEST_COLUMNS.map(str::to_owned));
-        Self { names: names.collect(), n_kept: options.keep.len() }
+        let names = names.chain(REQUEST_COLUMNS.map(str::to_owned)).collect();
+        Self { names, keep: options.keep.clone(), meaning: Meaning::List }
+    }
+
+    /// The columns of the rows of a run.
+    pub(in crate::input) fn of_rows(options: &TableOptions) -> Self {
+        let names = ROW_COLUMNS.map(str::to_owned).to_vec();
+        Self { names, keep: options.keep.clone(), meaning: Meaning::Rows(options.only.clone()) }
+    }
+
+    /// Whether a program has written the table, and may have died in the middle of a record.
+    pub(in crate::input) fn is_of_run(&self) -> bool {
+        matches!(self.meaning, Meaning::Rows(_))
     }
 
     /// The names of the columns, in the order in which their values are told.
@@ -40,16 +69,35 @@ impl Wanted {
 
     /// How many of them, the first ones, a table with a header must have.
     pub(in crate::input) fn n_needed(&self) -> usize {
-        1 + self.n_kept
+        match self.meaning {
+            Meaning::List => 1 + self.keep.len(),
+            Meaning::Rows(_) => N_ROW_COLUMNS_NEEDED,
+        }
     }
 
-    /// What a record with these values stands for, where this is wrong with it as a whole.
-    pub(in crate::input) fn entry<'a>(&self, mut values: Vec<Value<'a>>, fault: Option<String>) -> Entry<'a> {
-        let kept = self.kept(&values);
+    /// What a record with these values stands for, where this is wrong with it as a whole; `None` for a row that is not
+    /// meant.
+    pub(in crate::input) fn entry<'a>(
+        &self,
+        mut values: Vec<Value<'a>>,
+        fault: Option<String>,
+    ) -> Option<Entry<'a>> {
         let mut take = |nth: usize| std::mem::replace(&mut values[nth], Value::Null);
-        let of_request = 1 + self.n_kept;
-        let request = line_request([take(of_request), take(of_request + 1), take(of_request + 2)]);
-        let url = self.url(take(0));
+        let (url, kept, request) = match &self.meaning {
+            Meaning::Rows(only) => {
+                let [url, outcome, input, error, kind] = [0, 1, 2, 3, 4].map(take);
+                if !is_meant(only, outcome, error, kind) {
+                    return None;
+                }
+                (url, self.kept(&of_input(&input, &self.keep)), Ok(None))
+            }
+            Meaning::List => {
+                let url = take(0);
+                let request = line_request([1, 2, 3].map(|nth| take(self.keep.len() + nth)));
+                (url, self.kept(&values[1..=self.keep.len()]), request)
+            }
+        };
+        let url = self.url(url);
         let fault = fault.or_else(|| request.as_ref().err().cloned());
         let request = request.unwrap_or_default();
         let url = match (url, fault) {
@@ -58,7 +106,7 @@ impl Wanted {
             (url, None) => url,
         };
         let is_plain = kept.is_none() && request.is_none();
-        Entry { url, brought: (!is_plain).then(|| Box::new(Brought { kept, request })) }
+        Some(Entry { url, brought: (!is_plain).then(|| Box::new(Brought { kept, request })) })
     }
 
     fn url<'a>(&self, value: Value<'a>) -> Result<Cow<'a, str>, (RejectReason, Cow<'a, [u8]>)> {
@@ -77,21 +125,49 @@ impl Wanted {
         }
     }
 
-    /// The columns that go into the row, as a JSON object.
+    /// The columns that go into the row, with these values, as a JSON object.
     fn kept(&self, values: &[Value<'_>]) -> Option<String> {
-        let kept = 1..=self.n_kept;
-        if kept.is_empty() {
+        if self.keep.is_empty() {
             return None;
         }
         let mut object = String::with_capacity(64);
-        for nth in kept {
-            object.push(if nth == 1 { '{' } else { ',' });
-            push_json_text(&self.names[nth], &mut object);
+        for (name, value) in self.keep.iter().zip(values) {
+            object.push(if object.is_empty() { '{' } else { ',' });
+            push_json_text(name, &mut object);
             object.push(':');
-            values[nth].push_json(&mut object);
+            value.push_json(&mut object);
         }
         object.push('}');
         Some(object)
+    }
+}
+
+/// Whether a row that says this of itself is meant.
+fn is_meant(only: &Only, outcome: Value<'_>, error: Value<'_>, kind: Value<'_>) -> bool {
+    let kind = match error {
+        Value::Json(error) => {
+            let values = read_object(&error, &["kind".to_owned()]);
+            values.map_or(Said::Nothing, |mut values| values.remove(0).into_owned().said())
+        }
+        Value::Null | Value::Text(_) => kind.said(),
+    };
+    let text = |said: Said<'_>| match said {
+        Said::Text(text) => Some(String::from_utf8_lossy(&text).into_owned()),
+        Said::Nothing | Said::Other => None,
+    };
+    only.means(&text(outcome.said()).unwrap_or_default(), text(kind).as_deref())
+}
+
+/// What a row has kept of its line: an object, written as text where the table knows no objects.
+fn of_input(input: &Value<'_>, keep: &[String]) -> Vec<Value<'static>> {
+    let text = match input {
+        Value::Null => Cow::Borrowed("null"),
+        Value::Json(json) => Cow::Borrowed(json.as_ref()),
+        Value::Text(text) => String::from_utf8_lossy(text),
+    };
+    match read_object(&text, keep) {
+        Ok(values) => values.into_iter().map(Value::into_owned).collect(),
+        Err(_) => vec![Value::Null; keep.len()],
     }
 }
 
@@ -146,7 +222,7 @@ mod tests {
 
     fn wanted(keep: &[&str]) -> Wanted {
         let keep = keep.iter().map(|name| (*name).to_owned()).collect();
-        Wanted::of(&TableOptions { keep, url_column: "link".to_owned(), ..TableOptions::default() })
+        Wanted::of_list(&TableOptions { keep, url_column: "link".to_owned(), ..TableOptions::default() })
     }
 
     fn text(bytes: &[u8]) -> Value<'_> {
@@ -162,11 +238,11 @@ mod tests {
     #[test]
     fn a_bad_request_is_a_bad_record() {
         let values = |method| vec![text(b"http://h/"), text(b"7"), method, Value::Null, text(b"a=1")];
-        let good = wanted(&["id"]).entry(values(text(b"put")), None);
+        let good = wanted(&["id"]).entry(values(text(b"put")), None).unwrap();
         assert!(good.url.is_ok());
         let request = good.brought.unwrap().request.unwrap();
         assert_eq!((request.method.as_deref(), request.body.unwrap().bytes), (Some("PUT"), b"a=1".to_vec()));
-        let bad = wanted(&["id"]).entry(values(text(b"?")), None);
+        let bad = wanted(&["id"]).entry(values(text(b"?")), None).unwrap();
         let (reason, shown) = bad.url.unwrap_err();
         assert!(reason.to_string().starts_with("column \"method\": "), "{reason}");
         assert_eq!(shown, &b"http://h/"[..]);
@@ -175,7 +251,7 @@ mod tests {
 
     #[track_caller]
     fn check_url(value: Value<'_>, expected: Result<&str, (RejectReason, &[u8])>) {
-        let entry = wanted(&[]).entry(with_request(vec![value.clone()]), None);
+        let entry = wanted(&[]).entry(with_request(vec![value.clone()]), None).unwrap();
         assert_eq!(entry.brought, None);
         let expected = expected.map(Cow::Borrowed).map_err(|(reason, text)| (reason, Cow::Borrowed(text)));
         assert_eq!(entry.url, expected, "{value:?}");
@@ -199,15 +275,45 @@ mod tests {
     #[test]
     fn what_is_kept_is_an_object_in_the_order_of_the_options() {
         let values = vec![text(b"u"), text(b"7"), Value::Null, Value::Json("[1]".into())];
-        let entry = wanted(&["id", "b\"", "c"]).entry(with_request(values), None);
+        let entry = wanted(&["id", "b\"", "c"]).entry(with_request(values), None).unwrap();
         let kept = entry.brought.unwrap().kept.unwrap();
         assert_eq!(kept, r#"{"id":"7","b\"":null,"c":[1]}"#);
     }
 
     #[test]
+    fn a_row_of_a_run_is_a_line_where_it_is_meant() {
+        let keep = vec!["id".to_owned(), "x".to_owned()];
+        let only = Only::parse("ok,dns").unwrap();
+        let wanted = Wanted::of_rows(&TableOptions { keep, only, ..TableOptions::default() });
+        let json = |text: &'static str| Value::Json(text.into());
+        let entry = |values: [Value<'static>; 5]| wanted.entry(values.to_vec(), None);
+        let of_json = |outcome, error| {
+            entry([json(r#""http://h/""#), json(outcome), json(r#"{"id":7}"#), json(error), Value::Null])
+        };
+        let of_csv = |outcome: &'static [u8], kind: &'static [u8]| {
+            entry([text(b"http://h/"), text(outcome), text(b"{\"id\":7}"), Value::Null, text(kind)])
+        };
+        for entry in [
+            of_json(r#""ok""#, "null"),
+            of_json(r#""failed""#, r#"{"kind":"dns","message":"x"}"#),
+            of_csv(b"ok", b""),
+            of_csv(b"failed", b"dns"),
+        ] {
+            let entry = entry.unwrap();
+            assert_eq!(entry.url, Ok("http://h/".into()));
+            let brought = *entry.brought.unwrap();
+            assert_eq!((brought.kept.as_deref(), brought.request), (Some(r#"{"id":7,"x":null}"#), None));
+        }
+        assert_eq!(of_json(r#""failed""#, r#"{"kind":"tls","message":"dns"}"#), None);
+        assert_eq!(of_csv(b"failed", b"tls"), None);
+        let bare = entry([text(b"http://h/"), text(b"ok"), text(b""), Value::Null, Value::Null]).unwrap();
+        assert_eq!(bare.brought.unwrap().kept.as_deref(), Some(r#"{"id":null,"x":null}"#));
+    }
+
+    #[test]
     fn a_bad_record_keeps_what_it_has() {
         let values = with_request(vec![text(b"u"), text(b"7")]);
-        let entry = wanted(&["id"]).entry(values, Some("short".to_owned()));
+        let entry = wanted(&["id"]).entry(values, Some("short".to_owned())).unwrap();
         assert_eq!(entry.url, Err((RejectReason::BadRecord("short".to_owned()), b"u"[..].into())));
         assert_eq!(entry.brought.unwrap().kept.as_deref(), Some(r#"{"id":"7"}"#));
     }
