@@ -88,6 +88,7 @@ const EXAMPLES: &str = "  myriapod crawl --demo -o demo-run
   myriapod crawl -o again --only timeout,connect_refused run
   myriapod crawl -o run --fail-over 5% urls.txt || echo 'look at run/summary.json'
   myriapod crawl 'https://example.com/list?page={1..100}'
+  myriapod crawl --extract 'title=css:h1' --extract 'hrefs[]=xpath://a/@href' urls.txt
   myriapod crawl -H 'Accept: application/json' -d '{\"q\": 1}' urls.txt
   myriapod crawl -w 4 --max-body 1MiB --print-config > run.toml
   myriapod crawl --config run.toml urls.txt";

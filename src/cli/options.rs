@@ -270,6 +270,17 @@ fn extraction_options() -> Vec<Arg> {
         EXTRACTION,
         [
             flag("links", "Tell the links of each page: absolute, in page order, each once"),
+            list(
+                "extract",
+                "NAME=EXPR",
+                "Tell a field of each page: the first match of css:SELECTOR (or css:SELECTOR@ATTRIBUTE), xpath:PATH or \
+                 re:PATTERN; 'NAME[]=' tells all (repeatable)",
+            ),
+            rare(value(
+                "extract-rows",
+                "EXPR",
+                "Tell the fields of each match of css:SELECTOR or xpath:PATH, instead of those of the page",
+            )),
             rare(flag("digest", "Tell the SHA-1 of each body")),
             rare(value(
                 "charset",

@@ -15,6 +15,7 @@ use crate::crawl::{
 };
 use crate::input::Source;
 
+mod extraction;
 mod limits;
 mod shape;
 

@@ -46,7 +46,7 @@ mod torture;
 mod visit;
 mod wire;
 
-pub use crate::extract::encoding_named;
+pub use crate::extract::{Extraction, Given, Mistake, encoding_named};
 pub use crate::fetch::{EnvironmentProxies, FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
 pub use crate::output::{Layout, RowForm, RowFormat};
 pub use crate::robots::product_token;

@@ -85,6 +85,10 @@ pub struct ExtractPlan {
     pub digest: bool,
     /// The encoding of all text, by its WHATWG name; `None` where each body tells.
     pub charset: Option<String>,
+    /// What is selected of each page, as it was typed; checked.
+    pub fields: Vec<String>,
+    /// What makes a record of the fields, as it was typed; checked. `None` where the page does.
+    pub rows: Option<String>,
 }
 
 /// Where rows go.

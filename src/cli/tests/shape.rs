@@ -36,6 +36,7 @@ fn what_shapes_rows_is_told_by_its_meaning() {
         (&["--max-body", "1MiB"], "max-body"),
         (&["--fetcher", "null"], "fetcher"),
         (&["--format", "csv"], "format"),
+        (&["--extract", "a=css:p"], "extract"),
     ] {
         check_shapes(&[], line, &[name]);
         check_shapes(line, line, &[]);
