@@ -20,6 +20,7 @@ use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::visit::{Visit, Visited, Visitor};
 use crate::crawl::wire::{Answer, FetchTask, Later, Reply, Setup, Traffic};
+use crate::extract::Mistake;
 use crate::fetch::{BuildError, Client, Fetcher};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, Outcome, Row, RowError};
@@ -44,6 +45,9 @@ pub(super) enum HandlerError {
     /// There is no client of this kind.
     #[error(transparent)]
     Client(#[from] BuildError),
+    /// What is selected of pages can not be understood.
+    #[error("select from pages")]
+    Selection(#[from] Mistake),
     /// Requests can not be marked as sent, and must not be sent twice.
     #[error("open the marks of what was sent")]
     Marks(#[from] io::Error),
@@ -68,7 +72,7 @@ impl Handler {
             exhaustion_told: Once::new(),
             pauses: Pauses::none(),
         };
-        let pages = PageReader::new(setup.extract.clone());
+        let pages = PageReader::new(setup.extract.clone())?;
         Ok(Self { visitor: Arc::new(visitor), pages, row_form: setup.row_form() })
     }
 
@@ -110,7 +114,7 @@ impl Handler {
         }
         let (seq, url) = (task.seq(), task.given().to_owned());
         let news = std::mem::take(&mut visit.news);
-        let page = self.pages.read(&visit.fetched);
+        let page = self.pages.read(seq, &visit.fetched);
         Answer::Row(
             reply(&keeping(task, row_of(seq, url, slot, visit, page)), self.row_form, traffic)
                 .with_news(news, self.visitor.gate.due_waits().as_ref()),

@@ -15,6 +15,7 @@ mod directory;
 mod early_ends;
 mod exhaustion;
 mod extraction;
+mod fields;
 mod formats;
 mod hostile;
 mod hostile_list;
