@@ -14,6 +14,6 @@ mod select;
 
 pub use charset::{Evidence, Nature, charset_name, decode, detect, encoding_named, label_of, nature_of};
 pub use digest::sha1_digest;
-pub use html::{MAX_LINKS, Scanned, scan_page, scan_title};
+pub use html::{MAX_LINKS, Scanned, scan_page, scan_title, tame};
 pub use prescan::prescan;
 pub use select::{Extracted, Extraction, Given, Markup, Mistake};

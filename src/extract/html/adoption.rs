@@ -108,6 +108,6 @@ impl Tree {
 
     /// The same element, but another one.
     fn renewed(&mut self, node: &Node) -> Node {
-        Node { id: self.next_id(), ..*node }
+        Node::new(self.next_id(), node.name, node.namespace)
     }
 }

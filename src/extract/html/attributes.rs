@@ -37,8 +37,13 @@ impl<'a> Attributes<'a> {
         Self { bytes, at, tag_end: None }
     }
 
+    /// Where it has got to: behind the attribute that was given last.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// The way to the next attribute, and whether there is one.
-    #[inline]
+    #[inline(always)]
     fn find_next(&mut self) -> bool {
         while let Some(&byte) = self.bytes.get(self.at) {
             match byte {
@@ -61,7 +66,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// The value behind `=`; `None` where the page ends in it.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self) -> Option<Range<usize>> {
         let start = skip_spaces(self.bytes, self.at);
         match *self.bytes.get(start)? {
@@ -81,7 +86,7 @@ impl<'a> Attributes<'a> {
 impl Iterator for Attributes<'_> {
     type Item = Attribute;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Attribute> {
         if !self.find_next() {
             return None;

@@ -55,18 +55,40 @@ pub(super) fn skip_spaces(bytes: &[u8], from: usize) -> usize {
 /// The first place from `from` on whose byte is not one of these; the length where there is none.
 #[inline]
 pub(super) fn skip_while(bytes: &[u8], from: usize, is_one: impl Fn(u8) -> bool) -> usize {
-    let mut at = from;
-    while let Some(&byte) = bytes.get(at) {
-        if !is_one(byte) {
-            break;
-        }
-        at += 1;
-    }
-    at
+    let rest = bytes.get(from..).unwrap_or_default();
+    rest.iter().position(|byte| !is_one(*byte)).map_or(bytes.len(), |skipped| from + skipped)
 }
 
-/// The first place from `from` on that holds this byte.
+/// The first place from `from` on that holds this byte. What is looked for in a tag is near, so that the first bytes
+/// are looked at here, at once; the library has to find out what the processor can do.
 #[inline]
 pub(super) fn find(byte: u8, bytes: &[u8], from: usize) -> Option<usize> {
-    memchr::memchr(byte, &bytes[from..]).map(|found| from + found)
+    let rest = bytes.get(from..)?;
+    let Some(near) = rest.first_chunk::<16>() else {
+        return rest.iter().position(|found| *found == byte).map(|found| from + found);
+    };
+    // A byte of zeros is where the byte is; the lowest of the marks that the subtraction makes is always right.
+    let zeros = u128::from_le_bytes(*near) ^ (EACH_ONE * u128::from(byte));
+    let marks = zeros.wrapping_sub(EACH_ONE) & !zeros & (EACH_ONE << 7);
+    if marks != 0 {
+        return Some(from + marks.trailing_zeros() as usize / 8);
+    }
+    memchr::memchr(byte, &rest[16..]).map(|found| from + 16 + found)
+}
+
+/// One in each byte.
+const EACH_ONE: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_byte_is_found(bytes in proptest::collection::vec(0u8..4, 0..40), from in 0usize..44, byte in 0u8..4) {
+            let expected = (from..bytes.len()).find(|at| bytes[*at] == byte);
+            prop_assert_eq!(find(byte, &bytes, from), expected);
+        }
+    }
 }

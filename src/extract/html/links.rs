@@ -6,10 +6,10 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
-use memchr::memchr2;
+use hashbrown::DefaultHashBuilder;
+use hashbrown::hash_table::{Entry, HashTable};
 
-use super::resolve::Resolver;
+use super::resolve::{Makings, Resolver};
 use crate::model::Links;
 
 /// The longest link that is told; browsers and servers agree on 8 KiB at best.
@@ -33,8 +33,9 @@ pub(super) struct LinkSet {
 
 impl LinkSet {
     pub(super) fn new(max_links: usize) -> Self {
-        let (seen, hasher) = (HashTable::new(), DefaultHashBuilder::default());
-        Self { text: String::new(), ends: Vec::new(), max_links, seen, hasher }
+        let (text, ends) = (String::with_capacity(4096), Vec::with_capacity(64));
+        let (seen, hasher) = (HashTable::with_capacity(64), DefaultHashBuilder::default());
+        Self { text, ends, max_links, seen, hasher }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -57,17 +58,19 @@ impl LinkSet {
         if self.ends.len() == self.max_links || self.text.len() > MAX_TEXT - MAX_LINK {
             return;
         }
-        if memchr2(b'&', b'\0', value.as_bytes()).is_some() {
-            self.insert_decoded(&decoded(value), resolver);
+        let makings = Makings::of(value);
+        if makings.may_need_decoding() {
+            let link = decoded(value);
+            self.insert_decoded(&link, Makings::of(&link), resolver);
         } else {
-            self.insert_decoded(value, resolver);
+            self.insert_decoded(value, makings, resolver);
         }
     }
 
     #[inline]
-    fn insert_decoded(&mut self, link: &str, resolver: &Resolver) {
+    fn insert_decoded(&mut self, link: &str, makings: Makings, resolver: &Resolver) {
         let start = self.text.len();
-        let is_link = resolver.push_resolved(link, &mut self.text);
+        let is_link = resolver.push_resolved(link, makings, &mut self.text);
         if !is_link || self.text.len() - start > MAX_LINK || !self.is_new(start) {
             self.text.truncate(start);
         } else {
@@ -81,11 +84,13 @@ impl LinkSet {
         let link = &self.text[start..];
         let hash = self.hasher.hash_one(link);
         let is_same = |seen: &(u64, usize)| seen.0 == hash && link_at(&self.text, &self.ends, seen.1) == link;
-        if self.seen.find(hash, is_same).is_some() {
-            return false;
+        match self.seen.entry(hash, is_same, |seen| seen.0) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert((hash, self.ends.len()));
+                true
+            }
         }
-        self.seen.insert_unique(hash, (hash, self.ends.len()), |seen| seen.0);
-        true
     }
 }
 

@@ -3,6 +3,7 @@
 //! Does not know charsets: pages are text already. Does not know what rows are made of.
 //!
 //! - `page`: the way in.
+//! - `tame`: what is done to a page before a tree is built of it.
 //! - `title`, `links`: what is collected. `resolve`: a link to its URL.
 //! - `scan`: the walk through a page that they are collected on.
 //! - `tokens`, `attributes`, `names`, `bytes`: where tags are, and what they say.
@@ -24,10 +25,13 @@ mod outline;
 mod page;
 mod resolve;
 mod scan;
+mod tame;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_broken;
+#[cfg(test)]
+mod tests_hostile;
 mod title;
 mod tokens;
 mod tree;
@@ -36,3 +40,4 @@ mod tree_modes;
 mod tree_tables;
 
 pub use page::{MAX_LINKS, Scanned, scan_page, scan_title};
+pub use tame::tame;

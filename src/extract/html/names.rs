@@ -40,8 +40,8 @@ impl Name {
     /// The name that begins at `from`, and where it ends.
     #[inline]
     pub(super) fn read(bytes: &[u8], from: usize) -> (Self, usize) {
-        let (mut low, mut shift, mut at) = (0, 0, from);
-        while let Some(&byte) = bytes.get(at) {
+        let (mut low, mut shift) = (0, 0);
+        for &byte in &bytes[from..] {
             if ends_tag_name(byte) {
                 break;
             }
@@ -50,9 +50,8 @@ impl Name {
             }
             low |= u64::from(lower(byte)) << shift;
             shift += 8;
-            at += 1;
         }
-        (Self { low, high: 0 }, at)
+        (Self { low, high: 0 }, from + shift / 8)
     }
 
     #[cold]
@@ -83,13 +82,21 @@ macro_rules! is_one_of {
 }
 pub(super) use is_one_of;
 
-/// NUL becomes something that is in no name that we know; the standard puts U+FFFD there.
+/// Bytes in lower case. NUL becomes something that is in no name that we know; the standard puts U+FFFD there.
+const LOWER: [u8; 256] = {
+    let mut lower = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        lower[byte] = (byte as u8).to_ascii_lowercase();
+        byte += 1;
+    }
+    lower[0] = 0xff;
+    lower
+};
+
 #[inline]
 fn lower(byte: u8) -> u8 {
-    match byte {
-        0 => 0xff,
-        byte => byte.to_ascii_lowercase(),
-    }
+    LOWER[usize::from(byte)]
 }
 
 #[cfg(test)]

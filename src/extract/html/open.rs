@@ -2,17 +2,17 @@
 //!
 //! Does not know insertion modes, nor why something is opened or closed.
 //!
-//! Invariants: at most `MAX_OPEN` elements and templates, because the rules look through the stack for nearly each tag;
-//! of deeper ones the outer are forgotten, the root and the templates never.
+//! Invariant: at most `MAX_OPEN` elements, because the rules look through the stack for nearly each tag; of more, the
+//! outer ones are forgotten, but never the root and the body, nor how many templates there are.
 
 use super::foreign::{Language, takes_html};
 use super::names::{Name, is_one_of};
 
-/// Twice what browsers hold in their trees.
-const MAX_OPEN: usize = 1024;
+/// As many as browsers hold in their trees.
+const MAX_OPEN: usize = 512;
 
 /// How many stay once there are too many.
-const KEPT_OPEN: usize = 512;
+const KEPT_OPEN: usize = 256;
 
 /// Where an element's name is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +29,23 @@ pub(super) struct Node {
     pub(super) namespace: Namespace,
     /// Whether it is an `annotation-xml` that says that it holds HTML.
     pub(super) is_annotation_in_html: bool,
+    /// The scopes that end here, as bits.
+    ended_scopes: u8,
+    is_special: bool,
 }
 
 impl Node {
+    pub(super) fn new(id: u64, name: Name, namespace: Namespace) -> Self {
+        let mut node =
+            Self { id, name, namespace, is_annotation_in_html: false, ended_scopes: 0, is_special: false };
+        node.is_special = node.is_html() && is_special(name);
+        node.ended_scopes = [Scope::Default, Scope::ListItem, Scope::Button, Scope::Table]
+            .into_iter()
+            .filter(|scope| scope.ends_at(&node))
+            .fold(0, |scopes, scope| scopes | scope as u8);
+        node
+    }
+
     pub(super) fn is(&self, name: Name) -> bool {
         self.name == name && self.is_html()
     }
@@ -48,22 +62,9 @@ impl Node {
         }
     }
 
-    /// The standard's special elements. Those of SVG and MathML are missing here as they are in html5ever, which is
-    /// what the rows of `--extract` are made with.
+    /// The standard's special elements, but for those of SVG and MathML.
     pub(super) fn is_special(&self) -> bool {
-        self.is_html()
-            && (self.is_special_block()
-                || is_one_of!(self.name, "applet" "area" "base" "basefont" "bgsound" "br" "button" "caption" "col"
-                    "colgroup" "embed" "form" "frame" "frameset" "head" "hr" "html" "iframe" "img" "input" "isindex"
-                    "link" "marquee" "meta" "noembed" "noframes" "noscript" "object" "param" "script" "select" "source"
-                    "style" "table" "tbody" "td" "template" "textarea" "tfoot" "th" "thead" "title" "tr" "track" "wbr"
-                    "xmp"))
-    }
-
-    fn is_special_block(&self) -> bool {
-        is_one_of!(self.name, "address" "article" "aside" "blockquote" "body" "center" "dd" "details" "dir" "div" "dl"
-            "dt" "fieldset" "figcaption" "figure" "footer" "h1" "h2" "h3" "h4" "h5" "h6" "header" "hgroup" "li"
-            "listing" "main" "menu" "nav" "ol" "p" "plaintext" "pre" "section" "summary" "ul")
+        self.is_special
     }
 
     pub(super) fn is_heading(&self) -> bool {
@@ -91,42 +92,71 @@ impl Node {
     }
 }
 
+fn is_special(name: Name) -> bool {
+    is_one_of!(name, "address" "applet" "area" "article" "aside" "base" "basefont" "bgsound" "blockquote" "body" "br"
+        "button" "caption" "center" "col" "colgroup" "dd" "details" "dir" "div" "dl" "dt" "embed" "fieldset"
+        "figcaption" "figure" "footer" "form" "frame" "frameset" "h1" "h2" "h3" "h4" "h5" "h6" "head" "header"
+        "hgroup" "hr" "html" "iframe" "img" "input" "isindex" "li" "link" "listing" "main" "marquee" "menu" "meta"
+        "nav" "noembed" "noframes" "noscript" "object" "ol" "p" "param" "plaintext" "pre" "script" "section" "select"
+        "source" "style" "summary" "table" "tbody" "td" "template" "textarea" "tfoot" "th" "thead" "title" "tr"
+        "track" "ul" "wbr" "xmp")
+}
+
 /// What bounds the view of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    Default,
-    ListItem,
-    Button,
-    Table,
+    Default = 1,
+    ListItem = 1 << 1,
+    Button = 1 << 2,
+    Table = 1 << 3,
 }
 
 impl Scope {
-    pub(super) fn ends_at(self, node: &Node) -> bool {
+    fn ends_at(self, node: &Node) -> bool {
+        let name = node.name;
         if !node.is_html() {
             return self != Self::Table && node.is_integration_point();
         }
-        match self {
-            Self::Table => is_one_of!(node.name, "html" "table" "template"),
-            _ if is_one_of!(node.name, "applet" "caption" "html" "table" "td" "th" "marquee" "object" "select"
-                "template") =>
-            {
-                true
-            }
-            Self::ListItem => is_one_of!(node.name, "ol" "ul"),
-            Self::Button => is_one_of!(node.name, "button"),
-            Self::Default => false,
+        if self == Self::Table {
+            return is_one_of!(name, "html" "table" "template");
         }
+        is_one_of!(name, "applet" "caption" "html" "table" "td" "th" "marquee" "object" "select" "template")
+            || (self == Self::ListItem && is_one_of!(name, "ol" "ul"))
+            || (self == Self::Button && is_one_of!(name, "button"))
     }
 }
 
 /// The open elements, the root first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Open {
     nodes: Vec<Node>,
+    /// How many templates are open, with those that were forgotten.
     n_templates: usize,
+    /// How many there are of each name, or of several that share a counter.
+    n_named: [u32; N_COUNTERS],
+}
+
+/// Enough that the names that are looked for seldom share one.
+const N_COUNTERS: usize = 128;
+
+fn counter(name: Name) -> usize {
+    let mixed = (name.low ^ name.high).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize % N_COUNTERS
 }
 
 impl Open {
+    pub(super) fn new() -> Self {
+        Self { nodes: Vec::new(), n_templates: 0, n_named: [0; N_COUNTERS] }
+    }
+
+    fn count(&mut self, node: &Node) {
+        self.n_named[counter(node.name)] += 1;
+    }
+
+    fn discount(&mut self, node: &Node) {
+        self.n_named[counter(node.name)] -= 1;
+    }
+
     pub(super) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
@@ -144,27 +174,40 @@ impl Open {
     }
 
     pub(super) fn push(&mut self, node: Node) {
+        self.count(&node);
         self.n_templates += usize::from(is_template(&node));
         self.nodes.push(node);
-        if self.nodes.len() >= MAX_OPEN + self.n_templates {
+        if self.nodes.len() >= MAX_OPEN {
             self.forget();
         }
     }
 
+    /// Keeps the innermost, the root, and the body, which frames would replace.
     fn forget(&mut self) {
         let first_kept = self.nodes.len() - KEPT_OPEN;
-        let mut at = 0;
-        self.nodes.retain(|node| {
-            at += 1;
-            // The root and the body, which frames would replace.
-            at <= 2 || at > first_kept || is_template(node)
-        });
+        for place in 2..first_kept {
+            let node = self.nodes[place];
+            self.discount(&node);
+        }
+        self.nodes.drain(2..first_kept);
     }
 
     pub(super) fn pop(&mut self) -> Option<Node> {
         let node = self.nodes.pop()?;
+        self.discount(&node);
         self.n_templates -= usize::from(is_template(&node));
         Some(node)
+    }
+
+    /// Closes the innermost template and all in it; one that was forgotten is only counted.
+    pub(super) fn close_template(&mut self) {
+        match self.nodes.iter().rposition(is_template) {
+            Some(place) => self.truncate(place),
+            None => {
+                self.truncate(2);
+                self.n_templates = self.n_templates.saturating_sub(1);
+            }
+        }
     }
 
     pub(super) fn truncate(&mut self, len: usize) {
@@ -173,23 +216,27 @@ impl Open {
         }
     }
 
-    /// Takes one out; what is above it stays open.
+    /// Takes one out that is no template; what is above it stays open.
     pub(super) fn remove(&mut self, index: usize) {
         let node = self.nodes.remove(index);
-        self.n_templates -= usize::from(is_template(&node));
+        self.discount(&node);
     }
 
-    /// Puts one in that is no template.
     pub(super) fn insert(&mut self, index: usize, node: Node) {
+        self.count(&node);
         self.nodes.insert(index, node);
     }
 
+    /// Puts another element of the same name in the place of one.
     pub(super) fn replace(&mut self, index: usize, node: Node) {
         self.nodes[index] = node;
     }
 
+    /// Where an element stands; what is below the last template is of no use to any tag, and is not looked at.
     pub(super) fn position(&self, id: u64) -> Option<usize> {
-        self.nodes.iter().rposition(|node| node.id == id)
+        let mut places = (0..self.nodes.len()).rev();
+        let reached = places.find(|place| self.nodes[*place].id == id || is_template(&self.nodes[*place]))?;
+        (self.nodes[reached].id == id).then_some(reached)
     }
 
     pub(super) fn pop_while(&mut self, is_one: impl Fn(&Node) -> bool) {
@@ -209,7 +256,7 @@ impl Open {
             if is_it(node) {
                 return true;
             }
-            if scope.ends_at(node) {
+            if node.ended_scopes & scope as u8 != 0 {
                 return false;
             }
         }
@@ -217,7 +264,7 @@ impl Open {
     }
 
     pub(super) fn has_named_in_scope(&self, scope: Scope, name: Name) -> bool {
-        self.has_in_scope(scope, |node| node.is(name))
+        self.n_named[counter(name)] > 0 && self.has_in_scope(scope, |node| node.is(name))
     }
 
     pub(super) fn is_last(&self, name: Name) -> bool {

@@ -27,6 +27,8 @@ pub(super) struct Outline {
     may_have_frames: bool,
     /// Whether a template cleared the flag, which can happen before there is a body.
     is_cleared_by_template: bool,
+    /// Whether frames have taken that place.
+    has_frames: bool,
     /// Whether the open templates hold a cell or the like, whose formatting may outlive them.
     has_cells: bool,
     /// Whether the open templates hold a link.
@@ -40,6 +42,7 @@ impl Outline {
             n_templates: 0,
             may_have_frames: true,
             is_cleared_by_template: false,
+            has_frames: false,
             has_cells: false,
             has_links: false,
         }
@@ -92,7 +95,10 @@ impl Outline {
             TEMPLATE => self.n_templates += 1,
             // A template of columns drops most tags, those that begin raw text too.
             COL if self.n_templates > 0 => return Err(Undecided),
-            FRAMESET if self.may_have_frames => return Ok(Content::Frames),
+            FRAMESET if self.may_have_frames => {
+                self.has_frames = true;
+                return Ok(Content::Frames);
+            }
             FRAMESET if self.is_cleared_by_template => return Err(Undecided),
             _ => {}
         }
@@ -178,6 +184,9 @@ impl Model for Outline {
 
     #[inline]
     fn handle_start(&mut self, page: &str, tag: &Tag) -> Result<Placed, Undecided> {
+        if self.has_frames {
+            return Ok(among_frames(tag));
+        }
         if self.foreign.is_empty() { self.handle_html(page, tag) } else { self.handle_foreign(page, tag) }
     }
 
@@ -185,6 +194,12 @@ impl Model for Outline {
     fn handle_end(&mut self, tag: &Tag) -> Result<(), Undecided> {
         if self.foreign.is_empty() { self.handle_html_end(tag) } else { self.handle_foreign_end(tag) }
     }
+}
+
+/// What becomes of a start tag once frames are what the page shows.
+pub(super) fn among_frames(tag: &Tag) -> Placed {
+    let is_raw = tag.name == const { Name::new("noframes") };
+    Placed { place: Place::Nowhere, content: if is_raw { Content::RawText } else { Content::Markup } }
 }
 
 /// Whether text is white space alone, as written or as character references. NUL is dropped from text, or becomes

@@ -60,6 +60,10 @@ impl Visitor for TitleVisitor<'_> {
         self.title.on_text(tag, place, self.page, text);
         self.on_start(tag, place)
     }
+
+    fn on_frames(&mut self) -> ControlFlow<()> {
+        ControlFlow::Break(())
+    }
 }
 
 /// The title and the links of a page that came from `url`.
@@ -171,7 +175,8 @@ impl Visitor for PageVisitor<'_> {
         ControlFlow::Continue(())
     }
 
-    fn on_body_removed(&mut self) {
+    fn on_frames(&mut self) -> ControlFlow<()> {
         self.links.clear();
+        ControlFlow::Break(())
     }
 }

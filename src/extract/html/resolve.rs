@@ -10,41 +10,73 @@
 
 use url::{Position, Url};
 
-/// Bytes that stay as they are in a path.
-const PATH: u8 = 1;
+use super::bytes::skip_while;
+
+/// Bytes that stay as they are in a path, wherever they stand there.
+const EASY: u8 = 1;
+/// Bytes that stay as they are in a path, unless a segment begins with them: it may be one of dots.
+const PATH: u8 = 1 << 1;
 /// Bytes that stay as they are in a query.
-const QUERY: u8 = 1 << 1;
+const QUERY: u8 = 1 << 2;
 /// Bytes of a host in lower case, but for the dot.
-const HOST: u8 = 1 << 2;
+const HOST: u8 = 1 << 3;
 /// Bytes that a scheme may have behind its first.
-const SCHEME: u8 = 1 << 3;
+const SCHEME: u8 = 1 << 4;
+/// Bytes that begin no character reference and are none that the tree has otherwise.
+const LITERAL: u8 = 1 << 5;
 
 const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
+    let mut classes = [LITERAL; 256];
     let mut byte = 0;
     while byte < 128 {
         let letter = byte as u8;
         if letter.is_ascii_alphanumeric() {
-            classes[byte] = PATH | QUERY | SCHEME;
+            classes[byte] |= EASY | PATH | QUERY | SCHEME;
         }
         if letter.is_ascii_lowercase() || letter.is_ascii_digit() {
             classes[byte] |= HOST;
         }
         byte += 1;
     }
-    let others = b"-._~!$&()*+,;=:@%/";
+    let others = b"-_~!$&()*+,;=:@/";
     let mut index = 0;
     while index < others.len() {
-        classes[others[index] as usize] |= PATH | QUERY;
+        classes[others[index] as usize] |= EASY | PATH | QUERY;
         index += 1;
     }
-    classes[b'\'' as usize] |= PATH;
+    classes[b'.' as usize] |= PATH | QUERY | SCHEME;
+    classes[b'%' as usize] |= PATH | QUERY;
+    classes[b'\'' as usize] |= EASY | PATH;
     classes[b'?' as usize] |= QUERY;
     classes[b'-' as usize] |= HOST | SCHEME;
     classes[b'+' as usize] |= SCHEME;
-    classes[b'.' as usize] |= SCHEME;
+    classes[b'&' as usize] &= !LITERAL;
+    classes[0] &= !LITERAL;
     classes
 };
+
+/// What all bytes of a link have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Makings(u8);
+
+impl Makings {
+    #[inline]
+    pub(super) fn of(link: &str) -> Self {
+        Self(link.bytes().fold(0xff, |common, byte| common & CLASSES[usize::from(byte)]))
+    }
+
+    /// Whether the tree may have another text, because there are character references.
+    #[inline]
+    pub(super) fn may_need_decoding(self) -> bool {
+        self.0 & LITERAL == 0
+    }
+
+    /// Whether it is a path whose bytes all stay as they are.
+    #[inline]
+    fn is_easy(self) -> bool {
+        self.0 & EASY != 0
+    }
+}
 
 #[inline]
 fn is(class: u8, byte: u8) -> bool {
@@ -91,9 +123,9 @@ impl Resolver {
 
     /// Appends the URL that a link leads to, without its fragment, and says whether there is one, of the web.
     #[inline]
-    pub(super) fn push_resolved(&self, link: &str, text: &mut String) -> bool {
+    pub(super) fn push_resolved(&self, link: &str, makings: Makings, text: &mut String) -> bool {
         let start = text.len();
-        match self.push_joined(link, text) {
+        match self.push_joined(link, makings, text) {
             Joined::Done => true,
             Joined::NotWeb => false,
             Joined::Unclear => {
@@ -114,10 +146,18 @@ impl Resolver {
         }
     }
 
-    fn push_joined(&self, link: &str, text: &mut String) -> Joined {
+    fn push_joined(&self, link: &str, makings: Makings, text: &mut String) -> Joined {
         let Some(cuts) = &self.cuts else { return Joined::Unclear };
-        let link = link.trim_matches(|character| character <= ' ');
         let base = self.base.as_str();
+        if makings.is_easy()
+            && link.as_bytes().first() == Some(&b'/')
+            && link.as_bytes().get(1) != Some(&b'/')
+        {
+            text.push_str(&base[..cuts.path]);
+            text.push_str(link);
+            return Joined::Done;
+        }
+        let link = trimmed(link);
         match link.as_bytes() {
             [] | [b'#', ..] => {
                 text.push_str(base);
@@ -140,13 +180,22 @@ impl Resolver {
                         _ => Joined::NotWeb,
                     };
                 }
-                if matches!(bytes[0], b'.' | b'%' | b':') {
+                if bytes[0] == b':' {
                     return Joined::Unclear;
                 }
                 text.push_str(&base[..cuts.last_segment]);
             }
         }
         push_tail(link, 0, text)
+    }
+}
+
+/// Without the white space and control characters around it.
+#[inline]
+fn trimmed(link: &str) -> &str {
+    match link.as_bytes() {
+        [first, .., last] if *first > b' ' && *last > b' ' => link,
+        _ => link.trim_matches(|character| character <= ' '),
     }
 }
 
@@ -215,22 +264,17 @@ fn is_plain_host(host: &[u8]) -> bool {
 fn push_tail(link: &str, from: usize, text: &mut String) -> Joined {
     let bytes = link.as_bytes();
     let mut at = from;
-    while let Some(&byte) = bytes.get(at) {
-        if !is(PATH, byte) {
-            break;
-        }
-        // A segment that begins so may be one of the dots.
-        if byte == b'/' && matches!(bytes.get(at + 1), Some(b'.' | b'%')) {
-            return Joined::Unclear;
-        }
-        at += 1;
-    }
-    if bytes.get(at) == Some(&b'?') {
-        while let Some(&byte) = bytes.get(at) {
-            if !is(QUERY, byte) {
+    loop {
+        at = skip_while(bytes, at, |byte| is(EASY, byte));
+        match bytes.get(at) {
+            // A segment that begins so may be one of the dots.
+            Some(b'.' | b'%') if at == 0 || bytes[at - 1] == b'/' => return Joined::Unclear,
+            Some(b'.' | b'%') => at += 1,
+            Some(b'?') => {
+                at = skip_while(bytes, at, |byte| is(QUERY, byte));
                 break;
             }
-            at += 1;
+            _ => break,
         }
     }
     match bytes.get(at) {
@@ -259,7 +303,7 @@ mod tests {
     fn resolved(base: &str, link: &str) -> Option<String> {
         let mut text = String::from("before");
         let resolver = Resolver::new(Url::parse(base).expect("a base"));
-        let is_link = resolver.push_resolved(link, &mut text);
+        let is_link = resolver.push_resolved(link, Makings::of(link), &mut text);
         is_link.then(|| text["before".len()..].to_owned())
     }
 

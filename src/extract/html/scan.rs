@@ -4,7 +4,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::tokens::{Context, Tag, Token, Tokens};
+use super::tokens::{Context, RawText, Tag, Token, Tokens};
 
 /// What a model of tree construction makes of a start tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) enum Content {
     Script,
     /// Text up to the end of the page.
     Plaintext,
-    /// Frames take the place of the body, and no element of interest can follow.
+    /// Frames take the place of the body; after this the model drops everything.
     Frames,
 }
 
@@ -59,16 +59,16 @@ pub(super) trait Model {
 
 /// Who wants to know. Breaking ends the walk.
 pub(super) trait Visitor {
-    /// Any tag, before the model sees it.
-    fn on_tag(&mut self, _: &Tag) {}
+    /// Any tag that begins at `start` and ends at `end`, those that raw text ends with too.
+    fn on_tag(&mut self, _start: usize, _end: usize) {}
     fn on_start(&mut self, tag: &Tag, place: Place) -> ControlFlow<()>;
     /// The text of the element that `on_start` told of last.
     fn on_raw_text(&mut self, _tag: &Tag, _place: Place, _text: Range<usize>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// The body and all that is in it leave the document.
-    fn on_body_removed(&mut self) {}
-    /// The page ends in this tag, which is none for that.
+    /// The body and all that is in it leave the document, and nothing of interest can follow.
+    fn on_frames(&mut self) -> ControlFlow<()>;
+    /// The page ends in the tag that begins here, which is none for that.
     fn on_unfinished(&mut self, _start: usize) {}
 }
 
@@ -87,21 +87,24 @@ pub(super) fn walk(page: &str, model: &mut impl Model, visitor: &mut impl Visito
         }
         match tokens.next(model.context()) {
             Token::Text(text) => model.handle_text(&page[text]),
-            Token::Start(tag) => {
-                visitor.on_tag(&tag);
-                let placed = model.handle_start(page, &tag)?;
-                if visitor.on_start(&tag, placed.place).is_break()
-                    || step_over(&mut tokens, &tag, placed, visitor).is_break()
+            Token::Start => {
+                let tag = tokens.tag();
+                visitor.on_tag(tag.start, tag.end);
+                let placed = model.handle_start(page, tag)?;
+                if visitor.on_start(tag, placed.place).is_break()
+                    || (placed.content != Content::Markup
+                        && step_over(&mut tokens, placed, visitor).is_break())
                 {
                     return Ok(());
                 }
             }
-            Token::End(tag) => {
-                visitor.on_tag(&tag);
-                model.handle_end(&tag)?;
+            Token::End => {
+                let tag = tokens.tag();
+                visitor.on_tag(tag.start, tag.end);
+                model.handle_end(tag)?;
             }
-            Token::Eof(unfinished) => {
-                if let Some(start) = unfinished {
+            Token::Eof => {
+                if let Some(start) = tokens.unfinished() {
                     visitor.on_unfinished(start);
                 }
                 return Ok(());
@@ -110,28 +113,21 @@ pub(super) fn walk(page: &str, model: &mut impl Model, visitor: &mut impl Visito
     }
 }
 
-/// Steps over what holds no tags; breaks where nothing of interest can follow.
-#[inline]
-fn step_over(
-    tokens: &mut Tokens<'_>,
-    tag: &Tag,
-    placed: Placed,
-    visitor: &mut impl Visitor,
-) -> ControlFlow<()> {
-    match placed.content {
-        Content::Markup => ControlFlow::Continue(()),
+/// Steps over what holds no tags; breaks where nothing can follow, or nothing of interest.
+fn step_over(tokens: &mut Tokens<'_>, placed: Placed, visitor: &mut impl Visitor) -> ControlFlow<()> {
+    let end_tag = match placed.content {
+        Content::Markup => return ControlFlow::Continue(()),
+        Content::Plaintext => return ControlFlow::Break(()),
+        Content::Frames => return visitor.on_frames(),
         Content::RawText => {
-            let text = tokens.skip_raw_text(tag);
-            visitor.on_raw_text(tag, placed.place, text)
+            let RawText { text, end_tag } = tokens.skip_raw_text();
+            visitor.on_raw_text(tokens.tag(), placed.place, text)?;
+            end_tag
         }
-        Content::Script => {
-            tokens.skip_script();
-            ControlFlow::Continue(())
-        }
-        Content::Plaintext => ControlFlow::Break(()),
-        Content::Frames => {
-            visitor.on_body_removed();
-            ControlFlow::Break(())
-        }
+        Content::Script => tokens.skip_script().end_tag,
+    };
+    if let Some(end_tag) = end_tag {
+        visitor.on_tag(end_tag.start, end_tag.end);
     }
+    ControlFlow::Continue(())
 }

@@ -37,11 +37,11 @@ impl TitleSearch {
     pub(super) fn go_on(&mut self, tag: &Tag, place: Place) -> bool {
         match self {
             Self::Found(_) => false,
-            Self::BehindHead => tag.span.start < WINDOW,
+            Self::BehindHead => tag.start < WINDOW,
             Self::InHead => {
                 if place == Place::Foreign || (place == Place::Html && !belongs_to_head(tag.name)) {
                     *self = Self::BehindHead;
-                    return tag.span.start < WINDOW;
+                    return tag.start < WINDOW;
                 }
                 true
             }
@@ -53,7 +53,7 @@ impl TitleSearch {
         let is_title = place == Place::Html && tag.name == const { Name::new("title") };
         let is_in_reach = match self {
             Self::InHead => true,
-            Self::BehindHead => tag.span.start < WINDOW,
+            Self::BehindHead => tag.start < WINDOW,
             Self::Found(_) => false,
         };
         if is_title && is_in_reach {
@@ -88,7 +88,8 @@ fn title_of(text: &str) -> Option<String> {
         }
         title.push_str(word);
     }
-    title.truncate(title.floor_char_boundary(MAX_TITLE));
+    let cut = title[..title.floor_char_boundary(MAX_TITLE)].trim_ascii_end().len();
+    title.truncate(cut);
     (!title.is_empty()).then_some(title)
 }
 

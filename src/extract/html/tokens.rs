@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, TagEnd};
 use super::bytes::{ends_tag_name, find};
 use super::names::Name;
 
@@ -17,24 +17,34 @@ use super::names::Name;
 #[derive(Clone, Debug)]
 pub(super) struct Tag {
     pub(super) name: Name,
-    /// From `<` to behind `>`.
-    pub(super) span: Range<usize>,
+    /// Where its `<` is.
+    pub(super) start: usize,
     /// Where the name ends and attributes may follow.
     pub(super) name_end: usize,
+    /// Behind its `>`.
+    pub(super) end: usize,
     pub(super) self_closing: bool,
     /// The value of the first attribute `href`, as it stands; looked for in elements that may have one.
     pub(super) href: Option<Range<usize>>,
 }
 
+/// The text of an element that holds nothing else, and how it ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RawText {
+    pub(super) text: Range<usize>,
+    /// The end tag; `None` where the page ends before that, or in it.
+    pub(super) end_tag: Option<Range<usize>>,
+}
+
 /// What the tokenizer comes to next.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Token {
     /// Text as it stands, given only where it is asked for. Several may follow each other.
     Text(Range<usize>),
-    Start(Tag),
-    End(Tag),
-    /// The page ends, or does so in the tag that begins here.
-    Eof(Option<usize>),
+    /// A start tag; it is in `tag`, as is an end tag, because it is too large to be passed on.
+    Start,
+    End,
+    Eof,
 }
 
 /// What the reader of the tags knows, and the tokenizer must.
@@ -50,6 +60,10 @@ pub(super) struct Context {
 pub(super) struct Tokens<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// The tag that was found last.
+    tag: Tag,
+    /// Where the tag begins that the page ends in.
+    unfinished: Option<usize>,
     /// Two hyphens, which end a comment if the right thing follows.
     hyphens: memmem::Finder<'static>,
 }
@@ -58,25 +72,39 @@ impl<'a> Tokens<'a> {
     /// At the beginning; a byte order mark that was left there is no text.
     pub(super) fn new(text: &'a str) -> Self {
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { bytes: text.as_bytes(), at, hyphens: memmem::Finder::new(b"--") }
+        let tag =
+            Tag { name: Name::new(""), start: at, name_end: at, end: at, self_closing: false, href: None };
+        Self { bytes: text.as_bytes(), at, tag, unfinished: None, hyphens: memmem::Finder::new(b"--") }
+    }
+
+    /// The tag that was found last.
+    #[inline]
+    pub(super) fn tag(&self) -> &Tag {
+        &self.tag
+    }
+
+    /// Where the tag begins that the page ends in, once the page has ended.
+    pub(super) fn unfinished(&self) -> Option<usize> {
+        self.unfinished
     }
 
     /// The next token.
+    #[inline]
     pub(super) fn next(&mut self, context: Context) -> Token {
         let mut text_start = self.at;
         loop {
-            let Some(open) = find(b'<', self.bytes, self.at) else {
+            let Some(open) = self.next_open() else {
                 self.at = self.bytes.len();
                 if context.wants_text && text_start < self.at {
                     return Token::Text(text_start..self.at);
                 }
-                return Token::Eof(None);
+                return Token::Eof;
             };
             self.at = open;
             let second = self.bytes.get(open + 1).copied().unwrap_or(0);
             let is_markup = second.is_ascii_alphabetic()
-                || matches!(second, b'!' | b'?')
-                || (second == b'/' && open + 2 < self.bytes.len());
+                || (second == b'/' && open + 2 < self.bytes.len())
+                || matches!(second, b'!' | b'?');
             if !is_markup {
                 self.at += 1;
                 continue;
@@ -88,41 +116,70 @@ impl<'a> Tokens<'a> {
                 b'!' => self.skip_declaration(context.is_foreign),
                 b'?' => self.skip_past(b'>'),
                 b'/' => match self.bytes[open + 2] {
-                    letter if letter.is_ascii_alphabetic() => return self.tag(2),
+                    letter if letter.is_ascii_alphabetic() => return self.end_tag(),
                     _ => {
                         self.at += 2;
                         self.skip_past(b'>');
                     }
                 },
-                _ => return self.tag(1),
+                _ => return self.start_tag(),
             }
             text_start = self.at;
         }
     }
 
-    /// The tag whose name stands `offset` behind its `<`.
+    /// One tag often follows the other.
     #[inline]
-    fn tag(&mut self, offset: usize) -> Token {
-        let start = self.at;
-        let (name, name_end) = Name::read(self.bytes, start + offset);
+    fn next_open(&self) -> Option<usize> {
+        match self.bytes.get(self.at) {
+            Some(b'<') => Some(self.at),
+            _ => find(b'<', self.bytes, self.at),
+        }
+    }
+
+    #[inline]
+    fn start_tag(&mut self) -> Token {
+        let (name, name_end) = Name::read(self.bytes, self.at + 1);
         let mut attributes = Attributes::new(self.bytes, name_end);
         let mut href = None;
-        if offset == 1 && may_have_href(name) {
+        if may_have_href(name) {
             for attribute in attributes.by_ref() {
-                if href.is_none() && self.bytes[attribute.name].eq_ignore_ascii_case(b"href") {
+                if href.is_none() && is_href(&self.bytes[attribute.name]) {
                     href = Some(attribute.value);
                 }
             }
         } else {
             while attributes.next().is_some() {}
         }
-        let Some(end) = attributes.tag_end else {
+        self.finish(Token::Start, name, name_end, &attributes, href)
+    }
+
+    #[inline]
+    fn end_tag(&mut self) -> Token {
+        let (name, name_end) = Name::read(self.bytes, self.at + 2);
+        let mut attributes = Attributes::new(self.bytes, name_end);
+        while attributes.next().is_some() {}
+        self.finish(Token::End, name, name_end, &attributes, None)
+    }
+
+    #[inline]
+    fn finish(
+        &mut self,
+        token: Token,
+        name: Name,
+        name_end: usize,
+        attributes: &Attributes<'_>,
+        href: Option<Range<usize>>,
+    ) -> Token {
+        let start = self.at;
+        let Some(TagEnd { end, self_closing }) = attributes.tag_end else {
             self.at = self.bytes.len();
-            return Token::Eof(Some(start));
+            self.unfinished = Some(start);
+            return Token::Eof;
         };
-        self.at = end.end;
-        let tag = Tag { name, span: start..end.end, name_end, self_closing: end.self_closing, href };
-        if offset == 1 { Token::Start(tag) } else { Token::End(tag) }
+        self.at = end;
+        self.tag = Tag { name, start, name_end, end, self_closing, href };
+        token
     }
 
     #[inline]
@@ -169,29 +226,28 @@ impl<'a> Tokens<'a> {
         self.at = self.bytes.len();
     }
 
-    /// Steps over the text of an element that holds no tags and no comments, and over its end tag, and gives the
-    /// text. The name is that of the start tag, as it stands.
-    pub(super) fn skip_raw_text(&mut self, tag: &Tag) -> Range<usize> {
+    /// Steps over the text of an element that holds no tags and no comments, whose start tag was found last, and over
+    /// its end tag.
+    pub(super) fn skip_raw_text(&mut self) -> RawText {
         let start = self.at;
-        let name = &self.bytes[tag.span.start + 1..tag.name_end];
+        let name = &self.bytes[self.tag.start + 1..self.tag.name_end];
         while let Some(open) = find(b'<', self.bytes, self.at) {
             if self.is_end_tag(open, name) {
-                self.skip_end_tag(open, name);
-                return start..open;
+                return self.skip_end_tag(start, open, name.len());
             }
             self.at = open + 1;
         }
-        self.at = self.bytes.len();
-        start..self.at
+        self.raw_text_to_end(start)
     }
 
-    /// Steps over a script and its end tag. What looks like a comment in it may hide the end tag.
-    pub(super) fn skip_script(&mut self) {
+    /// The same for a script. What looks like a comment in it may hide the end tag.
+    pub(super) fn skip_script(&mut self) -> RawText {
+        const SCRIPT: &[u8] = b"script";
+        let start = self.at;
         let mut hidden = Hidden::Nothing;
         while let Some(found) = self.next_of_script(hidden) {
             self.at = found + 1;
-            let is_hyphen = self.bytes[found] == b'-';
-            if is_hyphen {
+            if self.bytes[found] == b'-' {
                 if self.bytes[found + 1..].starts_with(b"->") {
                     hidden = Hidden::Nothing;
                 }
@@ -203,15 +259,15 @@ impl<'a> Tokens<'a> {
                     self.at = found + 2;
                     hidden = Hidden::Text;
                 }
-                Hidden::Nothing | Hidden::Text if self.is_end_tag(found, b"script") => {
-                    return self.skip_end_tag(found, b"script");
+                Hidden::Nothing | Hidden::Text if self.is_end_tag(found, SCRIPT) => {
+                    return self.skip_end_tag(start, found, SCRIPT.len());
                 }
-                Hidden::Text if self.is_tag(found + 1, b"script") => hidden = Hidden::Script,
-                Hidden::Script if self.is_end_tag(found, b"script") => hidden = Hidden::Text,
+                Hidden::Text if self.is_tag(found + 1, SCRIPT) => hidden = Hidden::Script,
+                Hidden::Script if self.is_end_tag(found, SCRIPT) => hidden = Hidden::Text,
                 _ => {}
             }
         }
-        self.at = self.bytes.len();
+        self.raw_text_to_end(start)
     }
 
     #[inline]
@@ -236,10 +292,20 @@ impl<'a> Tokens<'a> {
             && self.bytes.get(at + name.len()).is_some_and(|byte| ends_tag_name(*byte))
     }
 
-    fn skip_end_tag(&mut self, open: usize, name: &[u8]) {
-        let mut attributes = Attributes::new(self.bytes, open + 2 + name.len());
+    fn skip_end_tag(&mut self, start: usize, open: usize, name: usize) -> RawText {
+        let mut attributes = Attributes::new(self.bytes, open + 2 + name);
         while attributes.next().is_some() {}
-        self.at = attributes.tag_end.map_or(self.bytes.len(), |end| end.end);
+        let end = attributes.tag_end.map(|end| end.end);
+        if end.is_none() {
+            self.unfinished = Some(open);
+        }
+        self.at = end.unwrap_or(self.bytes.len());
+        RawText { text: start..open, end_tag: end.map(|end| open..end) }
+    }
+
+    fn raw_text_to_end(&mut self, start: usize) -> RawText {
+        self.at = self.bytes.len();
+        RawText { text: start..self.at, end_tag: None }
     }
 }
 
@@ -261,6 +327,11 @@ fn may_have_href(name: Name) -> bool {
     matches!(name.low, A | AREA | BASE) && name.high == 0
 }
 
+#[inline]
+fn is_href(name: &[u8]) -> bool {
+    name.len() == 4 && name.eq_ignore_ascii_case(b"href")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,10 +345,11 @@ mod tests {
         loop {
             match tokens.next(context) {
                 Token::Text(text) => found.push(format!("'{}'", &page[text])),
-                Token::Start(tag) | Token::End(tag) => found.push(page[tag.span].to_owned()),
-                Token::Eof(None) => break,
-                Token::Eof(Some(at)) => {
-                    found.push(format!("...{}", &page[at..]));
+                Token::Start | Token::End => {
+                    found.push(page[tokens.tag().start..tokens.tag().end].to_owned());
+                }
+                Token::Eof => {
+                    found.extend(tokens.unfinished().map(|start| format!("...{}", &page[start..])));
                     break;
                 }
             }
@@ -340,22 +412,20 @@ mod tests {
     #[test]
     fn the_first_href_counts() {
         let mut tokens = Tokens::new("<a class=x HREF='one' href=two><p href=x>");
-        let Token::Start(tag) = tokens.next(PLAIN) else { panic!("a start tag") };
-        assert_eq!(tag.href, Some(17..20));
-        let Token::Start(tag) = tokens.next(PLAIN) else { panic!("a start tag") };
-        assert_eq!(tag.href, None);
+        assert_eq!(tokens.next(PLAIN), Token::Start);
+        assert_eq!(tokens.tag().href, Some(17..20));
+        assert_eq!(tokens.next(PLAIN), Token::Start);
+        assert_eq!(tokens.tag().href, None);
     }
 
     /// What stands behind the element that the page begins with.
     #[track_caller]
     fn check_raw(page: &str, rest: &str) {
         let mut tokens = Tokens::new(page);
-        let Token::Start(tag) = tokens.next(PLAIN) else { panic!("a start tag") };
-        if tag.name == Name::new("script") {
-            tokens.skip_script();
-        } else {
-            tokens.skip_raw_text(&tag);
-        }
+        assert_eq!(tokens.next(PLAIN), Token::Start);
+        let is_script = tokens.tag().name == Name::new("script");
+        let found = if is_script { tokens.skip_script() } else { tokens.skip_raw_text() };
+        assert!(page[found.text.end..].starts_with("</") || found.text.end == page.len(), "{page:?}");
         assert_eq!(&page[tokens.at..], rest, "{page:?}");
     }
 

@@ -13,7 +13,7 @@ use super::foreign::{Language, breaks_out};
 use super::formatting::{Element, Entry, Formatting};
 use super::names::{Name, is_one_of};
 use super::open::{Namespace, Node, Open};
-use super::outline::is_blank;
+use super::outline::{among_frames, is_blank};
 use super::scan::{Content, Model, Place, Placed, Undecided};
 use super::tokens::{Context, Tag};
 
@@ -68,6 +68,8 @@ pub(super) struct Tree {
     pub(super) form: Option<u64>,
     /// The standard's frameset-ok flag.
     pub(super) may_have_frames: bool,
+    /// Whether frames have taken the place of the body.
+    pub(super) has_frames: bool,
     /// What became of the start tag.
     pub(super) placed: Placed,
     /// Elements of a template that were opened again outside of it.
@@ -78,19 +80,17 @@ pub(super) struct Tree {
 /// A start tag of which nothing is known yet.
 const DROPPED: Placed = Placed { place: Place::Nowhere, content: Content::Markup };
 
-/// More open templates than this are the end of the page; it takes a page made for the purpose.
-const MAX_TEMPLATES: usize = 4096;
-
 impl Tree {
     pub(super) fn new() -> Self {
         Self {
             mode: Mode::BeforeHtml,
-            open: Open::default(),
+            open: Open::new(),
             formatting: Formatting::default(),
             template_modes: Vec::new(),
             head: None,
             form: None,
             may_have_frames: true,
+            has_frames: false,
             placed: DROPPED,
             escaped: Vec::new(),
             last_id: 0,
@@ -184,7 +184,7 @@ impl Tree {
     }
 
     pub(super) fn node(&mut self, name: Name, namespace: Namespace) -> Node {
-        Node { id: self.next_id(), name, namespace, is_annotation_in_html: false }
+        Node::new(self.next_id(), name, namespace)
     }
 
     /// Says where an HTML element gets that is not opened.
@@ -277,6 +277,9 @@ impl Model for Tree {
     }
 
     fn handle_text(&mut self, text: &str) {
+        if self.has_frames {
+            return;
+        }
         let token = match (is_blank(text), text.contains('\0')) {
             (false, _) => Token::Words,
             (true, true) => Token::Nul,
@@ -286,16 +289,18 @@ impl Model for Tree {
     }
 
     fn handle_start(&mut self, page: &str, tag: &Tag) -> Result<Placed, Undecided> {
+        if self.has_frames {
+            return Ok(among_frames(tag));
+        }
         self.placed = DROPPED;
         self.take(page, Token::Start(tag));
-        if self.open.n_templates() > MAX_TEMPLATES {
-            self.placed.content = Content::Plaintext;
-        }
         Ok(self.placed)
     }
 
     fn handle_end(&mut self, tag: &Tag) -> Result<(), Undecided> {
-        self.take("", Token::End(tag.name));
+        if !self.has_frames {
+            self.take("", Token::End(tag.name));
+        }
         Ok(())
     }
 

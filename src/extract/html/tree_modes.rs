@@ -120,7 +120,7 @@ impl Tree {
             return;
         }
         self.open.pop_while(Node::is_implied_in_template);
-        self.open.pop_through(|node| node.is(const { Name::new("template") }));
+        self.open.close_template();
         self.formatting.clear_to_marker();
         self.template_modes.pop();
         self.mode = self.mode_of_open();
@@ -174,17 +174,17 @@ impl Tree {
     /// The head is open for one more tag.
     fn step_in_head_again(&mut self, token: Token<'_>) -> Step {
         let Some(head) = self.head else { return Step::Done };
+        let place = self.open.len();
         self.open.push(head);
         let step = self.step_in_head(token);
-        if let Some(place) = self.open.position(head.id) {
-            self.open.remove(place);
-        }
+        self.open.remove(place);
         step
     }
 
     pub(super) fn insert_frames(&mut self) -> Step {
         self.place(Place::Html);
         self.placed.content = Content::Frames;
+        self.has_frames = true;
         Step::Done
     }
 
