@@ -68,7 +68,10 @@ impl<'a> Attributes<'a> {
     /// The value behind `=`; `None` where the page ends in it.
     #[inline(always)]
     fn value(&mut self) -> Option<Range<usize>> {
-        let start = skip_spaces(self.bytes, self.at);
+        let mut start = self.at;
+        if self.bytes.get(start).is_some_and(|byte| is_space(*byte)) {
+            start = skip_spaces(self.bytes, start);
+        }
         match *self.bytes.get(start)? {
             quote @ (b'"' | b'\'') => {
                 let end = find(quote, self.bytes, start + 1)?;
@@ -94,7 +97,10 @@ impl Iterator for Attributes<'_> {
         let start = self.at;
         // The first character belongs to the name whatever it is, `=` too.
         let end = skip_while(self.bytes, start + 1, |byte| !ends_attribute_name(byte));
-        self.at = skip_spaces(self.bytes, end);
+        self.at = end;
+        if self.bytes.get(end).is_some_and(|byte| is_space(*byte)) {
+            self.at = skip_spaces(self.bytes, end);
+        }
         let value = if self.bytes.get(self.at) == Some(&b'=') {
             self.at += 1;
             let value = self.value();

@@ -73,8 +73,13 @@ impl Makings {
 
     /// Whether it is a path whose bytes all stay as they are.
     #[inline]
-    fn is_easy(self) -> bool {
-        self.0 & EASY != 0
+    fn is_plain_path(self, link: &str) -> bool {
+        let bytes = link.as_bytes();
+        // No short cuts: so it is done for many bytes at once.
+        let begins_segment =
+            |(first, second): (&u8, &u8)| (*first == b'/') & ((*second == b'.') | (*second == b'%'));
+        let has_dots = || bytes.iter().zip(&bytes[1..]).fold(false, |has, pair| has | begins_segment(pair));
+        self.0 & EASY != 0 || (self.0 & PATH != 0 && !has_dots())
     }
 }
 
@@ -149,10 +154,8 @@ impl Resolver {
     fn push_joined(&self, link: &str, makings: Makings, text: &mut String) -> Joined {
         let Some(cuts) = &self.cuts else { return Joined::Unclear };
         let base = self.base.as_str();
-        if makings.is_easy()
-            && link.as_bytes().first() == Some(&b'/')
-            && link.as_bytes().get(1) != Some(&b'/')
-        {
+        let is_from_root = matches!(link.as_bytes(), [b'/'] | [b'/', b'!'..=b'.' | b'0'.., ..]);
+        if is_from_root && makings.is_plain_path(link) {
             text.push_str(&base[..cuts.path]);
             text.push_str(link);
             return Joined::Done;

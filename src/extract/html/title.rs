@@ -78,7 +78,7 @@ fn belongs_to_head(name: Name) -> bool {
 fn title_of(text: &str) -> Option<String> {
     let text = htmlize::unescape(&text[..text.floor_char_boundary(MAX_TEXT)]);
     let text = if text.contains('\0') { Cow::from(text.replace('\0', "\u{fffd}")) } else { text };
-    let mut title = String::new();
+    let mut title = String::with_capacity(text.len().min(MAX_TITLE));
     for word in text.split_ascii_whitespace() {
         if title.len() > MAX_TITLE {
             break;

@@ -88,8 +88,8 @@ impl<'a> Tokens<'a> {
         self.unfinished
     }
 
-    /// The next token.
-    #[inline]
+    /// The next token. It is called in one place, for each tag.
+    #[inline(always)]
     pub(super) fn next(&mut self, context: Context) -> Token {
         let mut text_start = self.at;
         loop {
@@ -140,26 +140,36 @@ impl<'a> Tokens<'a> {
     #[inline]
     fn start_tag(&mut self) -> Token {
         let (name, name_end) = Name::read(self.bytes, self.at + 1);
+        if !may_have_href(name) {
+            let tag_end = self.skip_attributes(name_end);
+            return self.finish(Token::Start, name, name_end, tag_end, None);
+        }
         let mut attributes = Attributes::new(self.bytes, name_end);
         let mut href = None;
-        if may_have_href(name) {
-            for attribute in attributes.by_ref() {
-                if href.is_none() && is_href(&self.bytes[attribute.name]) {
-                    href = Some(attribute.value);
-                }
+        for attribute in attributes.by_ref() {
+            if href.is_none() && is_href(&self.bytes[attribute.name]) {
+                href = Some(attribute.value);
             }
-        } else {
-            while attributes.next().is_some() {}
         }
-        self.finish(Token::Start, name, name_end, &attributes, href)
+        self.finish(Token::Start, name, name_end, attributes.tag_end, href)
+    }
+
+    /// Most tags have none.
+    #[inline]
+    fn skip_attributes(&self, name_end: usize) -> Option<TagEnd> {
+        if self.bytes.get(name_end) == Some(&b'>') {
+            return Some(TagEnd { end: name_end + 1, self_closing: false });
+        }
+        let mut attributes = Attributes::new(self.bytes, name_end);
+        while attributes.next().is_some() {}
+        attributes.tag_end
     }
 
     #[inline]
     fn end_tag(&mut self) -> Token {
         let (name, name_end) = Name::read(self.bytes, self.at + 2);
-        let mut attributes = Attributes::new(self.bytes, name_end);
-        while attributes.next().is_some() {}
-        self.finish(Token::End, name, name_end, &attributes, None)
+        let tag_end = self.skip_attributes(name_end);
+        self.finish(Token::End, name, name_end, tag_end, None)
     }
 
     #[inline]
@@ -168,11 +178,11 @@ impl<'a> Tokens<'a> {
         token: Token,
         name: Name,
         name_end: usize,
-        attributes: &Attributes<'_>,
+        tag_end: Option<TagEnd>,
         href: Option<Range<usize>>,
     ) -> Token {
         let start = self.at;
-        let Some(TagEnd { end, self_closing }) = attributes.tag_end else {
+        let Some(TagEnd { end, self_closing }) = tag_end else {
             self.at = self.bytes.len();
             self.unfinished = Some(start);
             return Token::Eof;
@@ -188,6 +198,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// `<!` and what follows. A document type ends at the first `>`, in quotes too.
+    #[inline(never)]
     fn skip_declaration(&mut self, is_foreign: bool) {
         let rest = &self.bytes[self.at..];
         if rest.starts_with(b"<!--") {
@@ -293,9 +304,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn skip_end_tag(&mut self, start: usize, open: usize, name: usize) -> RawText {
-        let mut attributes = Attributes::new(self.bytes, open + 2 + name);
-        while attributes.next().is_some() {}
-        let end = attributes.tag_end.map(|end| end.end);
+        let end = self.skip_attributes(open + 2 + name).map(|end| end.end);
         if end.is_none() {
             self.unfinished = Some(open);
         }
