@@ -184,7 +184,7 @@ fn ordinary_expressions_take_steps_as_the_page_is_long() {
         let n_nodes: f64 = found(page, "count(//node())").0.trim_matches(['[', ']']).parse().unwrap();
         for expression in expressions {
             let (_, n_asked) = found(page, expression);
-            let n_chunks = page.len() / 65_536;
+            let n_chunks = page.len() / 16_384;
             let n_steps = (n_asked as usize - n_chunks.min(n_asked as usize)) as f64 * 16_384.0;
             // Ten looks at each node, and for the text of nested elements a step for 64 bytes in each of them.
             let text = page.len() as f64 / 64.0 * 512.0;
