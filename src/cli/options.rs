@@ -180,6 +180,13 @@ fn output_options() -> Vec<Arg> {
             .short('o'),
             flag("resume", "Go on with the run in DIR where it stopped; starts one where there is none"),
             rare(value("format", "FORMAT", "Form of the rows: jsonl or csv").default_value("jsonl")),
+            rare(value("compress", "HOW", "Compress the rows in DIR: none, gzip or zstd"))
+                .default_value("none"),
+            rare(value(
+                "roll",
+                "SIZE",
+                "Begin another file of rows in DIR when one has so many bytes as it is stored",
+            )),
         ],
     )
 }

@@ -17,11 +17,15 @@ use crate::crawl::Mode;
 /// Options that only worker processes have.
 const OF_PROCESSES: [&str; 3] = ["worker-memory", "recycle-after", "hang-timeout"];
 
+/// Options that only rows in a directory have.
+const OF_DIRECTORIES: [&str; 2] = ["compress", "roll"];
+
 /// Settles the options of `crawl`.
 pub(super) fn settle_crawl(settings: &mut Settings, n_cpus: NonZeroU32, mistakes: &mut Vec<String>) {
     settle_method(settings);
     settle_input(settings, mistakes);
     settle_resume(settings, mistakes);
+    settle_rows(settings, mistakes);
     settle_display(settings, mistakes);
     settle_work(settings, n_cpus, mistakes);
 }
@@ -52,8 +56,7 @@ fn settle_resume(settings: &mut Settings, mistakes: &mut Vec<String>) {
     if settings.is_on("resume") && settings.is_on("demo") {
         settle_nearer(settings, "demo", "resume", &ValueError::DemoWithResume, mistakes);
     }
-    let is_stdout = settings.get("output").text().is_none_or(|path| path == "-");
-    if !settings.is_on("resume") || !is_stdout {
+    if !settings.is_on("resume") || !is_to_stdout(settings) {
         return;
     }
     // Without an output there is nothing that a nearer place could have meant instead.
@@ -62,6 +65,26 @@ fn settle_resume(settings: &mut Settings, mistakes: &mut Vec<String>) {
     } else {
         mistakes.push(settings.message("resume", "true", &ValueError::ResumeWithoutDirectory));
     }
+}
+
+/// What only files have needs a directory.
+fn settle_rows(settings: &mut Settings, mistakes: &mut Vec<String>) {
+    if !is_to_stdout(settings) {
+        return;
+    }
+    for name in OF_DIRECTORIES {
+        let setting = settings.get(name);
+        let Some(text) = setting.text().filter(|text| *text != "none").map(str::to_owned) else { continue };
+        if settings.place("output") > settings.place(name) {
+            settings.reset(name);
+        } else {
+            mistakes.push(settings.message(name, &text, &ValueError::RowsWithoutDirectory));
+        }
+    }
+}
+
+fn is_to_stdout(settings: &Settings) -> bool {
+    settings.get("output").text().is_none_or(|path| path == "-")
 }
 
 fn settle_display(settings: &mut Settings, mistakes: &mut Vec<String>) {

@@ -98,6 +98,8 @@ pub(super) enum ValueError {
     NoProcesses { mode: &'static str },
     #[error("goes on with a run in a directory, and needs --output DIR")]
     ResumeWithoutDirectory,
+    #[error("is for rows in a directory, and needs --output DIR")]
+    RowsWithoutDirectory,
     #[error("brings its own list of URLs; INPUT can not be given as well")]
     DemoWithInput,
     #[error("has other addresses each time, so there is nothing to --resume")]

@@ -22,6 +22,9 @@ const MOST_HOSTS: u8 = 250;
 /// The least memory that a worker is held to: a guess, a few times what one takes with its libraries and no page.
 const LEAST_MEMORY: (u64, &str) = (64 << 20, "64MiB");
 
+/// The least size of a file of rows: that of a row or two. A guess; nobody wants as many files as rows.
+const LEAST_ROLL: (u64, &str) = (1 << 10, "1KiB");
+
 /// The least silence that counts as a hang: a guess, far more than a busy machine keeps a loop waiting for its turn.
 const LEAST_SILENCE: (Duration, &str) = (Duration::from_millis(100), "100ms");
 
@@ -119,6 +122,13 @@ pub(super) fn size(text: &str) -> Result<u64, ValueError> {
 /// A number of bytes: with units, or bare.
 pub(super) fn size_or_zero(text: &str) -> Result<u64, ValueError> {
     text.parse::<ByteSize>().map(|size| size.0).map_err(|_| ValueError::NotASize)
+}
+
+/// The size at which a file of rows is followed by another.
+pub(super) fn roll_size(text: &str) -> Result<NonZeroU64, ValueError> {
+    let (least, shown) = LEAST_ROLL;
+    let bytes = size(text)?;
+    NonZeroU64::new(bytes).filter(|_| bytes >= least).ok_or(ValueError::TooLittle { least: shown })
 }
 
 /// The memory of one worker.
@@ -280,6 +290,11 @@ mod tests {
         {
             let time = hang_timeout(text).ok();
             assert_eq!(time, expected.map(Duration::from_millis), "{text:?}");
+        }
+        for (text, expected) in
+            [("1KiB", Some(1024)), ("1023", None), ("1GB", Some(1_000_000_000)), ("0", None)]
+        {
+            assert_eq!(roll_size(text).ok().map(NonZeroU64::get), expected, "{text:?}");
         }
         assert_eq!(worker_memory("1MiB").unwrap_err().to_string(), "must be at least 64MiB");
         assert_eq!(hang_timeout("1ms").unwrap_err().to_string(), "must be at least 100ms");

@@ -27,6 +27,8 @@ pub(super) struct Books {
 pub(super) struct NewRows {
     /// Whole lines.
     pub(super) bytes: Vec<u8>,
+    /// Where each of them ends.
+    pub(super) ends: Vec<usize>,
     /// For each of them, its number in the input and what the journal keeps of it.
     pub(super) notes: Vec<(u64, RowNote)>,
     /// And what it cost.
@@ -55,7 +57,8 @@ impl Books {
             |finished: &Finished| if let Finished::Row(reply) = finished { reply.row.len() } else { 0 };
         let bytes = Vec::with_capacity(batch.iter().map(length).sum());
         let (notes, traffic) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
-        let mut rows = NewRows { bytes, notes, traffic, ..NewRows::default() };
+        let ends = Vec::with_capacity(batch.len());
+        let mut rows = NewRows { bytes, ends, notes, traffic, ..NewRows::default() };
         for finished in batch {
             match finished {
                 Finished::Row(mut reply) => {
@@ -79,6 +82,7 @@ impl Books {
         rows.n_failed += usize::from(facts.outcome == Outcome::Failed);
         self.unwritten.push_back(facts);
         rows.bytes.extend_from_slice(&reply.row);
+        rows.ends.push(rows.bytes.len());
         rows.notes.push((reply.seq, note));
         rows.traffic.push(reply.traffic);
         Ok(())
@@ -147,6 +151,7 @@ mod tests {
         assert_eq!((rows.notes.len(), rows.n_failed, rows.pool_gone), (3, 3, false));
         assert_eq!(rows.notes.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(rows.bytes.iter().filter(|byte| **byte == b'\n').count(), 3);
+        assert!(rows.ends.iter().all(|end| rows.bytes[end - 1] == b'\n'), "{:?}", rows.ends);
         assert_eq!((books.stats().rows(), books.n_rows()), (0, 3));
         books.handle_written(2);
         assert_eq!((books.stats().rows(), books.n_rows()), (2, 3));

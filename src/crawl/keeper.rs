@@ -2,6 +2,10 @@
 //!
 //! Does not know what a row says, nor where rows come from.
 //!
+//! Rows that are compressed wait for others, since each piece of them is compressed for itself: until there is a piece,
+//! or for a second. A death in that time undoes the work of that second. They do not wait where a request must not be
+//! repeated: its answer could not be had again.
+//!
 //! Invariants:
 //! - a row counts when the journal marks it; rows that could not be marked are cut off again;
 //! - a snapshot vouches only for rows that were synced before it takes its place;
@@ -16,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::crawl::books::NewRows;
 use crate::crawl::sent::SentMarks;
-use crate::output::{RowWriter, SinkError, is_disk_full};
+use crate::output::{RowFiles, RowsEnd, SinkError, is_disk_full};
 use crate::report::Stats;
 use crate::state::{
     Counters, DoneSet, Event, InputPlace, JournalError, JournalStore, OutputMark, Rewrite, Rewritten,
@@ -29,6 +33,10 @@ const REWRITE_AFTER: u64 = 4 << 20;
 
 /// How often what was written is made to survive the machine: the most work that a power cut undoes.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The longest that a row waits for others to be compressed with: little to do again after a death, and some hundred
+/// rows in a piece where a crawl is slow.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What is to be done to the disk, by a thread that may wait for it.
 pub(super) type DiskJob = Box<dyn FnOnce() -> Result<JobEnd, SinkError> + Send>;
@@ -60,17 +68,21 @@ pub(super) struct Known {
     pub(super) sent: Option<Arc<SentMarks>>,
 }
 
-/// The rows file and the journal of a run.
+/// The rows and the journal of a run.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    rows: RowWriter<File>,
-    rows_name: String,
+    rows: RowFiles,
+    /// The lines whose rows wait to be written; what is noted of them is in `notes`.
+    waiting: Vec<u64>,
+    /// When they must be.
+    due: Option<Instant>,
     journal: JournalStore,
     journal_path: PathBuf,
     notes: RowsBuilder,
     known: Known,
-    /// What the journal says of the streams that are read.
+    /// What streams are known by that rows come from, and what the journal says of that.
     checks: Vec<StreamCheck>,
+    told_checks: Vec<StreamCheck>,
     rewrite_after: u64,
     synced: Synced,
 }
@@ -85,8 +97,7 @@ struct Synced {
 impl Keeper {
     /// Keeps on where the rows and the journal end.
     pub(super) fn new(
-        rows: RowWriter<File>,
-        rows_name: String,
+        rows: RowFiles,
         journal: JournalStore,
         journal_path: PathBuf,
         known: Known,
@@ -95,12 +106,14 @@ impl Keeper {
         let synced = Synced { at: now, rows: rows.rows() };
         Self {
             rows,
-            rows_name,
+            waiting: Vec::new(),
+            due: None,
             journal,
             journal_path,
             notes: RowsBuilder::new(),
             known,
             checks: Vec::new(),
+            told_checks: Vec::new(),
             rewrite_after: REWRITE_AFTER,
             synced,
         }
@@ -111,7 +124,7 @@ impl Keeper {
         self.rows.rows()
     }
 
-    /// The rows file, for errors.
+    /// The file of rows that is written to, for errors.
     pub(super) fn path(&self) -> &Path {
         self.rows.path()
     }
@@ -121,33 +134,71 @@ impl Keeper {
         self.known.done.first_missing()
     }
 
-    /// Writes rows and marks them as done.
-    pub(super) fn keep(&mut self, rows: &NewRows, checks: &[StreamCheck]) -> Result<(), SinkError> {
-        let before = self.mark();
-        let n_rows = u64::try_from(rows.notes.len()).unwrap_or(u64::MAX);
-        self.rows.append(&rows.bytes, n_rows)?;
-        self.rows.flush()?;
-        let after = self.mark();
-        self.notes.clear();
-        for (seq, note) in &rows.notes {
-            self.notes.push(*seq, note);
+    /// Takes rows. They are written and marked as done now, or when they have waited for others.
+    pub(super) fn keep(
+        &mut self,
+        rows: &NewRows,
+        checks: &[StreamCheck],
+        now: Instant,
+    ) -> Result<(), SinkError> {
+        if self.checks != checks {
+            self.checks = checks.to_vec();
         }
+        let mut start = 0;
+        for ((seq, note), end) in rows.notes.iter().zip(&rows.ends) {
+            self.rows.append(&rows.bytes[start..*end]);
+            self.notes.push(*seq, note);
+            self.waiting.push(*seq);
+            start = *end;
+            if self.rows.is_full() {
+                self.write_waiting()?;
+            }
+        }
+        if !self.may_wait() {
+            self.write_waiting()
+        } else {
+            self.due = self.due.or_else(|| (!self.waiting.is_empty()).then_some(now + LONGEST_WAIT));
+            Ok(())
+        }
+    }
+
+    /// When what waits must be written.
+    pub(super) fn next_write(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Writes what waits and marks it as done.
+    pub(super) fn write_waiting(&mut self) -> Result<(), SinkError> {
+        self.due = None;
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let before = self.rows.end();
+        self.rows.write()?;
         let news: Vec<StreamCheck> =
-            checks.iter().filter(|check| !self.checks.contains(check)).copied().collect();
+            self.checks.iter().filter(|check| !self.told_checks.contains(check)).copied().collect();
+        let after = self.mark();
         if let Err(error) = self.journal.append(self.notes.finish(&after, &news)) {
             // A row that is not marked is made again by the next run, and must not stand here twice. Where the cut fails
             // too, that run makes it.
-            let _ = self.rows.cut_back(before.bytes, before.rows, before.crc);
+            let _ = self.rows.cut_back(&before);
+            self.notes.clear();
+            self.waiting.clear();
             return Err(self.journal_error(error));
         }
         if !news.is_empty() {
-            self.checks = checks.to_vec();
+            self.told_checks.clone_from(&self.checks);
         }
-        for (seq, _) in &rows.notes {
-            self.known.done.insert(*seq);
-            self.known.suspicions.remove(seq);
+        for seq in self.waiting.drain(..) {
+            self.known.done.insert(seq);
+            self.known.suspicions.remove(&seq);
         }
+        self.notes.clear();
         Ok(())
+    }
+
+    fn may_wait(&self) -> bool {
+        self.rows.had_better_wait() && self.known.sent.is_none()
     }
 
     /// Notes what speaks against a line, before it is tried again.
@@ -180,13 +231,14 @@ impl Keeper {
         now: Instant,
         surroundings: &Surroundings<'_>,
     ) -> Result<DiskJob, SinkError> {
-        let rows = self.rows.try_clone_output()?;
+        let rows = self.rows.sync_handle()?;
         let rewrite = if rewrite_due { self.begin_rewrite(surroundings)? } else { None };
         let (rows_path, journal_path) = (self.rows.path().to_owned(), self.journal_path.clone());
         let sent = self.known.sent.clone();
         let sync_rows = move || {
             let marks = sent.map_or(Ok(()), |sent| sent.sync());
-            marks.and_then(|()| rows.sync_data()).map_err(|source| SinkError { path: rows_path, source })
+            marks.map_err(|source| SinkError { path: rows_path, source })?;
+            rows.sync()
         };
         let journal_error = move |error: JournalError| SinkError { path: journal_path, source: error.source };
         let job: DiskJob = match rewrite {
@@ -210,6 +262,7 @@ impl Keeper {
                 })
             }
         };
+        self.rows.forget_synced();
         self.synced = Synced { at: now, rows: self.rows.rows() };
         Ok(job)
     }
@@ -247,7 +300,8 @@ impl Keeper {
         }
     }
 
-    /// Makes all of it survive the machine, and leaves a journal that is read in no time.
+    /// Makes all of it survive the machine, and leaves a journal that is read in no time. To be called when nothing
+    /// waits to be written.
     pub(super) fn conclude(&mut self, surroundings: &Surroundings<'_>) -> Result<(), SinkError> {
         self.rows.write_head()?;
         self.rows.sync()?;
@@ -284,8 +338,8 @@ impl Keeper {
     }
 
     fn mark(&self) -> OutputMark {
-        let rows = &self.rows;
-        OutputMark { file: self.rows_name.clone(), bytes: rows.bytes(), rows: rows.rows(), crc: rows.crc() }
+        let RowsEnd { file, before, bytes, rows, crc } = self.rows.end();
+        OutputMark { file, before, bytes, rows, crc }
     }
 
     fn journal_error(&self, error: JournalError) -> SinkError {

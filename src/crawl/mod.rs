@@ -48,7 +48,7 @@ mod wire;
 
 pub use crate::extract::{Extraction, Given, Mistake, encoding_named};
 pub use crate::fetch::{EnvironmentProxies, FetchOptions, Fetcher, ProxyChoice, ResolveRule, SpeedLimit};
-pub use crate::output::{Layout, RowForm, RowFormat};
+pub use crate::output::{Compression, Layout, RowForm, RowFormat};
 pub use crate::robots::product_token;
 pub use courtesy::{Courtesy, Pace};
 pub use limits::{NotAPercent, Percent, RunLimits, WorkerLimits};

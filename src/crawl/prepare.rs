@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -28,10 +28,11 @@ use crate::crawl::sink::Sink;
 use crate::crawl::wire::facts_of;
 use crate::crawl::{OutputPlan, RunPlan, shape_difference};
 use crate::input::{InputIdentity, Place, Reader, ResumeFrom, StreamCheck};
-use crate::output::{OpenRows, Opened, RunDirectory};
+use crate::output::{FoundRows, Opened, RowFiles, RowsEnd, RunDirectory};
 use crate::report::{Stats, Tally};
 use crate::state::{
-    self, Counters, Header, InputPlace, JournalEnd, JournalFiles, JournalStore, OutputMark, Resumed, Snapshot,
+    self, Counters, Header, InputPlace, JournalEnd, JournalFiles, JournalStore, OutputMark, Resumed,
+    RowsFile, Snapshot,
 };
 use crate::text::with_causes;
 
@@ -117,16 +118,16 @@ fn begin(
     reader: Reader,
 ) -> Result<Preparation, Refusal> {
     let path = directory.journal_path();
-    let output = OutputMark { file: plan.layout.file_name(), ..OutputMark::default() };
+    let output = OutputMark { file: plan.layout.first_name(), ..OutputMark::default() };
     let snapshot = Snapshot { output, ..Snapshot::default() };
     let journal = JournalStore::create(JournalFiles::at(&path), &identity.header(), &snapshot)
         .map_err(|error| could_not(&error))?;
     let description = run_description(plan, &identity.input, SystemTime::now());
     directory.write_run(&description).map_err(|error| could_not(&error))?;
-    let rows = directory.create_rows(plan.layout).map_err(|error| could_not(&error))?;
+    let rows = RowFiles::create(&directory, plan.layout).map_err(|error| could_not(&error))?;
     let sent = marks_in(plan, &directory)?;
     let known = Known { sent: sent.clone(), ..Known::default() };
-    let keeper = Keeper::new(rows, plan.layout.file_name(), journal, path, known, Instant::now());
+    let keeper = Keeper::new(rows, journal, path, known, Instant::now());
     let sink = Sink::directory(keeper).map_err(|error| format!("could not start a thread: {error}"))?;
     Ok(ready(plan, reader, Some(directory), sink, sent))
 }
@@ -135,14 +136,11 @@ fn go_on(plan: &RunPlan, directory: RunDirectory, identity: &Identity) -> Result
     let refused = |error: &dyn Error| format!("{} ({})", could_not(error), directory.path().display());
     let files = JournalFiles::at(&directory.journal_path());
     let journal = files.open().map_err(|error| refused(&error))?;
-    let rows = directory.open_rows(plan.layout).map_err(|error| refused(&error))?;
-    let journal = BufReader::new(journal);
-    let resumed = match rows.file() {
-        Some(file) => state::resume(journal, file, rows.length()),
-        None => state::resume(journal, io::empty(), 0),
-    };
-    let resumed = resumed.map_err(|error| refused(&error))?;
+    let rows = FoundRows::in_directory(&directory, plan.layout).map_err(|error| refused(&error))?;
+    let open = |name: &str| Ok(rows.open(name)?.map(|(content, length)| RowsFile { content, length }));
+    let resumed = state::resume(BufReader::new(journal), open).map_err(|error| refused(&error))?;
     identity.compare(&resumed.header, directory.path())?;
+    rows.check(&rows_end(&resumed.output)).map_err(|error| could_not(&error))?;
     let stats = stats_of(&resumed).ok_or_else(|| {
         format!(
             "could not resume {}: the journal counts what this program does not know",
@@ -161,15 +159,15 @@ fn take_up(
     plan: &RunPlan,
     directory: RunDirectory,
     files: JournalFiles,
-    rows: OpenRows,
+    rows: FoundRows,
     resumed: Resumed,
     stats: Stats,
 ) -> Result<Preparation, Box<dyn Error>> {
     let (reader, feed) = reading_on(plan, &resumed)?;
     let sent = marks_in(plan, &directory)?;
     directory.remove_summary()?;
-    let OutputMark { bytes, rows: n_rows, crc, .. } = resumed.output;
-    let rows = rows.into_writer(bytes, n_rows, crc)?;
+    let n_rows = resumed.output.rows;
+    let rows = rows.into_files(&rows_end(&resumed.output))?;
     let Resumed { header, done, output, place, checks, suspicions, .. } = resumed;
     let snapshot = Snapshot {
         done: done.clone(),
@@ -181,12 +179,10 @@ fn take_up(
     };
     let journal = JournalStore::create(files, &header, &snapshot)?;
     directory.write_run(&resumed_description(directory.read_run(), plan, SystemTime::now()))?;
-    let (path, rows_name) = (directory.journal_path(), plan.layout.file_name());
     let keeper = Keeper::new(
         rows,
-        rows_name,
         journal,
-        path,
+        directory.journal_path(),
         Known { done, suspicions, sent: sent.clone() },
         Instant::now(),
     );
@@ -317,9 +313,15 @@ fn stats_of(resumed: &Resumed) -> Option<Stats> {
     (stats.rows() == resumed.output.rows).then_some(stats)
 }
 
-fn warn_of_damage(resumed: &Resumed, rows: &OpenRows) {
+/// How far the rows are whole, from the journal.
+fn rows_end(mark: &OutputMark) -> RowsEnd {
+    let OutputMark { file, before, bytes, rows, crc } = mark.clone();
+    RowsEnd { file, before, bytes, rows, crc }
+}
+
+fn warn_of_damage(resumed: &Resumed, rows: &FoundRows) {
     let kept = resumed.output.rows;
-    let n_cut = rows.length().saturating_sub(resumed.output.bytes);
+    let n_cut = rows.bytes_behind(&rows_end(&resumed.output));
     match resumed.end {
         JournalEnd::Whole => tracing::info!("{kept} rows are there; {n_cut} bytes after them are cut off"),
         JournalEnd::Torn => tracing::warn!(

@@ -192,11 +192,17 @@ impl Crawl {
         let mut ended = false;
         let mut engine_end = EngineEnd::Drained;
         while !(ended && self.sink.is_settled()) {
+            let next_write = self.sink.next_write();
             let turn = tokio::select! {
                 biased;
                 signal = signals.next() => self.course.handle_signal(signal, Instant::now()),
                 () = until(self.course.next_deadline()) => self.course.handle_tick(Instant::now()),
                 written = self.sink.progress() => {
+                    self.on_written(written);
+                    Turn::GoOn
+                }
+                () = until(next_write) => {
+                    let written = self.sink.write_waiting();
                     self.on_written(written);
                     Turn::GoOn
                 }
@@ -252,8 +258,12 @@ impl Crawl {
         }
     }
 
-    /// Lets a write that has begun come to its end, so that its reader gets no half of a row.
+    /// Writes what waits, and lets a write that has begun come to its end, so that its reader gets no half of a row.
     async fn settle(&mut self) {
+        if !matches!(self.fault, Some(Fault::Sink(_))) {
+            let written = self.sink.write_waiting();
+            self.on_written(written);
+        }
         let settled = async { while !self.sink.is_settled() && self.sink.progress().await.is_ok() {} };
         // Whoever does not read any more is not waited for; the write then fails, or ends with this process.
         let _ = tokio::time::timeout(SETTLE_TIME, settled).await;
@@ -290,7 +300,7 @@ impl Crawl {
         }
         self.feed.take_back(&mut rows, Instant::now());
         let failed = rows.n_failed > 0;
-        let written = self.sink.append(rows, &stream_checks(&self.feed.checks()));
+        let written = self.sink.append(rows, &stream_checks(&self.feed.checks()), Instant::now());
         self.on_written(written);
         if failed && self.fail_fast { self.course.handle_failure() } else { Turn::GoOn }
     }

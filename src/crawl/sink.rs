@@ -76,13 +76,18 @@ impl Sink {
     }
 
     /// Takes whole rows; to be called while the sink is ready. `checks` is what streams are known by that they come from.
-    pub(super) fn append(&mut self, rows: NewRows, checks: &[StreamCheck]) -> Result<(), SinkError> {
+    pub(super) fn append(
+        &mut self,
+        rows: NewRows,
+        checks: &[StreamCheck],
+        now: Instant,
+    ) -> Result<(), SinkError> {
         match self {
             Self::Directory(directory) => {
                 if rows.notes.is_empty() {
                     Ok(())
                 } else {
-                    directory.keeper.borrow_mut().keep(&rows, checks)
+                    directory.keeper.borrow_mut().keep(&rows, checks, now)
                 }
             }
             Self::Stdout(stdout) => {
@@ -140,6 +145,22 @@ impl Sink {
             },
         }
         Ok(())
+    }
+
+    /// When `write_waiting` is due.
+    pub(super) fn next_write(&self) -> Option<Instant> {
+        match self {
+            Self::Directory(directory) => directory.keeper.borrow().next_write(),
+            Self::Stdout(_) => None,
+        }
+    }
+
+    /// Writes the rows that wait for others to be compressed with.
+    pub(super) fn write_waiting(&mut self) -> Result<(), SinkError> {
+        match self {
+            Self::Directory(directory) => directory.keeper.borrow_mut().write_waiting(),
+            Self::Stdout(_) => Ok(()),
+        }
     }
 
     /// Begins what is due for a directory: a sync, or a snapshot in its journal.
@@ -214,7 +235,7 @@ fn thread_is_gone() -> SinkError {
 }
 
 fn write_out(writer: &mut RowWriter<StandardOutput>, chunk: &RowChunk) -> Result<u64, SinkError> {
-    writer.append(&chunk.bytes, chunk.n_rows)?;
+    writer.append(&chunk.bytes, chunk.n_rows);
     writer.flush()?;
     Ok(writer.rows())
 }

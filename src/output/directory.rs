@@ -7,7 +7,7 @@
 //! - `run.json` and `summary.json` are there in full or not at all.
 //!
 //! A directory holds a run when it has a journal, so whoever begins one makes the journal first:
-//! `claim`, the journal, `write_run`, `create_rows`.
+//! `claim`, the journal, `write_run`, then the rows (`row_files`).
 
 #![expect(clippy::disallowed_methods, reason = "the files of a run are opened here")]
 
@@ -19,7 +19,6 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statvfs::statvfs;
 
 use crate::output::layout::is_of_rows;
-use crate::output::{Layout, RowWriter};
 
 const JOURNAL: &str = "journal";
 const RUN: &str = "run.json";
@@ -56,6 +55,21 @@ pub enum DirectoryError {
         path: PathBuf,
         /// The process number that the other master left; it may not have got so far.
         holder: Option<u32>,
+    },
+    /// Of the files of rows in front of the last one something is missing, or there is more.
+    #[error(
+        "resume the run in {}: the files of rows in front of '{last}' have {found} bytes, the journal knows of {expected}",
+        path.display()
+    )]
+    EarlierRows {
+        /// The directory.
+        path: PathBuf,
+        /// The file that the journal speaks of.
+        last: String,
+        /// How much is there.
+        found: u64,
+        /// How much should be.
+        expected: u64,
     },
     /// A file or directory could not be handled.
     #[error("{action} {}", path.display())]
@@ -153,16 +167,6 @@ impl RunDirectory {
         self.replace(RUN, format!("{run:#}\n").as_bytes())
     }
 
-    /// Makes the file of the rows.
-    ///
-    /// # Errors
-    /// When it is there already or can not be made.
-    pub fn create_rows(&self, layout: Layout) -> Result<RowWriter<File>, DirectoryError> {
-        let path = self.path.join(layout.file_name());
-        let file = create_rows(&path)?;
-        Ok(RowWriter::new(file, path, layout.row_form().head()))
-    }
-
     /// What `run.json` says; nothing where it is not there or can not be understood.
     pub fn read_run(&self) -> serde_json::Value {
         let text = fs::read(self.path.join(RUN)).unwrap_or_default();
@@ -172,23 +176,6 @@ impl RunDirectory {
     /// Whether `summary.json` is there.
     pub fn has_summary(&self) -> bool {
         self.has(SUMMARY).unwrap_or(false)
-    }
-
-    /// Opens the rows of a run that goes on. Where they are not there yet, they are not made before it does.
-    ///
-    /// # Errors
-    /// When they can not be opened for reading and writing.
-    pub fn open_rows(&self, layout: Layout) -> Result<OpenRows, DirectoryError> {
-        let (path, head) = (self.path.join(layout.file_name()), layout.row_form().head());
-        let file = match File::options().read(true).append(true).open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(OpenRows { file: None, path, head, length: 0 });
-            }
-            Err(error) => return Err(io_error("open", &path)(error)),
-        };
-        let length = file.metadata().map_err(io_error("look at", &path))?.len();
-        Ok(OpenRows { file: Some(file), path, head, length })
     }
 
     /// Removes the marks of requests that must not be sent twice: a run that is finished sends none.
@@ -265,46 +252,6 @@ impl RunDirectory {
     }
 }
 
-/// The rows that an earlier invocation left, to be looked at and then gone on with.
-#[derive(Debug)]
-pub struct OpenRows {
-    file: Option<File>,
-    path: PathBuf,
-    head: &'static [u8],
-    length: u64,
-}
-
-impl OpenRows {
-    /// The file, to read what is in it, if it is there.
-    pub fn file(&self) -> Option<&File> {
-        self.file.as_ref()
-    }
-
-    /// Its length.
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// Cuts off what is not known to be whole, and goes on there. What is kept is synced, so that a journal may
-    /// vouch for it.
-    ///
-    /// # Errors
-    /// When the file can not be made, cut or synced.
-    pub fn into_writer(self, bytes: u64, rows: u64, crc: u32) -> Result<RowWriter<File>, DirectoryError> {
-        let Self { file, path, head, length } = self;
-        let file = file.map_or_else(|| create_rows(&path), Ok)?;
-        if bytes < length {
-            file.set_len(bytes).map_err(io_error("cut", &path))?;
-        }
-        file.sync_data().map_err(io_error("sync", &path))?;
-        Ok(RowWriter::resume(file, path, head, bytes, rows, crc))
-    }
-}
-
-fn create_rows(path: &Path) -> Result<File, DirectoryError> {
-    File::options().append(true).create_new(true).open(path).map_err(io_error("create", path))
-}
-
 fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(content)?;
@@ -342,7 +289,7 @@ fn describe(holder: Option<u32>) -> String {
     holder.map_or_else(String::new, |pid| format!(" (process {pid})"))
 }
 
-fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
+pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
     let path = path.to_owned();
     move |source| DirectoryError::Io { action, path, source }
 }
@@ -350,14 +297,10 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Dire
 #[cfg(test)]
 mod tests {
     use std::error::Error;
-    use std::io::Read;
 
     use serde_json::json;
 
     use super::*;
-    use crate::output::RowFormat;
-
-    const LAYOUT: Layout = Layout { format: RowFormat::Jsonl };
 
     fn scratch() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
@@ -378,22 +321,18 @@ mod tests {
         let path = scratch.path().join("some/where");
         let directory = RunDirectory::claim(&path).unwrap();
         directory.write_run(&json!({"version": "1"})).unwrap();
-        let mut rows = directory.create_rows(LAYOUT).unwrap();
-        rows.append(b"{}\n", 1).unwrap();
-        rows.sync().unwrap();
         directory.write_summary("{\"old\": 1}\n").unwrap();
         directory.write_summary("{}\n").unwrap();
 
-        assert_eq!(names(&path), [".lock", "rows.jsonl", "run.json", "summary.json"]);
+        assert_eq!(names(&path), [".lock", "run.json", "summary.json"]);
         assert_eq!(fs::read_to_string(path.join("run.json")).unwrap(), "{\n  \"version\": \"1\"\n}\n");
-        assert_eq!(fs::read_to_string(path.join("rows.jsonl")).unwrap(), "{}\n");
         assert_eq!(fs::read_to_string(path.join("summary.json")).unwrap(), "{}\n");
         assert_eq!(directory.journal_path(), path.join("journal"));
     }
 
     #[test]
     fn a_directory_with_a_run_is_refused() {
-        for name in ["journal", "run.json", "rows.jsonl", "rows.csv"] {
+        for name in ["journal", "run.json", "rows.jsonl", "rows-00007.csv.gz"] {
             let scratch = scratch();
             fs::write(scratch.path().join(name), "").unwrap();
             let error = RunDirectory::claim(scratch.path()).unwrap_err();
@@ -439,34 +378,12 @@ mod tests {
 
     #[test]
     fn rows_without_a_journal_are_neither_gone_on_with_nor_lost() {
-        for name in ["run.json", "rows.jsonl", "rows.csv"] {
+        for name in ["run.json", "rows.jsonl.zst", "rows-00000.csv"] {
             let scratch = scratch();
             fs::write(scratch.path().join(name), "").unwrap();
             let error = RunDirectory::open(scratch.path()).unwrap_err();
             assert!(matches!(error, DirectoryError::NoJournal { .. }), "{name}: {error}");
         }
-    }
-
-    #[test]
-    fn rows_are_cut_and_gone_on_with() {
-        let scratch = scratch();
-        let directory = RunDirectory::claim(scratch.path()).unwrap();
-        let path = scratch.path().join(LAYOUT.file_name());
-        let rows = directory.open_rows(LAYOUT).unwrap();
-        assert_eq!((rows.length(), rows.file().is_some(), path.exists()), (0, false, false));
-        rows.into_writer(0, 0, 0).unwrap();
-        assert!(path.exists());
-        fs::write(&path, "{}\n{").unwrap();
-        let rows = directory.open_rows(LAYOUT).unwrap();
-        assert_eq!(rows.length(), 4);
-        let mut found = String::new();
-        rows.file().unwrap().read_to_string(&mut found).unwrap();
-        assert_eq!(found, "{}\n{");
-        let mut rows = rows.into_writer(3, 1, crc32fast::hash(b"{}\n")).unwrap();
-        rows.append(b"[]\n", 1).unwrap();
-        rows.flush().unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n[]\n");
-        assert_eq!((rows.bytes(), rows.rows(), rows.crc()), (6, 2, crc32fast::hash(b"{}\n[]\n")));
     }
 
     #[test]
@@ -493,11 +410,6 @@ mod tests {
         let error = RunDirectory::claim(&file).unwrap_err();
         assert_eq!(error.to_string(), format!("create {}", file.display()));
         assert!(error.source().is_some());
-
-        let directory = RunDirectory::claim(&scratch.path().join("run")).unwrap();
-        let _rows = directory.create_rows(LAYOUT).unwrap();
-        let error = directory.create_rows(LAYOUT).unwrap_err();
-        assert!(error.to_string().starts_with("create "), "{error}");
     }
 
     #[test]

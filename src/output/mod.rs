@@ -4,12 +4,15 @@
 
 mod append;
 mod directory;
+mod encode;
 mod layout;
 mod render;
+mod row_files;
 #[cfg(test)]
 mod sample;
 
 pub use append::{RowOutput, RowWriter, SinkError, StandardOutput, is_disk_full};
-pub use directory::{DirectoryError, OpenRows, Opened, RunDirectory};
-pub use layout::{Layout, RowFormat};
+pub use directory::{DirectoryError, Opened, RunDirectory};
+pub use layout::{Compression, Layout, RowFormat};
 pub use render::{RowForm, render_jsonl};
+pub use row_files::{FoundRows, RowFiles, RowsEnd, RowsSync};

@@ -4,7 +4,7 @@
 //!
 //! - `snapshot` is plain data, `done` the set of lines that have their row.
 //! - `rows`, `record` and `frame` are the journal's bytes.
-//! - `resume` is pure: a journal and the rows file to what is left.
+//! - `resume` is pure: a journal and the files of rows to what is left.
 //! - `store` appends to the journal and replaces it, through `disk`.
 //!
 //! The order is the caller's duty: rows first, then the record that marks them as done.
@@ -28,7 +28,7 @@ mod tests_disk;
 pub use disk::{Disk, DiskFile, JournalFiles};
 pub use done::DoneSet;
 pub use record::Event;
-pub use resume::{JournalEnd, ResumeError, Resumed, resume};
+pub use resume::{JournalEnd, ResumeError, Resumed, RowsFile, resume};
 pub use rows::RowsBuilder;
 pub use snapshot::{Counters, Header, InputPlace, OutputMark, RowNote, Snapshot, StreamCheck, Suspicion};
 pub use store::{JournalError, JournalStore, JournalSync, Rewrite, Rewritten};

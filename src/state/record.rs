@@ -19,7 +19,7 @@ use crate::state::{Header, Snapshot, Suspicion};
 const MAGIC: [u8; 8] = *b"myriap\r\n";
 
 /// The version of all that follows it.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 const KIND_HEADER: u8 = 1;
 const KIND_SNAPSHOT: u8 = 2;
@@ -202,7 +202,7 @@ mod tests {
         let snapshot = Snapshot {
             done,
             counters: Counters { outcomes: vec![1, 2], kinds: vec![(3, 4)], bytes: 5, ..Counters::default() },
-            output: OutputMark { file: "rows.jsonl".to_owned(), bytes: 1_000, rows: 52, crc: 7 },
+            output: OutputMark { file: "rows.jsonl".to_owned(), before: 3, bytes: 1_000, rows: 52, crc: 7 },
             place: Some(InputPlace { source: 1, source_seq: 2, offset: 3, n_expanded: 4, seq: 5 }),
             checks: vec![StreamCheck { source: 0, bytes: 1, crc: 2, ended: true }],
             suspicions: vec![(55, Suspicion { crashes: 1, kills: 2 })],

@@ -1,6 +1,6 @@
-//! From a journal and the rows file to what a run has done: a pure function of their bytes.
+//! From a journal and the files of rows to what a run has done: a pure function of their bytes.
 //!
-//! Does not open, cut or write a file; says where the rows are to be cut.
+//! Does not cut or write a file; says where the rows are to be cut, and asks for files by the names in the journal.
 //!
 //! Invariants:
 //! - what is reported as done has its row, whole, in front of the cut, and nothing else is there;
@@ -25,6 +25,15 @@ const CHECKED_WHOLE: u64 = 64 * 1024 * 1024;
 /// How much is read at a time.
 const BUFFER_SIZE: usize = 64 * 1024;
 
+/// A file of rows, to be read from its beginning.
+#[derive(Debug)]
+pub struct RowsFile<R> {
+    /// What is in it.
+    pub content: R,
+    /// Its length.
+    pub length: u64,
+}
+
 /// What a run has done and knows.
 #[derive(Debug)]
 pub struct Resumed {
@@ -36,7 +45,7 @@ pub struct Resumed {
     pub counters: Counters,
     /// The rows since the snapshot, to be counted on top.
     pub notes: Vec<RowNote>,
-    /// How far the output is whole; what follows is to be cut off.
+    /// How far the output is whole; what follows is to be cut off, and later files are to be removed.
     pub output: OutputMark,
     /// Where reading the input may begin; `None` for its beginning.
     pub place: Option<InputPlace>,
@@ -105,14 +114,13 @@ pub enum ResumeError {
     Rows(#[source] io::Error),
 }
 
-/// Reads what a run has done from its journal and its rows, `rows_length` bytes long.
+/// Reads what a run has done from its journal and its rows. `open` opens the file of a name, where it is there.
 ///
 /// # Errors
 /// When there is no sound journal, or the rows that its snapshot vouches for are not there.
-pub fn resume(
+pub fn resume<R: Read + Seek>(
     mut journal: impl Read,
-    rows: impl Read + Seek,
-    rows_length: u64,
+    open: impl FnMut(&str) -> io::Result<Option<RowsFile<R>>>,
 ) -> Result<Resumed, ResumeError> {
     match record::read_beginning(&mut journal).map_err(ResumeError::Journal)? {
         Beginning::Journal => {}
@@ -125,7 +133,7 @@ pub fn resume(
     let mut read = || records.read().map_err(ResumeError::Journal);
     let Next::Record(Record::Header(header)) = read()? else { return Err(ResumeError::Damaged) };
     let Next::Record(Record::Snapshot(snapshot)) = read()? else { return Err(ResumeError::Damaged) };
-    let checked = CheckedRows::open(rows, rows_length, &snapshot.output)?;
+    let checked = CheckedRows::start(open, &snapshot.output)?;
     let mut fold = Fold::new(header, *snapshot, checked)?;
     let end = loop {
         let record = match read()? {
@@ -142,13 +150,13 @@ pub fn resume(
 }
 
 /// The state after the records so far.
-struct Fold<R> {
+struct Fold<R, O> {
     resumed: Resumed,
-    checked: CheckedRows<R>,
+    checked: CheckedRows<R, O>,
 }
 
-impl<R: Read> Fold<R> {
-    fn new(header: Header, snapshot: Snapshot, checked: CheckedRows<R>) -> Result<Self, ResumeError> {
+impl<R: Read + Seek, O: FnMut(&str) -> io::Result<Option<RowsFile<R>>>> Fold<R, O> {
+    fn new(header: Header, snapshot: Snapshot, checked: CheckedRows<R, O>) -> Result<Self, ResumeError> {
         let Snapshot { done, counters, output, place, checks, suspicions } = snapshot;
         // One row a line: a snapshot that says otherwise was not made by us.
         if done.n_done() != output.rows {
@@ -209,12 +217,15 @@ impl<R: Read> Fold<R> {
         Ok(None)
     }
 
-    /// Whether an output may have become this one by so many rows.
+    /// Whether an output may have become this one by so many rows: a file that grew, or another behind it.
     fn follows(&self, output: &OutputMark, n_rows: usize) -> bool {
-        let before = &self.resumed.output;
-        output.file == before.file
-            && output.bytes >= before.bytes
-            && output.rows.checked_sub(before.rows) == u64::try_from(n_rows).ok()
+        let last = &self.resumed.output;
+        let goes_on = if output.file == last.file {
+            output.before == last.before && output.bytes >= last.bytes
+        } else {
+            Some(output.before) == last.before.checked_add(last.bytes)
+        };
+        goes_on && output.rows.checked_sub(last.rows) == u64::try_from(n_rows).ok()
     }
 
     /// Whether none of the lines has a row yet, nor two of these.
@@ -235,44 +246,57 @@ impl<R: Read> Fold<R> {
 }
 
 /// The rows as far as they are what the journal says.
-struct CheckedRows<R> {
-    rows: R,
-    length: u64,
+struct CheckedRows<R, O> {
+    open: O,
+    /// The name of the last file that was asked for, and the file, where it is there.
+    name: String,
+    file: Option<RowsFile<R>>,
     hasher: Hasher,
     checked: u64,
     buffer: Vec<u8>,
 }
 
-impl<R: Read + Seek> CheckedRows<R> {
-    /// Checks the rows in front of a snapshot.
-    fn open(mut rows: R, length: u64, mark: &OutputMark) -> Result<Self, ResumeError> {
-        if length < mark.bytes {
-            return Err(ResumeError::RowsShorter { expected: mark.clone(), found: length });
+impl<R: Read + Seek, O: FnMut(&str) -> io::Result<Option<RowsFile<R>>>> CheckedRows<R, O> {
+    /// Checks the rows in front of a snapshot, as far as they are in the last file.
+    fn start(mut open: O, mark: &OutputMark) -> Result<Self, ResumeError> {
+        let mut file = open(&mark.file).map_err(ResumeError::Rows)?;
+        let found = file.as_ref().map_or(0, |file| file.length);
+        if found < mark.bytes {
+            return Err(ResumeError::RowsShorter { expected: mark.clone(), found });
         }
         let (hasher, checked) = if mark.bytes <= CHECKED_WHOLE {
             (Hasher::new(), 0)
         } else {
             (Hasher::new_with_initial_len(mark.crc, mark.bytes), mark.bytes)
         };
-        rows.seek(SeekFrom::Start(checked)).map_err(ResumeError::Rows)?;
-        let mut checked = Self { rows, length, hasher, checked, buffer: vec![0; BUFFER_SIZE] };
+        if let Some(file) = &mut file {
+            file.content.seek(SeekFrom::Start(checked)).map_err(ResumeError::Rows)?;
+        }
+        let buffer = vec![0; BUFFER_SIZE];
+        let mut checked = Self { open, name: mark.file.clone(), file, hasher, checked, buffer };
         match checked.advance(mark).map_err(ResumeError::Rows)? {
             true => Ok(checked),
             false => Err(ResumeError::RowsChanged { expected: mark.clone() }),
         }
     }
-}
 
-impl<R: Read> CheckedRows<R> {
     /// Reads on to a mark; says whether the rows are what it says. Not to be called again when they are not.
     fn advance(&mut self, mark: &OutputMark) -> io::Result<bool> {
-        if mark.bytes > self.length {
+        if mark.file != self.name {
+            self.name.clone_from(&mark.file);
+            self.file = (self.open)(&mark.file)?;
+            self.hasher = Hasher::new();
+            self.checked = 0;
+        }
+        // A file that is not there is as good as one without content.
+        let Some(file) = &mut self.file else { return Ok(mark.bytes == 0) };
+        if mark.bytes > file.length {
             return Ok(false);
         }
         while self.checked < mark.bytes {
             let wanted = usize::try_from(mark.bytes - self.checked).unwrap_or(usize::MAX);
             let room = self.buffer.len().min(wanted);
-            let n_read = match self.rows.read(&mut self.buffer[..room]) {
+            let n_read = match file.content.read(&mut self.buffer[..room]) {
                 Ok(0) => return Ok(false),
                 Ok(n_read) => n_read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

@@ -224,7 +224,7 @@ mod tests {
     };
 
     fn mark() -> OutputMark {
-        OutputMark { file: "rows.jsonl".to_owned(), bytes: 7, rows: 1, crc: 9 }
+        OutputMark { file: "rows.jsonl".to_owned(), before: 0, bytes: 7, rows: 1, crc: 9 }
     }
 
     /// The payload behind the kind.

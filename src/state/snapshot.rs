@@ -70,16 +70,18 @@ pub struct Counters {
     pub rows_by_slot: Vec<u64>,
 }
 
-/// How far an output is whole.
+/// How far an output is whole, which may be in several files.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct OutputMark {
-    /// The name of the file within the run directory.
+    /// The name of the last file within the run directory.
     pub file: String,
+    /// The length of all files in front of it.
+    pub before: u64,
     /// Its length, which is the end of a row.
     pub bytes: u64,
-    /// The rows in it.
+    /// The rows in all of them.
     pub rows: u64,
-    /// The CRC-32 (IEEE) of its content up to here.
+    /// The CRC-32 (IEEE) of the content of the last file up to here.
     pub crc: u32,
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::state::record::{preamble, put_snapshot};
 use crate::state::{
     Counters, DoneSet, Event, Header, JournalEnd, OutputMark, ResumeError, Resumed, RowNote, RowsBuilder,
-    Snapshot, StreamCheck, Suspicion, resume,
+    RowsFile, Snapshot, StreamCheck, Suspicion, resume,
 };
 
 const FILE: &str = "rows.jsonl";
@@ -99,8 +99,20 @@ pub(super) fn assert_sound(found: &Resumed, rows: &[u8]) {
     assert!(found.suspicions.keys().all(|&seq| !done.contains(seq)));
 }
 
-fn resume_bytes(journal: &[u8], rows: &[u8]) -> Result<Resumed, ResumeError> {
-    resume(journal, Cursor::new(rows), u64::try_from(rows.len()).unwrap())
+/// Resumes with rows in one file.
+pub(super) fn resume_bytes(journal: &[u8], rows: &[u8]) -> Result<Resumed, ResumeError> {
+    resume_files(journal, &[(FILE, rows)])
+}
+
+/// Resumes with rows in files of these names.
+fn resume_files(journal: &[u8], files: &[(&str, &[u8])]) -> Result<Resumed, ResumeError> {
+    resume(journal, |name| {
+        let found = files.iter().find(|(known, _)| *known == name);
+        Ok(found.map(|(_, bytes)| RowsFile {
+            content: Cursor::new(bytes),
+            length: u64::try_from(bytes.len()).unwrap(),
+        }))
+    })
 }
 
 /// The files of a run of twenty rows: a snapshot after eight of them, and three marks behind it.
@@ -291,7 +303,7 @@ fn errors_say_what_could_not_be_done() {
     check(b"{}", b"", "resume: the file 'journal' is none of this program's");
     let mut other = journal.clone();
     other[8] = 9;
-    check(&other, &rows, "resume: the journal has version 9, this program reads version 1");
+    check(&other, &rows, "resume: the journal has version 9, this program reads version 2");
     check(&journal[..40], &rows, "resume: the journal is damaged");
     let length = Example::new().marks[0].1;
     check(&journal, b"0", &format!("resume: 'rows.jsonl' has 1 bytes, the journal knows of {length}"));
@@ -318,10 +330,92 @@ impl Seek for Long {
     }
 }
 
+/// The files of a run whose rows went into a second file and a third, with the marks of all three.
+struct Rolled {
+    journal: Vec<u8>,
+    files: Vec<(&'static str, Vec<u8>)>,
+    marks: Vec<OutputMark>,
+}
+
+impl Rolled {
+    fn new() -> Self {
+        let mut rolled = Self { journal: preamble(&header()).unwrap(), files: Vec::new(), marks: Vec::new() };
+        let output = OutputMark { file: "rows-0".to_owned(), ..OutputMark::default() };
+        put_snapshot(&mut rolled.journal, &Snapshot { output, ..Snapshot::default() }).unwrap();
+        let mut before = 0;
+        for (file, seqs) in [("rows-0", [0, 1]), ("rows-1", [2, 5]), ("rows-2", [3, 4])] {
+            let mut content = Vec::new();
+            for seq in seqs {
+                content.extend_from_slice(row_of(seq).as_bytes());
+                let bytes = u64::try_from(content.len()).unwrap();
+                let rows = u64::try_from(rolled.marks.len()).unwrap() + 1;
+                let crc = crc32fast::hash(&content);
+                let mark = OutputMark { file: file.to_owned(), before, bytes, rows, crc };
+                let mut builder = RowsBuilder::new();
+                builder.push(seq, &note_of(seq));
+                rolled.journal.extend_from_slice(builder.finish(&mark, &[]));
+                rolled.marks.push(mark);
+            }
+            before += u64::try_from(content.len()).unwrap();
+            rolled.files.push((file, content));
+        }
+        rolled
+    }
+
+    /// What is found where some of the files are others; `None` for one that is not there.
+    fn resume_with(&self, others: &[(&str, Option<&[u8]>)]) -> Resumed {
+        let content = |name: &str, bytes| match others.iter().find(|(other, _)| *other == name) {
+            Some((_, other)) => *other,
+            None => Some(bytes),
+        };
+        let files: Vec<(&str, &[u8])> = self
+            .files
+            .iter()
+            .filter_map(|(name, bytes)| content(name, bytes.as_slice()).map(|bytes| (*name, bytes)))
+            .collect();
+        resume_files(&self.journal, &files).unwrap()
+    }
+}
+
+#[test]
+fn rows_in_several_files_are_found_up_to_the_first_that_is_not_as_it_was() {
+    let rolled = Rolled::new();
+    let check = |others: &[(&str, Option<&[u8]>)], nth: usize, end| {
+        let found = rolled.resume_with(others);
+        assert_eq!((&found.output, found.end), (&rolled.marks[nth], end), "{others:?}");
+        assert_eq!(found.done.n_done(), found.output.rows);
+    };
+    check(&[], 5, JournalEnd::Whole);
+    let one_row_of_1 = row_of(2);
+    check(&[("rows-2", Some(b""))], 3, JournalEnd::RowsMissing);
+    check(&[("rows-2", None)], 3, JournalEnd::RowsMissing);
+    check(&[("rows-1", Some(one_row_of_1.as_bytes()))], 2, JournalEnd::RowsMissing);
+    check(&[("rows-1", Some(row_of(3).as_bytes()))], 1, JournalEnd::RowsMissing);
+    let found = rolled.resume_with(&[("rows-0", None)]);
+    assert_eq!((found.output.rows, found.end), (0, JournalEnd::RowsMissing));
+}
+
+#[test]
+fn a_file_follows_where_the_one_before_it_ended() {
+    let rolled = Rolled::new();
+    let last = rolled.marks.last().unwrap();
+    let record = |before: u64| {
+        let mark = OutputMark { file: "rows-3".to_owned(), before, bytes: 0, crc: 0, ..last.clone() };
+        RowsBuilder::new().finish(&mark, &[]).to_vec()
+    };
+    for (off_by, expected) in [(0, JournalEnd::Whole), (1, JournalEnd::Contradiction)] {
+        let mut journal = rolled.journal.clone();
+        journal.extend_from_slice(&record(last.before + last.bytes + off_by));
+        let files: Vec<(&str, &[u8])> =
+            rolled.files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        assert_eq!(resume_files(&journal, &files).unwrap().end, expected, "{off_by}");
+    }
+}
+
 #[test]
 fn of_a_long_output_only_what_came_after_the_snapshot_is_read() {
     let start = 1 << 40;
-    let output = OutputMark { file: FILE.to_owned(), bytes: start, rows: 0, crc: 0x1234_5678 };
+    let output = OutputMark { file: FILE.to_owned(), before: 0, bytes: start, rows: 0, crc: 0x1234_5678 };
     let snapshot = Snapshot { output, ..Snapshot::default() };
     let mut journal = preamble(&header()).unwrap();
     put_snapshot(&mut journal, &snapshot).unwrap();
@@ -332,9 +426,12 @@ fn of_a_long_output_only_what_came_after_the_snapshot_is_read() {
     let output = OutputMark { bytes: start + 4, rows: 1, crc: hasher.finalize(), ..snapshot.output };
     journal.extend_from_slice(builder.finish(&output, &[]));
     let check = |tail: &[u8], expected: u64| {
-        let rows = Long { start, tail: Cursor::new(tail.to_vec()) };
         let length = start + u64::try_from(tail.len()).unwrap();
-        assert_eq!(resume(&journal[..], rows, length).unwrap().output.rows, expected);
+        let open = |_: &str| {
+            let content = Long { start, tail: Cursor::new(tail.to_vec()) };
+            Ok(Some(RowsFile { content, length }))
+        };
+        assert_eq!(resume(&journal[..], open).unwrap().output.rows, expected);
     };
     check(b"row\n", 1);
     check(b"rot\n", 0);

@@ -3,11 +3,9 @@
 //! The steps are those of a master: rows first, then their record; rows are synced before the journal, and before a
 //! snapshot that vouches for them. A promise is what a user may rely on from an operation on.
 
-use std::io::Cursor;
-
-use crate::state::tests::{Books, assert_sound, header};
+use crate::state::tests::{Books, assert_sound, header, resume_bytes};
 use crate::state::tests_disk::{Dice, FakeDisk, FakeFile};
-use crate::state::{DiskFile, JournalStore, Resumed, resume};
+use crate::state::{DiskFile, JournalStore, Resumed};
 
 struct Promise {
     /// It holds once so many operations were done.
@@ -137,8 +135,7 @@ impl Master {
 /// What is found on a disk; `None` where no run has begun.
 fn resume_from(disk: &FakeDisk) -> Option<Resumed> {
     let files = disk.files();
-    let length = u64::try_from(files.rows().len()).unwrap();
-    let found = resume(files.journal()?, Cursor::new(files.rows()), length).unwrap();
+    let found = resume_bytes(files.journal()?, files.rows()).unwrap();
     assert_sound(&found, files.rows());
     Some(found)
 }

@@ -3,7 +3,7 @@
 use tempfile::tempdir;
 
 use crate::support::name_server::{NameServer, Reply};
-use crate::support::{MODES, Rows, Summary, TestOrigin, crawl};
+use crate::support::{MODES, Rows, RunPlace, Summary, TestOrigin, crawl};
 
 #[test]
 fn few_descriptors_cost_speed_and_no_row() {
@@ -57,6 +57,23 @@ fn a_full_disk_ends_the_run_with_whole_rows() {
         Rows::of_directory(&output).expect_none_twice();
         let summary = Summary::of_directory(&output);
         assert_eq!(summary.get("finished"), false, "{mode}");
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_whole_frames_and_records() {
+    for (options, limit) in [
+        ("--format csv", "trap '' XFSZ; ulimit -f 200"),
+        ("--compress zstd", "trap '' XFSZ; ulimit -f 40"),
+        ("--compress gzip --format csv", "trap '' XFSZ; ulimit -f 40"),
+    ] {
+        let place = RunPlace::of("http://h/{1..30000}\n");
+        let run = place.talkative(&format!("--templates --fetcher null {options} --resume"));
+        run.clone().after_shell(limit).run().expect_code(3);
+        place.rows().expect_none_twice();
+        assert_eq!(place.summary().get("finished"), false, "{options}");
+        run.run().expect_code(0);
+        place.expect_whole(30_000);
     }
 }
 

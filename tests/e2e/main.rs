@@ -10,6 +10,7 @@
 mod broken_pages;
 mod courtesy;
 mod damage;
+mod damage_formats;
 mod demo;
 mod directory;
 mod early_ends;

@@ -9,17 +9,22 @@ use crate::support::{MODES, RunPlace, TestOrigin, Witness};
 /// Less than a drain takes that has something to wait for, and more than a busy machine needs to end a run.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// So many pages on three hosts that take a moment each.
-fn slow_list(origin: &TestOrigin, n_urls: u64) -> String {
-    (0..n_urls).map(|nth| origin.url_on(nth as usize, &format!("/slow?ms=5&{nth}\n"))).collect()
+/// So many pages on three hosts that take so many milliseconds each.
+fn slow_list(origin: &TestOrigin, n_urls: u64, ms: u64) -> String {
+    (0..n_urls).map(|nth| origin.url_on(nth as usize, &format!("/slow?ms={ms}&{nth}\n"))).collect()
 }
 
 /// Kills the run each time so many more requests were made, then lets it come to its end.
 #[track_caller]
 fn check_kills(mode: &str, window: u64, steps: &[u64]) {
-    const N_URLS: u64 = 1200;
+    check_kills_of(1200, 5, mode, window, steps);
+}
+
+/// The same for so many pages that take so many milliseconds each.
+#[track_caller]
+fn check_kills_of(n_urls: u64, ms: u64, mode: &str, window: u64, steps: &[u64]) {
     let origin = TestOrigin::with_hosts(3);
-    let place = RunPlace::of(slow_list(&origin, N_URLS));
+    let place = RunPlace::of(slow_list(&origin, n_urls, ms));
     let run = place.crawl(&format!("--log off {mode} --resume"));
     for step in steps {
         let due = origin.stats().requests() + step;
@@ -30,13 +35,13 @@ fn check_kills(mode: &str, window: u64, steps: &[u64]) {
     }
     let n_before = place.rows().expect_none_twice().len() as u64;
     run.run().expect_code(0);
-    let summary = place.expect_whole(N_URLS);
+    let summary = place.expect_whole(n_urls);
     // Rows that were written and not yet marked are made again.
     let n_unmarked = n_before.checked_sub(summary.number("resumed"));
     assert!(n_unmarked.is_some_and(|n_unmarked| n_unmarked <= window), "{mode}: {n_unmarked:?}");
-    assert_eq!((summary.number("urls"), summary.number("requests")), (N_URLS, N_URLS), "{mode}");
+    assert_eq!((summary.number("urls"), summary.number("requests")), (n_urls, n_urls), "{mode}");
     // What was out or on its way back when a run was killed is asked for again, and no more.
-    let n_twice = origin.stats().requests() - N_URLS;
+    let n_twice = origin.stats().requests() - n_urls;
     assert!(n_twice <= steps.len() as u64 * window, "{mode}: {n_twice} pages were fetched twice");
 }
 
@@ -49,6 +54,16 @@ fn a_master_may_be_killed_time_and_again() {
 #[test]
 fn a_run_may_be_killed_in_whatever_form_its_rows_are_kept() {
     check_kills("--format csv -w 2 -c 8", 64, &[0, 113, 31, 200]);
+    check_kills("--roll 20KiB -w 2 -c 8", 64, &[0, 113, 31, 200]);
+}
+
+/// What waits to be compressed is made again, and that is what comes in a second.
+#[test]
+fn a_run_may_be_killed_while_rows_wait_to_be_compressed() {
+    for options in ["--compress zstd", "--compress gzip --format csv --roll 4KiB"] {
+        let mode = format!("{options} -w 2 -c 8");
+        check_kills_of(1000, 40, &mode, 400, &[0, 400, 30, 420]);
+    }
 }
 
 #[test]
@@ -62,7 +77,7 @@ fn a_run_without_processes_may_be_killed_time_and_again() {
 fn each_mode_goes_on_where_another_was_killed() {
     const N_URLS: u64 = 900;
     let origin = TestOrigin::with_hosts(3);
-    let place = RunPlace::of(slow_list(&origin, N_URLS));
+    let place = RunPlace::of(slow_list(&origin, N_URLS, 5));
     for mode in MODES {
         let due = origin.stats().requests() + 100;
         let mut running = place.crawl("--log off --resume").words(mode).start();

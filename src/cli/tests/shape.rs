@@ -37,6 +37,8 @@ fn what_shapes_rows_is_told_by_its_meaning() {
         (&["--fetcher", "null"], "fetcher"),
         (&["--format", "csv"], "format"),
         (&["--extract", "a=css:p"], "extract"),
+        (&["-o", "run", "--compress", "zstd"], "compress"),
+        (&["-o", "run", "--roll", "1GiB"], "roll"),
     ] {
         check_shapes(&[], line, &[name]);
         check_shapes(line, line, &[]);
@@ -46,6 +48,8 @@ fn what_shapes_rows_is_told_by_its_meaning() {
         &["--max-redirs", "10", "--max-body", "8388608", "-X", "get", "--format", "jsonl"],
         &[],
     );
+    check_shapes(&["-o", "run"], &["-o", "run", "--compress", "none"], &[]);
+    check_shapes(&["-o", "run", "--roll", "1024"], &["-o", "run", "--roll", "1KiB"], &[]);
     check_shapes(&["-d", "a", "-d", "b"], &["-d", "a&b", "-X", "POST"], &[]);
     check_shapes(&["-u", "ann:b"], &["-u", "ann:c"], &["user"]);
     let free =

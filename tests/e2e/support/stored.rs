@@ -41,6 +41,10 @@ pub(crate) fn row_files(directory: &Path) -> Vec<PathBuf> {
 #[track_caller]
 pub(crate) fn content(path: &Path) -> Vec<u8> {
     let stored = fs::read(path).unwrap();
+    if stored.is_empty() {
+        // A run that died before its first row was written.
+        return stored;
+    }
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => {
             let mut content = Vec::new();
