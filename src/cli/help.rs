@@ -50,8 +50,9 @@ const TABLES: &str =
   in its row, and not asked again.";
 
 const ROWS: &str =
-    "  One JSON object a line, or one record of CSV, for each line of the list, in the order in which
-  URLs finish; seq is the line's place in the list. A directory that holds a run already is refused without --resume.
+    "  One JSON object a line, or one record of CSV or Parquet, for each line of the list, in the order
+  in which URLs finish; seq is the line's place in the list. Parquet is written when the run ends,
+  finished or not; what is not finished goes on from .rows.jsonl.zst with --resume. A directory that holds a run already is refused without --resume.
   Not in this version: what a page holds. Nothing is extracted from it, and it is not kept.";
 
 const RESUMING: &str =

@@ -179,8 +179,8 @@ fn output_options() -> Vec<Arg> {
             )
             .short('o'),
             flag("resume", "Go on with the run in DIR where it stopped; starts one where there is none"),
-            rare(value("format", "FORMAT", "Form of the rows: jsonl or csv").default_value("jsonl")),
-            rare(value("compress", "HOW", "Compress the rows in DIR: none, gzip or zstd"))
+            rare(value("format", "FORMAT", "Form of the rows: jsonl, csv or parquet").default_value("jsonl")),
+            rare(value("compress", "HOW", "Compress rows in DIR, if jsonl or csv: none, gzip or zstd"))
                 .default_value("none"),
             rare(value(
                 "roll",

@@ -60,6 +60,6 @@ mod tests {
         assert_eq!(row_format("csv").unwrap(), RowFormat::Csv);
         assert_eq!(compression("zstd").unwrap(), Compression::Zstd);
         assert_eq!(compression("xz").unwrap_err().to_string(), "not one of none, gzip, zstd");
-        assert_eq!(row_format("xml").unwrap_err().to_string(), "not one of jsonl, csv");
+        assert_eq!(row_format("xml").unwrap_err().to_string(), "not one of jsonl, csv, parquet");
     }
 }

@@ -17,8 +17,8 @@ use crate::crawl::Mode;
 /// Options that only worker processes have.
 const OF_PROCESSES: [&str; 3] = ["worker-memory", "recycle-after", "hang-timeout"];
 
-/// Options that only rows in a directory have.
-const OF_DIRECTORIES: [&str; 2] = ["compress", "roll"];
+/// Options that only rows in a directory have, and the values with which they mean nothing; of the forms, Parquet.
+const OF_DIRECTORIES: [(&str, &str); 3] = [("format", "jsonl"), ("compress", "none"), ("roll", "")];
 
 /// Settles the options of `crawl`.
 pub(super) fn settle_crawl(settings: &mut Settings, n_cpus: NonZeroU32, mistakes: &mut Vec<String>) {
@@ -69,16 +69,31 @@ fn settle_resume(settings: &mut Settings, mistakes: &mut Vec<String>) {
 
 /// What only files have needs a directory.
 fn settle_rows(settings: &mut Settings, mistakes: &mut Vec<String>) {
-    if !is_to_stdout(settings) {
-        return;
-    }
-    for name in OF_DIRECTORIES {
-        let setting = settings.get(name);
-        let Some(text) = setting.text().filter(|text| *text != "none").map(str::to_owned) else { continue };
+    for (name, without) in OF_DIRECTORIES {
+        let Some(text) = settings.get(name).text().filter(|text| *text != without).map(str::to_owned) else {
+            continue;
+        };
+        if name == "format" && text != "parquet" || !is_to_stdout(settings) {
+            continue;
+        }
         if settings.place("output") > settings.place(name) {
             settings.reset(name);
         } else {
             mistakes.push(settings.message(name, &text, &ValueError::RowsWithoutDirectory));
+        }
+    }
+    for name in ["compress", "roll"] {
+        let is_given = settings.get(name).text().is_some_and(|text| text != "none");
+        if !is_given || settings.get("format").text() != Some("parquet") {
+            continue;
+        }
+        match settings.place("format").cmp(&settings.place(name)) {
+            Ordering::Greater => settings.reset(name),
+            Ordering::Less => settings.reset("format"),
+            Ordering::Equal => {
+                let text = settings.get(name).text().unwrap_or_default();
+                mistakes.push(settings.message(name, text, &ValueError::ParquetAsIs));
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::input::Source;
 
 mod extraction;
 mod limits;
+mod rows;
 mod shape;
 
 const INPUT: &str = "http://h/";
@@ -109,7 +110,6 @@ fn every_refused_value_names_its_option() {
         (&["-c", "100001"], "--concurrency 100001: not a whole number from 1 to 100000"),
         (&["--per-host", "x"], "--per-host x: not a whole number"),
         (&["--mode", "forks"], "--mode forks: not one of processes, threads"),
-        (&["--format", "xml"], "--format xml: not one of jsonl, csv"),
         (&["-X", "G T"], "--method G T: not a request method"),
         (&["-H", "nothing"], "--header nothing: not a header field"),
         (&["-d", "@/no/such/file"], "--data @/no/such/file: could not read /no/such/file: No such file"),
@@ -138,10 +138,6 @@ fn every_refused_value_names_its_option() {
         (&["-", "-d", "@-"], "--data @-: standard input is the list of URLs"),
         (&["--resume"], "--resume: goes on with a run in a directory, and needs --output DIR"),
         (&["--resume", "-o", "-"], "--resume: goes on with a run in a directory, and needs --output DIR"),
-        (&["--compress", "zstd"], "--compress zstd: is for rows in a directory, and needs --output DIR"),
-        (&["-o", "-", "--roll", "1MiB"], "--roll 1MiB: is for rows in a directory, and needs --output DIR"),
-        (&["-o", "run", "--roll", "1"], "--roll 1: must be at least 1KiB"),
-        (&["-o", "run", "--compress", "xz"], "--compress xz: not one of none, gzip, zstd"),
         (&["--stop-after", "0"], "--stop-after 0: not a whole number from 1 on"),
         (&["--max-run-time", "0"], "--max-run-time 0: must be longer than zero"),
         (&["--max-run-time", "soon"], "--max-run-time soon: not a time"),

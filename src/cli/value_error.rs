@@ -100,6 +100,8 @@ pub(super) enum ValueError {
     ResumeWithoutDirectory,
     #[error("is for rows in a directory, and needs --output DIR")]
     RowsWithoutDirectory,
+    #[error("is for jsonl and csv; parquet is compressed in itself, and one file")]
+    ParquetAsIs,
     #[error("brings its own list of URLs; INPUT can not be given as well")]
     DemoWithInput,
     #[error("has other addresses each time, so there is nothing to --resume")]

@@ -131,6 +131,11 @@ impl Course {
         }
     }
 
+    /// Whether somebody wants it to end now, whatever is left to do.
+    pub(super) fn is_told_to_leave(&self) -> bool {
+        matches!(self.state, State::Leaving { reason: Reason::Signal(_) })
+    }
+
     fn leave(&mut self, reason: Reason) -> Turn {
         self.state = State::Leaving { reason };
         Turn::Leave

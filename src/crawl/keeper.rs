@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::crawl::books::NewRows;
 use crate::crawl::sent::SentMarks;
-use crate::output::{RowFiles, RowsEnd, SinkError, is_disk_full};
+use crate::output::{Conversion, Converted, RowFiles, RowsEnd, SinkError, is_disk_full};
 use crate::report::Stats;
 use crate::state::{
     Counters, DoneSet, Event, InputPlace, JournalError, JournalStore, OutputMark, Rewrite, Rewritten,
@@ -49,6 +49,8 @@ pub(super) enum JobEnd {
     Rewritten(Rewritten<File>),
     /// There was no room for such a journal, or no descriptor.
     PutOff,
+    /// The rows have become another file, or were told not to.
+    Converted(Converted),
 }
 
 /// What a snapshot takes from elsewhere.
@@ -85,6 +87,9 @@ pub(super) struct Keeper {
     told_checks: Vec<StreamCheck>,
     rewrite_after: u64,
     synced: Synced,
+    /// What is known at the end, and the file that the rows have become, where they become another.
+    end: Option<Snapshot>,
+    product: Option<RowsEnd>,
 }
 
 /// What was last made to survive the machine.
@@ -116,6 +121,8 @@ impl Keeper {
             told_checks: Vec::new(),
             rewrite_after: REWRITE_AFTER,
             synced,
+            end: None,
+            product: None,
         }
     }
 
@@ -289,6 +296,11 @@ impl Keeper {
                 return Ok(());
             }
             JobEnd::Rewritten(rewritten) => rewritten,
+            JobEnd::Converted(Converted::Whole(product)) => {
+                self.product = Some(product);
+                return Ok(());
+            }
+            JobEnd::Converted(Converted::Stopped) => return Ok(()),
         };
         match self.journal.finish_rewrite(rewritten) {
             Ok(()) => {
@@ -306,7 +318,9 @@ impl Keeper {
         self.rows.write_head()?;
         self.rows.sync()?;
         let snapshot = self.snapshot(surroundings);
-        match self.journal.rewrite(&snapshot) {
+        let rewritten = self.journal.rewrite(&snapshot);
+        self.end = Some(snapshot);
+        match rewritten {
             Ok(()) => Ok(()),
             // All is in the old journal too.
             Err(error) if is_disk_full(&error.source) => {
@@ -316,10 +330,25 @@ impl Keeper {
         }
     }
 
-    /// Notes that every line of the input has its row.
+    /// What makes the file that the rows become, where they become another. To be called when all is concluded.
+    pub(super) fn conversion(&self) -> Option<Conversion> {
+        self.rows.conversion()
+    }
+
+    /// Notes that every line of the input has its row; where the rows have become another file, in one with the name of
+    /// that, or a run might be gone on with whose rows are in a file that can not be.
     pub(super) fn note_finished(&mut self, lines: u64) -> Result<(), SinkError> {
-        self.append(Event::Finished { lines })?;
-        self.journal.sync().map_err(|error| self.journal_error(error))
+        let event = Event::Finished { lines };
+        match (self.end.take(), &self.product) {
+            (Some(snapshot), Some(product)) => {
+                let snapshot = Snapshot { output: mark_of(product.clone()), ..snapshot };
+                self.journal.rewrite_with(&snapshot, &[event]).map_err(|error| self.journal_error(error))
+            }
+            _ => {
+                self.append(event)?;
+                self.journal.sync().map_err(|error| self.journal_error(error))
+            }
+        }
     }
 
     fn append(&mut self, event: Event) -> Result<(), SinkError> {
@@ -338,13 +367,17 @@ impl Keeper {
     }
 
     fn mark(&self) -> OutputMark {
-        let RowsEnd { file, before, bytes, rows, crc } = self.rows.end();
-        OutputMark { file, before, bytes, rows, crc }
+        mark_of(self.rows.end())
     }
 
     fn journal_error(&self, error: JournalError) -> SinkError {
         SinkError { path: self.journal_path.clone(), source: error.source }
     }
+}
+
+fn mark_of(end: RowsEnd) -> OutputMark {
+    let RowsEnd { file, before, bytes, rows, crc } = end;
+    OutputMark { file, before, bytes, rows, crc }
 }
 
 fn is_out_of_descriptors(error: &io::Error) -> bool {

@@ -22,6 +22,7 @@ pub(super) fn tell_finished(plan: &RunPlan, finished: &FinishedBefore) -> RunEnd
     let FinishedBefore { directory, stats, n_lines } = finished;
     let path = directory.path().to_string_lossy();
     let path = escape_control(&path);
+    directory.remove_rows_on_the_way();
     if !directory.has_summary() {
         let mut workers = Vec::new();
         add_earlier_workers(&mut workers, stats);
@@ -64,6 +65,7 @@ pub(super) fn write_end(
     if let Some(directory) = directory {
         if end.reason().is_none() {
             directory.remove_sent();
+            directory.remove_rows_on_the_way();
         }
         directory.release_spare();
         directory.write_summary(&summary.to_json())?;

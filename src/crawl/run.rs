@@ -108,7 +108,7 @@ fn run_prepared(plan: &RunPlan, prepared: Prepared, limit: u64, started: Instant
 }
 
 async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, started: Instant) -> RunEnd {
-    let signals = match Signals::listen() {
+    let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return RunEnd::Failed(format!("could not listen for signals: {error}")),
     };
@@ -148,9 +148,11 @@ async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, start
         fault: None,
         fail_fast: plan.limits.fail_fast,
     };
-    let (crawl, report) = crawl.carry_out(plan, engine, signals).await;
+    let (mut crawl, report) = crawl.carry_out(plan, engine, &mut signals).await;
     // A worker that starts as the last line is done opens them still.
     drop(marks);
+    crawl.conclude_rows();
+    crawl.convert_rows(&mut signals).await;
     crawl.conclude(plan, prepared.n_resumed, report, started)
 }
 
@@ -186,7 +188,7 @@ impl Crawl {
         mut self,
         plan: &RunPlan,
         mut engine: Engine,
-        mut signals: Signals,
+        signals: &mut Signals,
     ) -> (Self, EngineReport) {
         let mut tick = ticks(plan.progress);
         let mut ended = false;
@@ -239,7 +241,7 @@ impl Crawl {
             biased;
             report = engine.end(engine_end, plan) => report,
             // Whoever asks again, or gave the run a time, does not wait for workers to leave: they end with this process.
-            () = asked_to_leave(&mut signals) => EngineReport::of_nothing(),
+            () = asked_to_leave(signals) => EngineReport::of_nothing(),
             () = until(ends) => EngineReport::of_nothing(),
         };
         self.shown.take_last_events();
@@ -323,14 +325,46 @@ impl Crawl {
         self.shown.draw(&self.books, self.feed.fraction(self.books.n_rows()), engine.n_out());
     }
 
-    /// Makes what is there survive the machine, writes the summary, and says how the run ended.
-    fn conclude(mut self, plan: &RunPlan, n_resumed: u64, report: EngineReport, started: Instant) -> RunEnd {
+    /// Makes the rows that are there survive the machine.
+    fn conclude_rows(&mut self) {
         let surroundings = surroundings(&self.sink, &self.books, &self.feed);
         if !matches!(self.fault, Some(Fault::Sink(_)))
             && let Err(error) = self.sink.conclude(&surroundings)
         {
             self.fault = Some(Fault::Sink(error));
         }
+    }
+
+    /// Makes the file that the rows become, where they become another, unless somebody wants the run to end now.
+    async fn convert_rows(&mut self, signals: &mut Signals) {
+        if self.course.is_told_to_leave() || matches!(self.fault, Some(Fault::Sink(_) | Fault::Internal(_))) {
+            return;
+        }
+        let Some(stop) = self.sink.begin_conversion() else { return };
+        while !self.sink.is_settled() {
+            // Who has set the run a time wants its rows; who has sent a signal waits for them as long as for a drain.
+            let is_asked = matches!(self.course.reason(), Some(Reason::Signal(_)));
+            let deadline = self.course.next_deadline().filter(|_| is_asked);
+            tokio::select! {
+                biased;
+                ended = self.sink.progress() => if let Err(error) = ended {
+                    self.fault = Some(Fault::Sink(error));
+                },
+                signal = signals.next() => {
+                    self.course.handle_signal(signal, Instant::now());
+                }
+                () = until(deadline) => {
+                    self.course.handle_tick(Instant::now());
+                }
+            }
+            if self.course.is_told_to_leave() {
+                stop.stop();
+            }
+        }
+    }
+
+    /// Writes the summary, and says how the run ended.
+    fn conclude(mut self, plan: &RunPlan, n_resumed: u64, report: EngineReport, started: Instant) -> RunEnd {
         let EngineReport { mut workers, failure } = report;
         add_earlier_workers(&mut workers, self.books.stats());
         let n_lines = self.feed.n_lines();

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::crawl::books::NewRows;
 use crate::crawl::disk_thread::DiskThread;
 use crate::crawl::keeper::{JobEnd, Keeper, Surroundings};
-use crate::output::{RowForm, RowWriter, SinkError, StandardOutput};
+use crate::output::{RowForm, RowWriter, SinkError, StandardOutput, StopConversion};
 use crate::state::{StreamCheck, Suspicion};
 
 /// The output of a run.
@@ -194,6 +194,17 @@ impl Sink {
             Self::Directory(directory) => directory.keeper.borrow_mut().conclude(surroundings),
             Self::Stdout(_) => Ok(()),
         }
+    }
+
+    /// Begins to make the file that the rows become, where they become another. To be called when all is concluded;
+    /// it is settled when it is done.
+    pub(super) fn begin_conversion(&mut self) -> Option<StopConversion> {
+        let Self::Directory(directory) = self else { return None };
+        let conversion = directory.keeper.borrow().conversion()?;
+        let stop = StopConversion::default();
+        let told = stop.clone();
+        directory.disk.begin(move || conversion.carry_out(&told).map(JobEnd::Converted));
+        Some(stop)
     }
 
     /// Rows that were written.

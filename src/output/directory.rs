@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statvfs::statvfs;
 
-use crate::output::layout::is_of_rows;
+use crate::output::layout::{LEFT_ON_THE_WAY, is_of_rows};
 
 const JOURNAL: &str = "journal";
 const RUN: &str = "run.json";
@@ -70,6 +70,14 @@ pub enum DirectoryError {
         found: u64,
         /// How much should be.
         expected: u64,
+    },
+    /// The rows have become a file that can not be gone on with, and the journal does not say that the run is finished.
+    #[error("resume the run in {}: its journal does not say what came after '{file}'", path.display())]
+    RowsConcluded {
+        /// The directory.
+        path: PathBuf,
+        /// The file that the journal speaks of.
+        file: String,
     },
     /// A file or directory could not be handled.
     #[error("{action} {}", path.display())]
@@ -182,6 +190,14 @@ impl RunDirectory {
     pub fn remove_sent(&self) {
         // One that stays does no harm.
         let _ = fs::remove_file(self.sent_path());
+    }
+
+    /// Removes what rows were kept in before they became the file that they are in, in a run that is finished.
+    pub fn remove_rows_on_the_way(&self) {
+        for name in LEFT_ON_THE_WAY {
+            // One that stays does no harm.
+            let _ = fs::remove_file(self.path.join(name));
+        }
     }
 
     /// Removes `summary.json`: while a run goes on, that of an earlier invocation would tell of its end.

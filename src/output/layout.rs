@@ -11,6 +11,13 @@ use crate::output::RowForm;
 /// What the names of all files of rows begin with.
 const STEM: &str = "rows";
 
+/// Where rows are kept that become Parquet when the run ends, and the file that they become.
+const ON_THE_WAY: &str = ".rows.jsonl.zst";
+const PARQUET: &str = "rows.parquet";
+
+/// What a run whose rows have become Parquet may have left.
+pub(in crate::output) const LEFT_ON_THE_WAY: [&str; 2] = [ON_THE_WAY, "rows.parquet.tmp"];
+
 /// How many digits the number of a file has at least: with files of 1 GiB enough for 100 TiB.
 const DIGITS: usize = 5;
 
@@ -22,17 +29,20 @@ pub enum RowFormat {
     Jsonl,
     /// A record of CSV each, behind one with the names of the columns.
     Csv,
+    /// A file of Parquet, which the rows become when the run ends; until then they are lines of JSON.
+    Parquet,
 }
 
 impl RowFormat {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 2] = [Self::Jsonl, Self::Csv];
+    pub const ALL: [Self; 3] = [Self::Jsonl, Self::Csv, Self::Parquet];
 
     /// The name on the command line, and the extension of the file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
+            Self::Parquet => "parquet",
         }
     }
 }
@@ -77,9 +87,10 @@ impl Compression {
 pub struct Layout {
     /// The form of the rows.
     pub format: RowFormat,
-    /// What their files are compressed by.
+    /// What their files are compressed by; Parquet has ways of its own.
     pub compression: Compression,
-    /// A file that has reached so many bytes, as it is stored, is followed by another; `None` where there is one for all.
+    /// A file that has reached so many bytes, as it is stored, is followed by another; `None` where there is one for all,
+    /// as always with Parquet.
     pub roll: Option<NonZeroU64>,
 }
 
@@ -87,9 +98,22 @@ impl Layout {
     /// What workers are to make for it.
     pub fn row_form(self) -> RowForm {
         match self.format {
-            RowFormat::Jsonl => RowForm::Jsonl,
+            RowFormat::Jsonl | RowFormat::Parquet => RowForm::Jsonl,
             RowFormat::Csv => RowForm::Csv,
         }
+    }
+
+    /// What pieces of rows are compressed by.
+    pub(in crate::output) fn pieces(self) -> Compression {
+        match self.format {
+            RowFormat::Jsonl | RowFormat::Csv => self.compression,
+            RowFormat::Parquet => Compression::Zstd,
+        }
+    }
+
+    /// The name of the file that the rows become when the run ends, where they become another.
+    pub(in crate::output) fn product(self) -> Option<&'static str> {
+        (self.format == RowFormat::Parquet).then_some(PARQUET)
     }
 
     /// The name of the first file.
@@ -99,6 +123,9 @@ impl Layout {
 
     /// The name of a file by its number, which is zero where there is one for all.
     pub(in crate::output) fn name(self, number: u64) -> String {
+        if self.format == RowFormat::Parquet {
+            return ON_THE_WAY.to_owned();
+        }
         let (format, suffix) = (self.format.as_str(), self.compression.suffix());
         match self.roll {
             Some(_) => format!("{STEM}-{number:0DIGITS$}.{format}{suffix}"),
@@ -109,11 +136,11 @@ impl Layout {
     /// The number of a file by its name, if it is one of this layout.
     pub fn number_of(self, name: &str) -> Option<u64> {
         let number = match self.roll {
-            Some(_) => {
+            Some(_) if self.format != RowFormat::Parquet => {
                 let rest = name.strip_prefix(STEM)?.strip_prefix('-')?;
                 rest.split('.').next()?.parse().ok()?
             }
-            None => 0,
+            _ => 0,
         };
         (self.name(number) == name).then_some(number)
     }
@@ -121,15 +148,16 @@ impl Layout {
 
 /// Whether rows of a run may have this name, whatever its layout.
 pub(in crate::output) fn is_of_rows(name: &str) -> bool {
-    Compression::ALL.into_iter().any(|compression| {
-        RowFormat::ALL.into_iter().any(|format| {
-            let layout = Layout { format, compression, roll: None };
-            layout
-                .number_of(name)
-                .or(Layout { roll: Some(NonZeroU64::MIN), ..layout }.number_of(name))
-                .is_some()
+    name == PARQUET
+        || Compression::ALL.into_iter().any(|compression| {
+            RowFormat::ALL.into_iter().any(|format| {
+                let layout = Layout { format, compression, roll: None };
+                layout
+                    .number_of(name)
+                    .or(Layout { roll: Some(NonZeroU64::MIN), ..layout }.number_of(name))
+                    .is_some()
+            })
         })
-    })
 }
 
 #[cfg(test)]
@@ -155,6 +183,18 @@ mod tests {
         check(RowFormat::Csv, Compression::None, Some(1), ["rows-00000.csv", "rows-00123.csv"]);
         let names = ["rows-00000.jsonl.zst", "rows-00123.jsonl.zst"];
         check(RowFormat::Jsonl, Compression::Zstd, Some(1), names);
+    }
+
+    #[test]
+    fn rows_that_become_parquet_are_kept_out_of_sight() {
+        let layout = Layout { format: RowFormat::Parquet, ..Layout::default() };
+        assert_eq!(
+            (layout.first_name().as_str(), layout.product()),
+            (".rows.jsonl.zst", Some("rows.parquet"))
+        );
+        assert_eq!((layout.number_of(".rows.jsonl.zst"), layout.number_of("rows.parquet")), (Some(0), None));
+        assert!(is_of_rows(".rows.jsonl.zst") && is_of_rows("rows.parquet"));
+        assert_eq!(Layout::default().product(), None);
     }
 
     #[test]

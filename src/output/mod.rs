@@ -6,6 +6,7 @@ mod append;
 mod directory;
 mod encode;
 mod layout;
+mod parquet;
 mod render;
 mod row_files;
 #[cfg(test)]
@@ -14,5 +15,6 @@ mod sample;
 pub use append::{RowOutput, RowWriter, SinkError, StandardOutput, is_disk_full};
 pub use directory::{DirectoryError, Opened, RunDirectory};
 pub use layout::{Compression, Layout, RowFormat};
+pub use parquet::{Conversion, Converted, StopConversion};
 pub use render::{RowForm, render_jsonl};
 pub use row_files::{FoundRows, RowFiles, RowsEnd, RowsSync};

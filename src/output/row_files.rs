@@ -18,7 +18,7 @@ use crate::output::append::Stored;
 use crate::output::directory::io_error;
 use crate::output::encode::Encoder;
 use crate::output::layout::is_of_rows;
-use crate::output::{Compression, DirectoryError, Layout, RowWriter, RunDirectory, SinkError};
+use crate::output::{Compression, Conversion, DirectoryError, Layout, RowWriter, RunDirectory, SinkError};
 
 /// How many bytes of rows make a piece that is worth compressing for itself: see `encode` for what larger ones would
 /// save.
@@ -91,7 +91,7 @@ impl RowFiles {
         stored: Stored<File>,
         end: &RowsEnd,
     ) -> Result<Self, DirectoryError> {
-        let encoder = Encoder::new(layout.compression).map_err(io_error("compress", &stored.path))?;
+        let encoder = Encoder::new(layout.pieces()).map_err(io_error("compress", &stored.path))?;
         Ok(Self {
             folder: folder.to_owned(),
             layout,
@@ -111,7 +111,7 @@ impl RowFiles {
     /// Whether what waits is a piece, and should be written before more is taken.
     pub fn is_full(&self) -> bool {
         let waiting = self.writer.buffered();
-        match (self.layout.compression, self.layout.roll) {
+        match (self.layout.pieces(), self.layout.roll) {
             (Compression::None, None) => false,
             (Compression::None, Some(size)) => {
                 let there = if self.is_at_end() { 0 } else { self.writer.bytes() };
@@ -126,7 +126,7 @@ impl RowFiles {
 
     /// Whether rows had better wait for others, since each piece is compressed for itself.
     pub fn had_better_wait(&self) -> bool {
-        self.layout.compression != Compression::None
+        self.layout.pieces() != Compression::None
     }
 
     /// Writes what waits, into the next file where this one has reached its size.
@@ -221,6 +221,13 @@ impl RowFiles {
         }
     }
 
+    /// What makes the file that the rows become, as far as they are whole, where they become another.
+    pub fn conversion(&self) -> Option<Conversion> {
+        let name = self.layout.product()?;
+        let (lines, folder) = (self.writer.path().to_owned(), self.folder.clone());
+        Some(Conversion { lines, end: self.end(), folder, name })
+    }
+
     /// Rows that were written.
     pub fn rows(&self) -> u64 {
         self.writer.rows()
@@ -296,11 +303,14 @@ impl FoundRows {
         self.lengths.values().sum::<u64>().saturating_sub(end.before + end.bytes)
     }
 
-    /// Whether the files in front of the last one are there.
+    /// Whether the files in front of the last one are there. Rows that have become another file are in one.
     ///
     /// # Errors
     /// When they are not, or do not have the length that they had.
     pub fn check(&self, end: &RowsEnd) -> Result<(), DirectoryError> {
+        if self.layout.product() == Some(&*end.file) {
+            return Ok(());
+        }
         let number = self.layout.number_of(&end.file);
         let earlier = number.map(|number| self.lengths.range(..number));
         let (count, found) = earlier.map_or((0, 0), |earlier| {
@@ -321,7 +331,9 @@ impl FoundRows {
     pub fn into_files(self, end: &RowsEnd) -> Result<RowFiles, DirectoryError> {
         self.check(end)?;
         let Self { folder, layout, lengths } = self;
-        let number = layout.number_of(&end.file).unwrap_or_default();
+        let Some(number) = layout.number_of(&end.file) else {
+            return Err(DirectoryError::RowsConcluded { path: folder, file: end.file.clone() });
+        };
         let path = folder.join(&end.file);
         let file = match lengths.get(&number) {
             Some(_) => File::options().append(true).open(&path).map_err(io_error("open", &path))?,

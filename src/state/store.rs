@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io;
 
 use crate::state::disk::{Disk, DiskFile};
-use crate::state::{Header, JournalFiles, Snapshot, record};
+use crate::state::{Event, Header, JournalFiles, Snapshot, record};
 
 /// How much of the old journal is copied at a time.
 const COPY_SIZE: usize = 64 * 1024;
@@ -93,7 +93,7 @@ impl<D: Disk> JournalStore<D> {
     /// When it could not be written, synced and put in place; the old one is there then, if there was one.
     pub fn create(disk: D, header: &Header, snapshot: &Snapshot) -> Result<Self, JournalError> {
         let preamble = record::preamble(header).map_err(error("write"))?;
-        let (file, length) = replace(&disk, &preamble, snapshot)?;
+        let (file, length) = replace(&disk, &preamble, snapshot, &[])?;
         Ok(Self {
             disk,
             file,
@@ -137,8 +137,16 @@ impl<D: Disk> JournalStore<D> {
     /// # Errors
     /// When it could not be written, synced and put in place. The old journal is good as long as it is in its place.
     pub fn rewrite(&mut self, snapshot: &Snapshot) -> Result<(), JournalError> {
+        self.rewrite_with(snapshot, &[])
+    }
+
+    /// The same with something that has happened since: both are there, or neither is.
+    ///
+    /// # Errors
+    /// As `rewrite`.
+    pub fn rewrite_with(&mut self, snapshot: &Snapshot, events: &[Event]) -> Result<(), JournalError> {
         self.n_begun += 1;
-        let (file, length) = replace(&self.disk, &self.preamble, snapshot)?;
+        let (file, length) = replace(&self.disk, &self.preamble, snapshot, events)?;
         self.take_over(file, length, length);
         Ok(())
     }
@@ -240,15 +248,20 @@ impl<F: DiskFile> Rewrite<F> {
     /// When it could not be written; the old journal goes on.
     pub fn write(self) -> Result<Rewritten<F>, JournalError> {
         let Self { mut file, preamble, snapshot, covers, number } = self;
-        let length = write_beginning(&mut file, &preamble, &snapshot)?;
+        let length = write_beginning(&mut file, &preamble, &snapshot, &[])?;
         Ok(Rewritten { file, length, covers, number })
     }
 }
 
 /// Makes a whole journal and puts it in place, so that it survives the machine.
-fn replace<D: Disk>(disk: &D, preamble: &[u8], snapshot: &Snapshot) -> Result<(D::File, u64), JournalError> {
+fn replace<D: Disk>(
+    disk: &D,
+    preamble: &[u8],
+    snapshot: &Snapshot,
+    events: &[Event],
+) -> Result<(D::File, u64), JournalError> {
     let mut file = disk.create_beside().map_err(error("create"))?;
-    let placed = write_beginning(&mut file, preamble, snapshot)
+    let placed = write_beginning(&mut file, preamble, snapshot, events)
         .and_then(|length| disk.rename().map(|()| length).map_err(error("replace")));
     if placed.is_err() {
         // It is of no use to anyone, and on a full disk its room is.
@@ -263,9 +276,11 @@ fn write_beginning(
     file: &mut impl DiskFile,
     preamble: &[u8],
     snapshot: &Snapshot,
+    events: &[Event],
 ) -> Result<u64, JournalError> {
     let mut bytes = preamble.to_vec();
     record::put_snapshot(&mut bytes, snapshot).map_err(error("write"))?;
+    events.iter().for_each(|event| bytes.extend(event.to_record()));
     write_all(file, &bytes).map_err(error("write"))?;
     file.sync().map_err(error("sync"))?;
     Ok(length_of(&bytes))
@@ -315,7 +330,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::state::{Event, RowsFile, Suspicion};
+    use crate::state::{RowsFile, Suspicion};
 
     const SUSPICION: Suspicion = Suspicion { crashes: 1, kills: 0 };
 
@@ -375,6 +390,17 @@ mod tests {
         store.append(&event(4)).unwrap();
         assert_eq!(suspects_in(scratch.path()), [1, 2, 3, 4]);
         assert!(!scratch.path().join("journal.new").exists());
+    }
+
+    #[test]
+    fn a_snapshot_may_come_with_what_happened_since() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut store = store_in(scratch.path());
+        store.append(&event(1)).unwrap();
+        let since = Event::Suspect { seq: 2, suspicion: SUSPICION };
+        store.rewrite_with(&Snapshot::default(), &[since]).unwrap();
+        store.append(&event(3)).unwrap();
+        assert_eq!(suspects_in(scratch.path()), [2, 3]);
     }
 
     #[test]

@@ -10,11 +10,12 @@ use crate::support::{RunPlace, TestOrigin, row_files};
 const N_URLS: u64 = 60;
 
 /// The ways to keep rows that end in frames, in records that are no lines, and in more than one file.
-const WAYS: [&str; 4] = [
+const WAYS: [&str; 5] = [
     "--compress gzip",
     "--compress zstd --format csv",
     "--roll 8KiB --format csv",
     "--compress zstd --roll 1KiB",
+    "--format parquet",
 ];
 
 /// A run that was killed when some of its rows were marked.

@@ -66,6 +66,7 @@ fn a_full_disk_leaves_whole_frames_and_records() {
         ("--format csv", "trap '' XFSZ; ulimit -f 200"),
         ("--compress zstd", "trap '' XFSZ; ulimit -f 40"),
         ("--compress gzip --format csv", "trap '' XFSZ; ulimit -f 40"),
+        ("--format parquet", "trap '' XFSZ; ulimit -f 40"),
     ] {
         let place = RunPlace::of("http://h/{1..30000}\n");
         let run = place.talkative(&format!("--templates --fetcher null {options} --resume"));

@@ -25,6 +25,7 @@ mod limits;
 mod logging;
 mod master_deaths;
 mod modes;
+mod parquet;
 mod politeness;
 mod posts;
 mod requests;

@@ -70,6 +70,12 @@ fn rows_as_records_of_csv() {
 }
 
 #[test]
+fn rows_as_parquet() {
+    check("-w 2 --format parquet");
+    check("--mode single --format parquet");
+}
+
+#[test]
 fn threads() {
     check("--mode threads -w 2");
 }

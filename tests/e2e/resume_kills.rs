@@ -60,7 +60,7 @@ fn a_run_may_be_killed_in_whatever_form_its_rows_are_kept() {
 /// What waits to be compressed is made again, and that is what comes in a second.
 #[test]
 fn a_run_may_be_killed_while_rows_wait_to_be_compressed() {
-    for options in ["--compress zstd", "--compress gzip --format csv --roll 4KiB"] {
+    for options in ["--compress zstd", "--compress gzip --format csv --roll 4KiB", "--format parquet"] {
         let mode = format!("{options} -w 2 -c 8");
         check_kills_of(1000, 40, &mode, 400, &[0, 400, 30, 420]);
     }

@@ -37,6 +37,7 @@ fn what_shapes_rows_is_told_by_its_meaning() {
         (&["--fetcher", "null"], "fetcher"),
         (&["--format", "csv"], "format"),
         (&["--extract", "a=css:p"], "extract"),
+        (&["-o", "run", "--format", "parquet"], "format"),
         (&["-o", "run", "--compress", "zstd"], "compress"),
         (&["-o", "run", "--roll", "1GiB"], "roll"),
     ] {

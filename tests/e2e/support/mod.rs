@@ -24,6 +24,6 @@ pub(crate) use recorder::{Recorder, Request, Visit};
 pub(crate) use reply::Reply;
 pub(crate) use rows::{Rows, Summary, keys};
 pub(crate) use run_place::RunPlace;
-pub(crate) use stored::{content, lines_of_csv, row_files};
+pub(crate) use stored::{content, lines_of_csv, lines_of_parquet, row_files};
 pub(crate) use waiting::{eventually, let_pass};
 pub(crate) use witness::{Seen, Witness};

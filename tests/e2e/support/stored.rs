@@ -6,8 +6,10 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use csv::StringRecord;
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 use serde_json::{Map, Value, json};
 
 /// Columns of numbers; all that is neither here nor in the next is text.
@@ -32,7 +34,12 @@ const JSON: [&str; 3] = ["links", "fields", "input"];
 pub(crate) fn row_files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("a run has a directory");
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.file_name().is_some_and(|name| name.to_str().unwrap().starts_with("rows")));
+    let name_of = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    // Rows on their way to Parquet are the rows, as long as they are there.
+    if let Some(on_the_way) = paths.iter().find(|path| name_of(path) == ".rows.jsonl.zst") {
+        return vec![on_the_way.clone()];
+    }
+    paths.retain(|path| name_of(path).starts_with("rows"));
     paths.sort_unstable();
     paths
 }
@@ -64,7 +71,9 @@ pub(crate) fn lines(directory: &Path) -> Vec<u8> {
     let mut lines = Vec::new();
     for path in files {
         let name = path.file_name().unwrap().to_str().unwrap();
-        if name.contains(".csv") {
+        if name == "rows.parquet" {
+            lines.extend(lines_of_parquet(&fs::read(&path).unwrap()));
+        } else if name.contains(".csv") {
             lines.extend(lines_of_csv(&content(&path)));
         } else {
             lines.extend(content(&path));
@@ -81,18 +90,47 @@ pub(crate) fn lines_of_csv(bytes: &[u8]) -> Vec<u8> {
     let names = reader.headers().expect("it has a head").clone();
     let mut lines = Vec::new();
     for record in reader.records() {
-        let line = line_of(&names, &record.expect("a record of as many fields as the head has"));
+        let record = record.expect("a record of as many fields as the head has");
+        let line = line_of(names.iter().zip(&record).map(|(name, field)| (name, value_of(name, field))));
         lines.extend(line.bytes());
         lines.push(b'\n');
     }
     lines
 }
 
+/// The rows of a Parquet file as lines of JSON.
+#[track_caller]
+pub(crate) fn lines_of_parquet(bytes: &[u8]) -> Vec<u8> {
+    let reader = SerializedFileReader::new(Bytes::copy_from_slice(bytes)).expect("a whole file");
+    let mut lines = Vec::new();
+    for record in reader.get_row_iter(None).unwrap() {
+        let record = record.unwrap();
+        let fields = record.get_column_iter().map(|(name, field)| (name.as_str(), value_in(name, field)));
+        lines.extend(line_of(fields).bytes());
+        lines.push(b'\n');
+    }
+    lines
+}
+
+fn value_in(name: &str, field: &Field) -> Value {
+    match field {
+        Field::Null => Value::Null,
+        Field::Str(text) if JSON.contains(&name) => serde_json::from_str(text).expect("JSON"),
+        Field::Str(text) => json!(text),
+        Field::UShort(number) => json!(number),
+        Field::UInt(number) => json!(number),
+        Field::ULong(number) => json!(number),
+        Field::Double(number) => json!(number),
+        Field::TimestampMillis(millis) => json!(millis.to_string()),
+        Field::ListInternal(list) => list.elements().iter().map(|field| value_in("", field)).collect(),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
 /// Built as text, since the fields of a row have an order.
-fn line_of(names: &StringRecord, record: &StringRecord) -> String {
+fn line_of<'a>(columns: impl Iterator<Item = (&'a str, Value)>) -> String {
     let mut fields: Vec<(String, Value)> = Vec::new();
-    for (name, field) in names.iter().zip(record) {
-        let value = value_of(name, field);
+    for (name, value) in columns {
         match name.split_once('_').filter(|(whole, _)| matches!(*whole, "error" | "warc")) {
             Some((whole, part)) if fields.last().is_some_and(|(last, _)| last == whole) => {
                 let (_, Value::Object(object)) = fields.last_mut().unwrap() else { continue };
