@@ -6,13 +6,15 @@
 //! open elements at many a tag, opens every formatting element again that was left open, and keeps as many of these as
 //! a page likes.
 //! 50,000 nested `div`, a page of 250 kB, took 21 s.
-//! `Shallow` stands in front of it and lets no tag pass that would make either list longer than its limit.
+//! The tokenizer is quadratic in the attributes of a tag; `tame` leaves it few.
+//! `Shallow` stands in front of the builder and lets no tag pass that would make either list longer than its limit.
 //!
 //! Invariants:
 //! - a tag that is not let in takes its end tag with it, and its text stays where it is;
 //! - elements that hold only text pass always: their end is found by the tokenizer, so they never nest;
 //! - past `MOST_NODES`, or more than a page of its length can have honestly, nothing more is read.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
@@ -27,6 +29,7 @@ use html5ever::{LocalName, TokenizerResult, local_name};
 use super::dom::Dom;
 use super::grow::{Growth, Handle, is_formatting};
 use super::meter::Meter;
+use crate::extract::tame;
 
 /// The most elements that may be open, those counted twice that are formatting: browsers stop at 512 too.
 const MOST_OPEN: usize = 512;
@@ -42,10 +45,7 @@ const MOST_NODES: usize = 2_000_000;
 /// Longer texts have offsets that the tree can not keep.
 const LONGEST_TEXT: usize = 1 << 30;
 
-/// How much is read between two questions whether to go on.
-///
-/// The tokenizer compares each attribute of a tag with all before it, and nobody can step in before the tag ends: when a
-/// page has had 2 s of that, another chunk of this size takes 0.3 s.
+/// How much is read between two questions whether to go on. A guess: a question costs less than a hundredth of that.
 const CHUNK: usize = 16 * 1024;
 
 /// The tree of `text`; where the meter runs out, of what was read by then.
@@ -54,7 +54,9 @@ pub(super) fn parse(text: &str, meter: &Meter<'_>) -> Dom {
     let shallow = Shallow::new(TreeBuilder::new(Growth::new(), options), text.len());
     let tokenizer = Tokenizer::new(shallow, TokenizerOpts::default());
     let queue = BufferQueue::default();
-    let mut rest = if text.len() > LONGEST_TEXT { "" } else { text };
+    // The tokenizer compares each attribute of a tag with all before it, and nobody can step in before the tag ends.
+    let tamed = if text.len() > LONGEST_TEXT { Cow::Borrowed("") } else { tame(text) };
+    let mut rest = &*tamed;
     while !rest.is_empty() {
         let (chunk, behind) = rest.split_at(rest.floor_char_boundary(CHUNK));
         rest = behind;
