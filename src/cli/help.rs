@@ -33,10 +33,10 @@ const MODES: &str =
   serial     one URL at a time";
 
 const TABLES: &str =
-    "  A .csv, .tsv, .jsonl or .ndjson file (.gz or .zst behind it) is a table: the first record of CSV
-  names the columns, a line of JSONL is an object. --input-format says it of standard input, and of
+    "  A .csv, .tsv, .jsonl or .ndjson file (.gz or .zst behind it) is a table, and so is .parquet: the
+  first record of CSV names the columns, a line of JSONL is an object. --input-format says it of standard input, and of
   files whatever their names. --url-column names the column with the URLs, --keep-column those
-  that go into the row's input: strings from CSV, any JSON from JSONL; a key that is not there is
+  that go into the row's input: strings from CSV, any JSON from JSONL and Parquet; a key that is not there is
   null. A column that CSV has not is exit code 2. A record of another length than the header, a
   line that is no object, one without a URL and one of more than 1 MiB are rows of invalid_url; a
   quote that is never closed breaks the input.

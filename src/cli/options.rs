@@ -128,7 +128,7 @@ fn input() -> Arg {
         .num_args(0..)
         .value_hint(ValueHint::FilePath)
         .help(
-            "A file of URLs, one a line, or a table (.csv, .tsv, .jsonl); '-' for standard input; a URL; a \
+            "A file of URLs, one a line, or a table (.csv, .tsv, .jsonl, .parquet); '-' for standard input; a URL; a \
              template such as 'http://h/{1..9}'; the directory of a run, for what failed there",
         )
 }
@@ -143,7 +143,7 @@ fn input_options() -> Vec<Arg> {
             rare(value(
                 "input-format",
                 "FORMAT",
-                "Form of files and standard input, whatever their names: text, csv, tsv or jsonl",
+                "Form of files and standard input, whatever their names: text, csv, tsv, jsonl or parquet",
             )),
             rare(value("url-column", "NAME", "Column, or key, of a table that holds the URLs"))
                 .default_value(URL_COLUMN),

@@ -43,6 +43,12 @@ pub enum InputError {
         /// What it holds.
         content: Unreadable,
     },
+    /// A Parquet file that is a stream, or packed once more.
+    #[error("read {origin} as Parquet: {}", plain_file_only(origin))]
+    NoPlainFile {
+        /// What was to be read.
+        origin: Origin,
+    },
     /// A table lacks a column.
     #[error("read {origin}: it has no column {column:?}; {}", told(columns))]
     NoColumn {
@@ -120,6 +126,16 @@ pub enum Unreadable {
     Gzip,
     /// Zstandard, where the name (or the lack of one) promised text.
     Zstd,
+    /// Parquet, where text was promised, or a table of text.
+    Parquet,
+}
+
+/// What a Parquet file must be.
+fn plain_file_only(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::File(_) => "it must be a plain file; unpack it first",
+        Origin::Stdin => "its end is read first, so it must be a file",
+    }
 }
 
 /// The most columns that are named.
@@ -162,6 +178,9 @@ impl fmt::Display for Unreadable {
         f.write_str(match self {
             Self::Utf16 => "is UTF-16; convert it to UTF-8",
             Self::Gzip => "holds gzip data; give it a name that ends in .gz, or unpack it first",
+            Self::Parquet => {
+                "is a Parquet file; give it a name that ends in .parquet, or say --input-format parquet"
+            }
             Self::Zstd => "holds zstd data; give it a name that ends in .zst, or unpack it first",
         })
     }
@@ -192,6 +211,10 @@ mod tests {
         check(
             &InputError::Broken { origin: file(), n_lines: 12, offset: 9, source: cause() },
             r#"read "urls\u{1b}.txt" past line 12 after byte 9"#,
+        );
+        check(
+            &InputError::NoPlainFile { origin: Origin::Stdin },
+            "read standard input as Parquet: its end is read first, so it must be a file",
         );
         let no_column = |columns| InputError::NoColumn { origin: file(), column: "url".into(), columns };
         check(

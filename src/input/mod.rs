@@ -4,7 +4,7 @@
 //!
 //! - `line` and `template` are pure: bytes to a line, a template to its expansions.
 //! - `buffer`, `signature`, `stream` and `text` get from a file to the bytes of one line.
-//! - `table` gets from the bytes of a record to its columns, and from these to a line; `records` is a source of either.
+//! - `table` gets from the bytes of a record to its columns, and from these to a line; `records` reads either from bytes, and `source` is one of any kind.
 //! - `reader` goes through all sources and numbers what gives a row; `thread` runs it beside an event loop.
 //! - `place`, `checks` and `fingerprint` let a later run read on where one stopped; `identity` tells whether it may.
 
@@ -23,6 +23,7 @@ mod progress;
 mod reader;
 mod records;
 mod signature;
+mod source;
 mod stream;
 mod table;
 mod template;

@@ -2,17 +2,28 @@
 //!
 //! Does not open what is no regular file.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use crate::input::progress::ARGUMENT_WEIGHT;
-use crate::input::records::{Reading, RecordSource};
+use crate::input::records::{Reading, TextRecords};
 use crate::input::stream::{self, Packing, Stream};
-use crate::input::table::InputFormat;
+use crate::input::table::{InputFormat, ParquetSource, Wanted};
 use crate::input::{InputError, Origin, Source, TableOptions, Template};
 
 /// A source that was checked.
 pub(super) enum Pending {
     /// Boxed, because it is much larger than the other.
     Text(Box<PendingText>),
+    Parquet(Box<PendingParquet>),
     Argument(Template),
+}
+
+/// A Parquet file.
+pub(super) struct PendingParquet {
+    pub(super) path: PathBuf,
+    pub(super) wanted: Wanted,
+    length: u64,
 }
 
 /// A source of text, or of the records of a table.
@@ -39,8 +50,16 @@ pub(super) enum TextKind {
 impl Pending {
     /// The source as it will be read, if it can be.
     pub(super) fn check(source: &Source, tables: &TableOptions) -> Result<Self, InputError> {
-        let reading = || Reading::of(source, tables);
+        let format = tables.format_of(source);
+        let wanted = || Wanted::of(source, tables);
+        let reading = || Reading::of(format, wanted());
         match source {
+            Source::File(path) | Source::Rows(path) if format == InputFormat::Parquet => {
+                Self::check_parquet(path, wanted())
+            }
+            Source::Stdin if format == InputFormat::Parquet => {
+                Err(InputError::NoPlainFile { origin: Origin::Stdin })
+            }
             Source::File(path) | Source::Rows(path) => {
                 let checked = match source {
                     Source::Rows(_) => stream::check_torn(path)?,
@@ -52,11 +71,11 @@ impl Pending {
                     (Some(length), Packing::Gzip | Packing::Zstd) => TextKind::Packed(length),
                 };
                 let origin = Origin::File(path.clone());
-                let rest = match (tables.format_of(source), kind) {
+                let rest = match (format, kind) {
                     (InputFormat::Csv | InputFormat::Tsv, TextKind::Plain(_) | TextKind::Packed(_)) => {
                         let stream = Stream::open(path)
                             .map_err(|source| InputError::Open { origin: origin.clone(), source })?;
-                        Some(RecordSource::of_file(origin.clone(), stream, 0, reading()).into_reading()?)
+                        Some(TextRecords::of_file(origin.clone(), stream, 0, reading()).into_reading()?)
                     }
                     _ => None,
                 };
@@ -73,6 +92,20 @@ impl Pending {
         }
     }
 
+    /// The columns are looked for at once; the file is opened again when its turn comes.
+    fn check_parquet(path: &Path, wanted: Wanted) -> Result<Self, InputError> {
+        let origin = || Origin::File(path.to_owned());
+        let metadata = fs::metadata(path).map_err(|source| InputError::Open { origin: origin(), source })?;
+        if metadata.is_dir() {
+            return Err(InputError::Directory { origin: origin() });
+        }
+        if !metadata.is_file() || Packing::of(path) != Packing::None {
+            return Err(InputError::NoPlainFile { origin: origin() });
+        }
+        ParquetSource::open(path, 0, wanted.clone())?;
+        Ok(Self::Parquet(Box::new(PendingParquet { path: path.to_owned(), wanted, length: metadata.len() })))
+    }
+
     /// What it makes up, where that is known; see `InputProgress`.
     pub(super) fn weight(&self) -> Option<u64> {
         match self {
@@ -80,6 +113,7 @@ impl Pending {
                 TextKind::Plain(length) | TextKind::Packed(length) => Some(length),
                 TextKind::Stream => None,
             },
+            Self::Parquet(parquet) => Some(parquet.length),
             Self::Argument(template) => {
                 let weight = template.count().saturating_mul(u128::from(ARGUMENT_WEIGHT));
                 Some(u64::try_from(weight).unwrap_or(u64::MAX))
@@ -89,7 +123,11 @@ impl Pending {
 
     /// Whether it can be read on from the middle.
     pub(super) fn is_plain_file(&self) -> bool {
-        self.text().is_some_and(|text| matches!(text.kind, TextKind::Plain(_)))
+        match self {
+            Self::Text(text) => matches!(text.kind, TextKind::Plain(_)),
+            Self::Parquet(_) => true,
+            Self::Argument(_) => false,
+        }
     }
 
     pub(super) fn is_stdin(&self) -> bool {
@@ -103,7 +141,7 @@ impl Pending {
     fn text(&self) -> Option<&PendingText> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Argument(_) => None,
+            Self::Parquet(_) | Self::Argument(_) => None,
         }
     }
 }

@@ -12,7 +12,7 @@ pub struct Place {
     /// The `seq` of the first line of that source.
     pub source_seq: u64,
     /// Where the line begins in the text of its source: in bytes from the very start, after decompression.
-    /// 0 in an argument.
+    /// In a Parquet file, the number of the row. 0 in an argument.
     pub offset: u64,
     /// How many texts of the template on that line, or of that argument, come before.
     pub n_expanded: u64,

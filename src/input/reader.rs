@@ -16,10 +16,12 @@ use std::mem;
 
 use crate::input::checks::Checks;
 use crate::input::collect::{Collector, Done, Expanding};
-use crate::input::pending::{Pending, PendingText, TextKind};
+use crate::input::pending::{Pending, PendingParquet, PendingText, TextKind};
 use crate::input::progress::ARGUMENT_WEIGHT;
-use crate::input::records::{Record, RecordSource};
+use crate::input::records::{Record, TextRecords};
+use crate::input::source::RecordSource;
 use crate::input::stream::Stream;
+use crate::input::table::ParquetSource;
 use crate::input::{InputError, InputPlan, InputProgress, Origin, Place, ResumeFrom, StreamCheck, Template};
 use crate::model::Line;
 
@@ -73,7 +75,7 @@ enum Stage {
     Between,
     Argument(Expanding),
     Text {
-        source: Box<RecordSource>,
+        source: RecordSource,
         /// What is left of the template on the line that was taken last.
         expanding: Option<Expanding>,
     },
@@ -187,6 +189,7 @@ impl Reader {
                 Stage::Text { source, .. } => source.read_once(),
                 Stage::Between | Stage::Argument(_) => match self.sources.pop_front() {
                     Some(Pending::Text(text)) => self.begin_text(*text),
+                    Some(Pending::Parquet(parquet)) => self.begin_parquet(*parquet),
                     Some(Pending::Argument(template)) => {
                         self.begin_argument(template);
                         Ok(())
@@ -263,12 +266,17 @@ impl Reader {
             Origin::Stdin => Stream::plain(self.stdin.take().unwrap_or_else(|| Box::new(io::empty()))),
         };
         let source = match kind {
-            TextKind::Plain(_) | TextKind::Packed(_) => {
-                RecordSource::of_file(origin, stream, offset, reading)
-            }
-            TextKind::Stream => RecordSource::of_stream(origin, stream, expected, reading),
+            TextKind::Plain(_) | TextKind::Packed(_) => TextRecords::of_file(origin, stream, offset, reading),
+            TextKind::Stream => TextRecords::of_stream(origin, stream, expected, reading),
         };
-        self.stage = Stage::Text { source: Box::new(source), expanding: None };
+        self.stage = Stage::Text { source: RecordSource::Text(Box::new(source)), expanding: None };
+        Ok(())
+    }
+
+    fn begin_parquet(&mut self, parquet: PendingParquet) -> Result<(), InputError> {
+        let first_row = self.enter();
+        let source = ParquetSource::open(&parquet.path, first_row, parquet.wanted)?;
+        self.stage = Stage::Text { source: RecordSource::Parquet(Box::new(source)), expanding: None };
         Ok(())
     }
 
@@ -320,7 +328,7 @@ impl Reader {
                     let is_argument = |next: &mut Pending| matches!(next, Pending::Argument(_));
                     match self.sources.pop_front_if(is_argument) {
                         Some(Pending::Argument(template)) => self.begin_argument(template),
-                        Some(Pending::Text(_)) | None => return,
+                        Some(Pending::Text(_) | Pending::Parquet(_)) | None => return,
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! One source of lines, whatever they are cut from: text, or the records of a table.
+//! Bytes to lines, whatever they are cut from: text, or the records of a table.
 //!
 //! Does not number lines, nor leave any out.
 //!
@@ -14,7 +14,7 @@ use crate::input::table::{
     CsvEnds, CsvReader, Delimiter, Entry, HeaderFault, InputFormat, Wanted, read_object,
 };
 use crate::input::text::{Tail, TextSource};
-use crate::input::{InputError, MAX_LINE, Origin, Source, StreamCheck, TableOptions};
+use crate::input::{InputError, MAX_LINE, Origin, StreamCheck};
 use crate::model::RejectReason;
 
 /// The longest record of a table, in bytes: with all that it becomes on its way (six bytes for one, at worst) it stays
@@ -27,7 +27,7 @@ const MAX_ROW: usize = 16 * 1024 * 1024;
 /// A source of lines that is being read.
 ///
 /// Take records until there is none, then call `read_once`, until `has_ended`.
-pub(super) struct RecordSource {
+pub(super) struct TextRecords {
     text: TextSource,
     reading: Reading,
 }
@@ -42,6 +42,17 @@ pub(super) enum Record<'a> {
     Row(Entry<'a>),
     /// What stands for no line.
     Nothing,
+}
+
+impl<'a> Record<'a> {
+    /// What a record of a table is that stands for this.
+    pub(super) fn of(entry: Option<Entry<'a>>, wanted: &Wanted) -> Self {
+        match entry {
+            None => Self::Nothing,
+            Some(entry) if wanted.is_of_run() => Self::Row(entry),
+            Some(entry) => Self::Entry(entry),
+        }
+    }
 }
 
 /// What bytes are read as.
@@ -59,14 +70,11 @@ pub(super) enum Header {
 }
 
 impl Reading {
-    /// What a source is read as, from its start.
-    pub(super) fn of(source: &Source, tables: &TableOptions) -> Self {
-        let wanted = match source {
-            Source::Rows(_) => Wanted::of_rows(tables),
-            Source::File(_) | Source::Stdin | Source::Url(_) | Source::Template(_) => Wanted::of_list(tables),
-        };
-        match tables.format_of(source) {
-            InputFormat::Text => Self::Text,
+    /// What bytes of this format are read as, from their start.
+    pub(super) fn of(format: InputFormat, wanted: Wanted) -> Self {
+        match format {
+            // Its columns are no bytes that are read in order.
+            InputFormat::Text | InputFormat::Parquet => Self::Text,
             InputFormat::Csv => Self::Csv(Header::Awaited(Delimiter::Comma, wanted)),
             InputFormat::Tsv => Self::Csv(Header::Awaited(Delimiter::Tab, wanted)),
             InputFormat::Jsonl => Self::Json(wanted),
@@ -99,7 +107,7 @@ impl Reading {
     }
 }
 
-impl RecordSource {
+impl TextRecords {
     /// A regular file that is read from this byte on: the first, or the first of a record.
     pub(super) fn of_file(origin: Origin, stream: Stream, offset: u64, reading: Reading) -> Self {
         Self { text: TextSource::of_file(origin, stream, offset, reading.cut(), reading.tail()), reading }
@@ -199,7 +207,7 @@ fn json_record<'a>(bytes: &'a [u8], wanted: &Wanted) -> Record<'a> {
         }
     };
     match entry {
-        Ok(entry) => record_of(entry, wanted),
+        Ok(entry) => Record::of(entry, wanted),
         Err(error) => {
             let fault = RejectReason::BadRecord(format!("not a JSON object: {error}"));
             Record::Entry(Entry::unreadable(bytes, fault))
@@ -215,15 +223,7 @@ fn csv_record<'a>(bytes: &'a [u8], reader: &'a mut CsvReader, wanted: &Wanted) -
         return record;
     }
     let (values, fault) = reader.read(bytes);
-    record_of(wanted.entry(values, fault), wanted)
-}
-
-fn record_of<'a>(entry: Option<Entry<'a>>, wanted: &Wanted) -> Record<'a> {
-    match entry {
-        None => Record::Nothing,
-        Some(entry) if wanted.is_of_run() => Record::Row(entry),
-        Some(entry) => Record::Entry(entry),
-    }
+    Record::of(wanted.entry(values, fault), wanted)
 }
 
 fn is_blank(record: &[u8]) -> bool {

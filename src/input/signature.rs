@@ -21,12 +21,13 @@ pub(super) enum Signature {
 /// The longest signature.
 pub(super) const SIGNATURE_LENGTH: usize = 4;
 
-const SIGNATURES: [(&[u8], Signature); 5] = [
+const SIGNATURES: [(&[u8], Signature); 6] = [
     (b"\xef\xbb\xbf", Signature::Text { mark: 3 }),
     (b"\xff\xfe", Signature::Unreadable(Unreadable::Utf16)),
     (b"\xfe\xff", Signature::Unreadable(Unreadable::Utf16)),
     (b"\x1f\x8b\x08", Signature::Unreadable(Unreadable::Gzip)),
     (b"\x28\xb5\x2f\xfd", Signature::Unreadable(Unreadable::Zstd)),
+    (b"PAR1", Signature::Unreadable(Unreadable::Parquet)),
 ];
 
 /// What these first bytes say.
@@ -57,6 +58,8 @@ mod tests {
         check(b"\n", Signature::Text { mark: 0 });
         check(b"(", Signature::Undecided);
         check(b"(x", Signature::Text { mark: 0 });
+        check(b"P", Signature::Undecided);
+        check(b"PAR1", Signature::Unreadable(Unreadable::Parquet));
         check(b"", Signature::Undecided);
         check(b"\xef\xbb", Signature::Undecided);
         check(b"\xef\xbb\xbfhttp", Signature::Text { mark: 3 });

@@ -109,6 +109,11 @@ pub(super) fn check_torn(path: &Path) -> Result<Option<u64>, InputError> {
     }
 }
 
+/// Opens a file whose bytes are not read in order.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
 /// Whether the file can be read; gives its size as it is stored, or `None` if it is no regular file.
 ///
 /// Of a regular file the first bytes are read, so that a wrong encoding is told before anything is fetched.

@@ -14,6 +14,10 @@ struct Before {
 
 impl Before {
     fn new() -> Self {
+        Self::in_form("jsonl")
+    }
+
+    fn in_form(form: &str) -> Self {
         let (origin, place) = (TestOrigin::start(), RunPlace::empty());
         let list = [
             json!({"url": origin.url("/small/1"), "id": 0}),
@@ -23,7 +27,8 @@ impl Before {
         ];
         let list: String = list.iter().map(|line| format!("{line}\n")).collect();
         let list = place.write("list.jsonl", list);
-        place.crawl_without_list("--retry 0 --keep-column id").arg(list).run().expect_code(0);
+        let options = format!("--retry 0 --keep-column id --format {form}");
+        place.crawl_without_list(&options).arg(list).run().expect_code(0);
         Self { origin, place }
     }
 
@@ -56,6 +61,14 @@ fn what_failed_is_tried_again() {
     check("invalid_url", &[3]);
     check("disconnected", &[2]);
     check("timeout", &[]);
+}
+
+#[test]
+fn rows_in_csv_are_a_list_too() {
+    let before = Before::in_form("csv");
+    assert!(before.place.file("rows.csv").exists());
+    assert_eq!(ids(&before.again("").run().expect_code(0).rows()), [2]);
+    assert_eq!(ids(&before.again("--only http_error").run().expect_code(0).rows()), [1]);
 }
 
 #[test]

@@ -1,6 +1,13 @@
 //! Lists in tables: the columns that go into rows, and what is refused.
 
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
 use nix::sys::signal::Signal;
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 
 use crate::support::{RunPlace, TestOrigin, crawl};
@@ -70,7 +77,7 @@ fn a_column_that_is_not_there_is_refused_with_those_that_are() {
     let told = refused(&format!("--url-column link --keep-column id --keep-column id {file}"), "");
     assert!(told.contains("--keep-column id: the same column is kept once only"), "{told}");
     let told = refused(&format!("--input-format xml {file}"), "");
-    assert!(told.contains("not one of text, csv, tsv, jsonl"), "{told}");
+    assert!(told.contains("not one of text, csv, tsv, jsonl, parquet"), "{told}");
 }
 
 #[test]
@@ -109,6 +116,68 @@ fn a_list_in_a_table_goes_on_where_it_was_killed() {
             assert!(row["url"].as_str().unwrap().ends_with(&format!("&{nth}")), "{row}");
         }
     }
+}
+
+/// Writes a Parquet file with a column of URLs and one of numbers, a hundred rows in each group.
+fn write_parquet(path: &Path, urls: &[String]) {
+    let schema = parse_message_type("message m { required binary url (UTF8); required int64 id; }").unwrap();
+    let file = File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::default()).unwrap();
+    for (nth, urls) in urls.chunks(100).enumerate() {
+        let mut group = writer.next_row_group().unwrap();
+        let texts: Vec<ByteArray> = urls.iter().map(|url| url.as_str().into()).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&texts, None, None).unwrap();
+        column.close().unwrap();
+        let ids: Vec<i64> = (0..urls.len()).map(|row| (100 * nth + row) as i64).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&ids, None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+    }
+    writer.close().unwrap();
+}
+
+#[test]
+fn a_parquet_file_is_gone_on_with() {
+    const N_URLS: u64 = 600;
+    let origin = TestOrigin::with_hosts(3);
+    let place = RunPlace::empty();
+    let list = place.write("list.parquet", "");
+    let url = |nth: u64| origin.url_on(nth as usize, &format!("/slow?ms=5&{nth}"));
+    write_parquet(&list, &(0..N_URLS).map(url).collect::<Vec<_>>());
+    let run = place.crawl_without_list("--log off --resume --keep-column id -w 2 -c 8").arg(&list);
+    for _ in 0..3 {
+        let due = origin.stats().requests() + 100;
+        let mut running = run.clone().start();
+        running.until("it is under way", |_| origin.stats().requests() >= due);
+        running.signal(Signal::SIGKILL);
+        running.wait();
+    }
+    run.run().expect_code(0);
+    place.expect_whole(N_URLS);
+    for row in place.rows().iter() {
+        assert_eq!(row["input"], json!({ "id": row["seq"] }));
+    }
+}
+
+#[test]
+fn a_parquet_file_that_breaks_ends_the_run_and_keeps_its_rows() {
+    let origin = TestOrigin::start();
+    let place = RunPlace::empty();
+    let list = place.write("list.parquet", "");
+    write_parquet(&list, &(0..300).map(|nth| origin.url(&format!("/small/{nth}"))).collect::<Vec<_>>());
+    let mut content = fs::read(&list).unwrap();
+    let half = content.len() / 2;
+    content[half..half + 400].fill(0xff);
+    fs::write(&list, content).unwrap();
+    let finished = place.crawl_without_list("--log off").arg(list).run().expect_code(1);
+    assert!(finished.stderr.contains("list.parquet\" past line "), "{}", finished.stderr);
+    let rows = place.rows();
+    rows.expect_none_twice().expect_all("ok");
+    assert!(rows.len() >= 100, "{}", rows.len());
+    let refused = crawl().words("--input-format parquet -").stdin("PAR1").run().expect_code(2);
+    assert!(refused.stderr.contains("its end is read first, so it must be a file"), "{}", refused.stderr);
 }
 
 #[test]

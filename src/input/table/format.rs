@@ -15,11 +15,13 @@ pub enum InputFormat {
     Tsv,
     /// One JSON object a line.
     Jsonl,
+    /// Apache Parquet.
+    Parquet,
 }
 
 impl InputFormat {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 4] = [Self::Text, Self::Csv, Self::Tsv, Self::Jsonl];
+    pub const ALL: [Self; 5] = [Self::Text, Self::Csv, Self::Tsv, Self::Jsonl, Self::Parquet];
 
     /// The name on the command line.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl InputFormat {
             Self::Csv => "csv",
             Self::Tsv => "tsv",
             Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -40,6 +43,7 @@ impl InputFormat {
             Some((_, "csv")) => Self::Csv,
             Some((_, "tsv")) => Self::Tsv,
             Some((_, "jsonl" | "ndjson")) => Self::Jsonl,
+            Some((_, "parquet")) => Self::Parquet,
             _ => Self::Text,
         }
     }
@@ -63,6 +67,8 @@ mod tests {
             ("a.jsonl", InputFormat::Jsonl),
             ("a.ndjson.gz", InputFormat::Jsonl),
             ("a.json", InputFormat::Text),
+            ("a.parquet", InputFormat::Parquet),
+            ("a.parquet.gz", InputFormat::Parquet),
         ] {
             assert_eq!(InputFormat::of_name(Path::new(name)), expected, "{name}");
         }

@@ -128,7 +128,8 @@ fn number_of_rows(path: &Path) -> Option<u64> {
             .ok()?,
     };
     let ends = [".jsonl", ".csv"].map(|end| ["", ".gz", ".zst"].map(|packing| format!("{end}{packing}")));
-    let is_whole = ends.as_flattened().iter().any(|end| name[stem.len()..] == **end);
+    let ends = [ends.as_flattened(), &[".parquet".to_owned()]].concat();
+    let is_whole = ends.iter().any(|end| name[stem.len()..] == **end);
     (is_whole && InputFormat::of_name(path) != InputFormat::Text).then_some(number)
 }
 
@@ -176,6 +177,10 @@ mod tests {
         assert_eq!(names(&["journal"]).unwrap(), ["rows.jsonl"]);
         fs::remove_dir_all(directory.path()).unwrap();
         assert!(matches!(names(&["run.json", "summary.json", "rows", "rows.txt"]), Err(NotARun::NoRows)));
+        fs::remove_dir_all(directory.path()).unwrap();
+        assert_eq!(names(&["run.json", "rows.parquet", "rows.parquet.gz"]).unwrap(), ["rows.parquet"]);
+        fs::remove_dir_all(directory.path()).unwrap();
+        assert!(names(&["run.json"]).is_err());
         let mixed =
             ["rows-00010.csv.zst", "rows-00009.csv.zst", "rows-x.csv", "rows-1.csv.tmp", "arows-1.csv"];
         assert_eq!(names(&mixed).unwrap(), ["rows-00009.csv.zst", "rows-00010.csv.zst"]);

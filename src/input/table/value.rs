@@ -38,6 +38,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// What it takes of memory beside itself.
+    pub(in crate::input) fn n_bytes(&self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::Text(text) => text.len(),
+            Self::Json(json) => json.len(),
+        }
+    }
+
     /// The same for longer than its record is there.
     pub(in crate::input) fn into_owned(self) -> Value<'static> {
         match self {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use crate::input::table::json::read_object;
 use crate::input::table::request::{REQUEST_COLUMNS, line_request};
 use crate::input::table::value::{Said, Value, push_json_text};
-use crate::input::{Only, TableOptions};
+use crate::input::{Only, Source, TableOptions};
 use crate::model::{Brought, RejectReason};
 
 /// The columns of a table that are read: that of the URL, those that go into the rows, and those that say how to ask.
@@ -44,6 +44,14 @@ pub(in crate::input) struct Entry<'a> {
 }
 
 impl Wanted {
+    /// The columns of a source.
+    pub(in crate::input) fn of(source: &Source, options: &TableOptions) -> Self {
+        match source {
+            Source::Rows(_) => Self::of_rows(options),
+            Source::File(_) | Source::Stdin | Source::Url(_) | Source::Template(_) => Self::of_list(options),
+        }
+    }
+
     /// The columns of a list.
     pub(in crate::input) fn of_list(options: &TableOptions) -> Self {
         let names = [&options.url_column].into_iter().chain(&options.keep).cloned();
