@@ -13,6 +13,7 @@ pub mod calendar;
 pub mod cli;
 pub mod crawl;
 pub mod descriptors;
+pub mod digest;
 pub mod extract;
 pub mod fetch;
 pub mod frontier;

@@ -9,9 +9,10 @@ use std::time::Duration;
 use encoding_rs::Encoding;
 
 use crate::crawl::ExtractPlan;
+use crate::digest::sha1_digest;
 use crate::extract::{
     Evidence, Extraction, MAX_LINKS, Markup, Mistake, Nature, Scanned, charset_name, decode, detect,
-    encoding_named, label_of, nature_of, scan_page, scan_title, sha1_digest,
+    encoding_named, label_of, nature_of, scan_page, scan_title,
 };
 use crate::fetch::{Fetched, content_type, content_type_field};
 use crate::ids::Seq;
