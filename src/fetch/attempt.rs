@@ -22,6 +22,7 @@ use super::coding::{self, Coding};
 use super::content::Content;
 use super::cookies::CookieJar;
 use super::decode::{Body, DecodeError};
+use super::exchanged::Exchanged;
 use super::fetched::http_version;
 use super::limits::{self, Limit, Limits};
 use super::outgoing::{Outgoing, may_be_sent_twice};
@@ -89,6 +90,7 @@ async fn one_hop(
         version: None,
         looked_up,
         time_connect: None,
+        exchanged: None,
     };
     attempt.run(url).await
 }
@@ -111,6 +113,8 @@ struct Attempt<'a> {
     /// How long the name was waited for before this began; it is part of the time of the connection that is made first.
     looked_up: Duration,
     time_connect: Option<Duration>,
+    /// What of the last response only an archive tells, where there is to be one.
+    exchanged: Option<Box<Exchanged>>,
 }
 
 /// Why an exchange stopped.
@@ -146,6 +150,7 @@ impl Attempt<'_> {
         self.limits.heard_at(at);
         self.status = Some(response.status());
         self.version = http_version(response.version());
+        self.exchanged = self.exchanged(&url, &response);
         if let Some(failure) = self.refusal(&response, &url) {
             return self.fail(url, failure, Answer::head(&mut response, at));
         }
@@ -349,10 +354,14 @@ impl Attempt<'_> {
         if let Some(limit) = self.client.speed_limit {
             self.limits.watch_speed(at, limit);
         }
-        let mut body = Body::new(self.max_body(), &codings(response));
+        let codings = codings(response);
+        let mut body = Body::new(self.max_body(), &codings);
         let stopped = read_body(response, &mut body, &mut self.limits).await;
         let mut answer = Answer::head(response, at);
         answer.body = body.into_content();
+        if let Some(exchanged) = &mut self.exchanged {
+            (exchanged.is_read, exchanged.is_decoded) = (true, !codings.is_empty());
+        }
         let failure = match stopped {
             Ok(Pushed::Whole) => None,
             Ok(Pushed::Cut) => {
@@ -411,11 +420,11 @@ impl Attempt<'_> {
         format!("slower than {} bytes a second for {:?}", limit.bytes_per_second, limit.time)
     }
 
-    fn fail(&self, url: Url, failure: Failure, answer: Answer) -> Step {
+    fn fail(&mut self, url: Url, failure: Failure, answer: Answer) -> Step {
         Step::Done(self.end(url, Some(failure), answer))
     }
 
-    fn end(&self, final_url: Url, failure: Option<Failure>, answer: Answer) -> Fetched {
+    fn end(&mut self, final_url: Url, failure: Option<Failure>, answer: Answer) -> Fetched {
         Fetched {
             failure,
             status: self.status,
@@ -432,7 +441,16 @@ impl Attempt<'_> {
             time_connect: self.time_connect,
             time_first_byte: answer.at.map(|at| at - self.start),
             time_total: self.start.elapsed(),
+            exchanged: self.exchanged.take(),
         }
+    }
+
+    fn exchanged(&self, url: &Url, response: &reqwest::Response) -> Option<Box<Exchanged>> {
+        let is_wanted = self.client.keeps_exchanges && self.purpose.is_page();
+        is_wanted.then(|| {
+            let is_by_proxy = self.client.proxies.route(url) == Route::Forwarded;
+            Box::new(self.outgoing.exchanged(url, is_by_proxy, response, SystemTime::now()))
+        })
     }
 }
 

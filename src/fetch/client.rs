@@ -98,6 +98,14 @@ impl Client {
         }
     }
 
+    /// The same client, that keeps of each page what only an archive tells.
+    pub fn keeping_exchanges(mut self) -> Self {
+        if let Self::Http(client) = &mut self {
+            client.keeps_exchanges = true;
+        }
+        self
+    }
+
     /// One attempt at one URL, redirects followed. A URL that fails is an answer too.
     ///
     /// To stop waiting for it, drop the future; that closes its connection.
@@ -229,6 +237,8 @@ pub struct HttpClient {
     pub(super) read_timeout: Duration,
     pub(super) speed_limit: Option<SpeedLimit>,
     pub(super) max_body: u64,
+    /// Whether what only an archive tells is kept.
+    pub(super) keeps_exchanges: bool,
 }
 
 /// Clients that ask the same servers in the same way.
@@ -307,6 +317,7 @@ impl HttpClient {
             read_timeout: options.read_timeout,
             speed_limit: options.speed_limit,
             max_body: options.max_body,
+            keeps_exchanges: false,
         })
     }
 

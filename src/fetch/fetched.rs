@@ -10,7 +10,7 @@ use url::Url;
 
 use super::content::Content;
 use super::target::strip_credentials;
-use crate::fetch::Chain;
+use crate::fetch::{Chain, Exchanged};
 use crate::model::{FailureKind, HttpVersion, RowError, Truncated};
 
 /// What one attempt brought, redirect hops included.
@@ -47,6 +47,8 @@ pub struct Fetched {
     pub time_first_byte: Option<Duration>,
     /// The whole attempt, hops included.
     pub time_total: Duration,
+    /// What of the last exchange only an archive tells; `None` where none is made, and where that exchange brought no head.
+    pub exchanged: Option<Box<Exchanged>>,
 }
 
 /// Why there is no complete response.
@@ -89,6 +91,7 @@ impl Fetched {
             time_connect: None,
             time_first_byte: None,
             time_total: chain_time,
+            exchanged: None,
         }
     }
 
@@ -99,6 +102,8 @@ impl Fetched {
             self.headers.get(header::CONTENT_TYPE).map(|kind| HeaderValue::from_bytes(kind.as_bytes()));
         self.headers = kind.into_iter().flatten().map(|kind| (header::CONTENT_TYPE, kind)).collect();
         self.body = self.body.at_rest(most_body);
+        // Of what is no longer whole nothing is archived.
+        self.exchanged = None;
         self
     }
 }

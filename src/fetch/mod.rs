@@ -20,6 +20,7 @@ mod coding;
 mod content;
 mod cookies;
 mod decode;
+mod exchanged;
 mod fetched;
 mod headers;
 mod http2;
@@ -52,6 +53,8 @@ mod tests_bodies;
 #[cfg(test)]
 mod tests_cookies;
 #[cfg(test)]
+mod tests_exchanged;
+#[cfg(test)]
 mod tests_heads;
 #[cfg(test)]
 mod tests_http2;
@@ -71,6 +74,7 @@ pub use chain::{Chain, Step};
 pub use client::{BuildError, Client, HttpClient};
 pub use content::Content;
 pub use cookies::Cookie;
+pub use exchanged::Exchanged;
 pub use fetched::{Failure, Fetched, content_type, content_type_field};
 pub use headers::HeaderError;
 pub use http::{HeaderMap, StatusCode};

@@ -29,5 +29,6 @@ pub(super) fn fetch(url: Url) -> Fetched {
         time_connect: None,
         time_first_byte: Some(Duration::ZERO),
         time_total: Duration::ZERO,
+        exchanged: None,
     }
 }

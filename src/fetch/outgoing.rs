@@ -3,12 +3,15 @@
 //! Does not send it, and does not know where it goes.
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
+use hyper::ext::ReasonPhrase;
 use url::Url;
 
 use super::client::HttpClient;
+use super::exchanged::Exchanged;
 use super::purpose::Purpose;
 use super::redirect::{Hop, Origin, Resend};
 use super::{Chain, LineRequest, headers};
@@ -91,6 +94,28 @@ impl<'a> Outgoing<'a> {
         }
         if hop.origin == Origin::Other {
             self.leave_origin();
+        }
+    }
+
+    /// What is kept of the exchange for an archive.
+    pub(super) fn exchanged(
+        &self,
+        url: &Url,
+        is_by_proxy: bool,
+        response: &reqwest::Response,
+        date: SystemTime,
+    ) -> Exchanged {
+        let reason = response.extensions().get::<ReasonPhrase>();
+        Exchanged {
+            date,
+            url: url.clone(),
+            method: self.method.clone(),
+            is_by_proxy,
+            request_headers: HeaderMap::clone(&self.headers),
+            request_body: self.body.cloned(),
+            reason: reason.map(|reason| Bytes::copy_from_slice(reason.as_bytes())),
+            is_read: false,
+            is_decoded: false,
         }
     }
 }

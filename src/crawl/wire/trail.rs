@@ -90,6 +90,7 @@ impl Ended {
             time_connect: None,
             time_first_byte: None,
             time_total: self.time_total,
+            exchanged: None,
         }
     }
 
