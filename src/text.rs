@@ -1,4 +1,4 @@
-//! Makes text from outside safe to show on a terminal or in a log line.
+//! Makes text from outside safe to show on a terminal or in a log line, and knows what must not be shown at all.
 //!
 //! Does not know where the text came from or where it is shown.
 //!
@@ -8,6 +8,18 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write;
+
+/// What the name of a header field holds where its value is a secret, in lower case.
+///
+/// A guess at the names that services make up; a value that is left out for nothing is only missing from a record.
+const SECRET_WORDS: [&str; 8] =
+    ["key", "token", "secret", "password", "auth", "cookie", "session", "credential"];
+
+/// Whether the value of a header field of this name is probably a secret.
+pub fn is_secret_field(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| lower.contains(word))
+}
 
 /// `text` with every character that acts on a terminal, or on the eye, shown as its code, such as `\u{1b}`.
 ///

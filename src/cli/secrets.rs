@@ -6,14 +6,10 @@ use std::borrow::Cow;
 
 use clap::{Arg, ArgAction, Command};
 
+use crate::text::is_secret_field;
+
 /// What stands for a secret.
 const MASK: &str = "***";
-
-/// What the name of a header field holds where its value is a secret, in lower case.
-///
-/// A guess at the names that services make up; a value that is masked for nothing is only missing from the record.
-const SECRET_WORDS: [&str; 8] =
-    ["key", "token", "secret", "password", "auth", "cookie", "session", "credential"];
 
 /// `value` of the option called `name` with its secret masked; `None` where it holds none.
 pub(super) fn masked(name: &str, value: &str) -> Option<String> {
@@ -24,10 +20,8 @@ pub(super) fn masked(name: &str, value: &str) -> Option<String> {
         "proxy" => masked_proxy(value),
         "header" => {
             let (field, content) = value.split_once(':')?;
-            let lower = field.to_ascii_lowercase();
-            let is_secret = SECRET_WORDS.iter().any(|word| lower.contains(word));
             // Without content it takes a field of ours away.
-            (is_secret && !content.trim().is_empty()).then(|| format!("{field}: {MASK}"))
+            (is_secret_field(field) && !content.trim().is_empty()).then(|| format!("{field}: {MASK}"))
         }
         "input" => masked_input(value),
         _ => None,

@@ -26,6 +26,8 @@ const SUMMARY: &str = "summary.json";
 
 /// Marks of requests that must not be sent twice; only while a run has such.
 const SENT: &str = ".sent";
+const ARCHIVE: &str = "warc";
+const BODIES: &str = "bodies";
 
 /// Held locked while a master works here, and left behind: removing it would race with the next master.
 const LOCK: &str = ".lock";
@@ -117,7 +119,7 @@ impl RunDirectory {
     /// When the directory holds a run, is in use, or can not be written to.
     pub fn claim(path: &Path) -> Result<Self, DirectoryError> {
         let directory = Self::take(path)?;
-        if directory.has(JOURNAL)? || directory.has(RUN)? || directory.has_rows()? {
+        if directory.has(JOURNAL)? || directory.has_remains()? {
             return Err(DirectoryError::HoldsARun { path: directory.path });
         }
         Ok(directory)
@@ -133,7 +135,7 @@ impl RunDirectory {
         if directory.has(JOURNAL)? {
             return Ok(Opened::Run(directory));
         }
-        if directory.has(RUN)? || directory.has_rows()? {
+        if directory.has_remains()? {
             return Err(DirectoryError::NoJournal { path: directory.path });
         }
         Ok(Opened::Free(directory))
@@ -156,6 +158,11 @@ impl RunDirectory {
             }
         }
         Ok(false)
+    }
+
+    /// Whether there is what only a run leaves, but for its journal.
+    fn has_remains(&self) -> Result<bool, DirectoryError> {
+        Ok(self.has(RUN)? || self.has_rows()? || self.has(ARCHIVE)? || self.has(BODIES)?)
     }
 
     fn has(&self, name: &str) -> Result<bool, DirectoryError> {
@@ -239,6 +246,16 @@ impl RunDirectory {
     /// The directory, as it was given.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where archives belong.
+    pub fn archive_path(&self) -> PathBuf {
+        self.path.join(ARCHIVE)
+    }
+
+    /// Where the files of bodies belong.
+    pub fn bodies_path(&self) -> PathBuf {
+        self.path.join(BODIES)
     }
 
     /// Where the journal belongs.
@@ -348,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_directory_with_a_run_is_refused() {
-        for name in ["journal", "run.json", "rows.jsonl", "rows-00007.csv.gz"] {
+        for name in ["journal", "run.json", "rows.jsonl", "rows-00007.csv.gz", "warc", "bodies"] {
             let scratch = scratch();
             fs::write(scratch.path().join(name), "").unwrap();
             let error = RunDirectory::claim(scratch.path()).unwrap_err();
