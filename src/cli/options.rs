@@ -179,6 +179,15 @@ fn output_options() -> Vec<Arg> {
             )
             .short('o'),
             flag("resume", "Go on with the run in DIR where it stopped; starts one where there is none"),
+            value(
+                "bodies",
+                "FORM",
+                "Keep bodies in DIR: none, files (one each), or warc (archives, with all that was said)",
+            )
+            .default_value("none"),
+            value("warc-size", "SIZE", "Begin another archive when one is so long")
+                .default_value("1GB")
+                .hide(true),
             rare(value("format", "FORMAT", "Form of the rows: jsonl, csv or parquet").default_value("jsonl")),
             rare(value("compress", "HOW", "Compress rows in DIR, if jsonl or csv: none, gzip or zstd"))
                 .default_value("none"),

@@ -18,7 +18,7 @@ use super::settings::Reader;
 use super::tables::{check_rows, rows_in, tables, warn_without_table};
 use super::value_error::ValueError;
 use super::{print, values};
-use crate::crawl::{OutputPlan, ProgressStyle, RunPlan, WorkerPlan};
+use crate::crawl::{BodiesPlan, OutputPlan, ProgressStyle, RunPlan, WorkerPlan};
 use crate::input::{Braces, InputPlan, Source};
 use crate::text::with_causes;
 
@@ -70,6 +70,7 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
     let tables = tables(reader);
     let output = output(reader);
     let layout = layout(reader);
+    let bodies = bodies(reader, &output);
     let n_workers = reader.value("workers", values::positive(MOST_WORKERS));
     let concurrency = reader.value("concurrency", values::positive(MOST_IN_FLIGHT));
     let courtesy = courtesy(reader, MOST_IN_FLIGHT);
@@ -78,7 +79,8 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
     let workers = worker_limits(reader);
     let limits = run_limits(reader);
     let fetch = fetch_options(reader, sources.contains(&Source::Stdin));
-    let extract = extract_plan(reader);
+    let mut extract = extract_plan(reader);
+    extract.digest |= bodies.is_some_and(|bodies| bodies != BodiesPlan::None);
     let progress = progress(reader, &output, facts.surroundings);
     let log = log_plan(reader);
 
@@ -91,6 +93,7 @@ pub(super) fn run_plan(reader: &mut Reader<'_>, facts: CrawlFacts<'_>) -> Option
         row_form: row_form(layout?, &output, facts.surroundings.stdout_is_terminal),
         layout: layout?,
         output,
+        bodies: bodies?,
         resume: reader.is_on("resume"),
         shape: std::mem::take(&mut reader.shape),
         limits,
@@ -190,6 +193,23 @@ fn output(reader: &mut Reader<'_>) -> OutputPlan {
         PathKind::Missing | PathKind::Directory => Ok(OutputPlan::Directory(PathBuf::from(path))),
     });
     output.unwrap_or(OutputPlan::Stdout)
+}
+
+/// Where bodies go: files of a run directory.
+fn bodies(reader: &mut Reader<'_>, output: &OutputPlan) -> Option<BodiesPlan> {
+    let full_at = reader.value("warc-size", values::size);
+    let forms = ["none", "files", "warc"].map(|form| (form, form));
+    let form = reader.shaping_value("bodies", |text| values::choice(text, &forms))?;
+    let bodies = match form {
+        "files" => BodiesPlan::Files,
+        "warc" => BodiesPlan::Warc { full_at: full_at? },
+        _ => return Some(BodiesPlan::None),
+    };
+    if *output == OutputPlan::Stdout {
+        reader.refuse("bodies", &ValueError::BodiesWithoutDirectory);
+        return None;
+    }
+    Some(bodies)
 }
 
 fn progress(

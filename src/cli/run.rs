@@ -22,8 +22,8 @@ use super::panics;
 use super::parse::{Parsed, parse, parse_worker};
 use super::plan::{MasterPlan, OriginPlan};
 use crate::crawl::{
-    self, Layout, Mode, OutputPlan, Pace, ProgressStyle, ProxyChoice, RowForm, RunEnd, RunLimits, RunPlan,
-    WorkerPlan,
+    self, BodiesPlan, Layout, Mode, OutputPlan, Pace, ProgressStyle, ProxyChoice, RowForm, RunEnd, RunLimits,
+    RunPlan, WorkerPlan,
 };
 use crate::descriptors;
 use crate::input::{InputPlan, Source};
@@ -126,6 +126,7 @@ fn filter_plan(plan: WorkerPlan) -> RunPlan {
         output: OutputPlan::Stdout,
         row_form: RowForm::Jsonl,
         layout: Layout::default(),
+        bodies: BodiesPlan::None,
         resume: false,
         shape: BTreeMap::new(),
         limits: RunLimits::default(),

@@ -102,6 +102,8 @@ pub(super) enum ValueError {
     RowsWithoutDirectory,
     #[error("is for jsonl and csv; parquet is compressed in itself, and one file")]
     ParquetAsIs,
+    #[error("are files of a run, and need --output DIR")]
+    BodiesWithoutDirectory,
     #[error("brings its own list of URLs; INPUT can not be given as well")]
     DemoWithInput,
     #[error("has other addresses each time, so there is nothing to --resume")]

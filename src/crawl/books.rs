@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::crawl::engine::Finished;
 use crate::crawl::pace::PaceWaits;
-use crate::crawl::wire::{BadNote, HostNews, Later, Reply, Traffic, facts_of};
+use crate::crawl::wire::{Archived, BadNote, HostNews, Later, NotKept, Reply, Traffic, facts_of};
 use crate::frontier::{WaitRule, Waits};
 use crate::model::Outcome;
 use crate::report::{RowFacts, Stats, Waiting};
@@ -41,6 +41,10 @@ pub(super) struct NewRows {
     pub(super) later: Vec<Later>,
     /// What workers have learnt of hosts.
     pub(super) news: Vec<HostNews>,
+    /// And what belongs to it in an archive.
+    pub(super) archived: Vec<Option<Archived>>,
+    /// Why something could not be kept, so that the run must end.
+    pub(super) not_kept: Option<NotKept>,
     /// The pool answered that it is no more.
     pub(super) pool_gone: bool,
 }
@@ -66,17 +70,21 @@ impl Books {
                     if let Some(told) = reply.waits.take() {
                         self.waits.merge(told.waits());
                     }
-                    self.take_reply(&reply, &mut rows)?;
+                    self.take_reply(&mut reply, &mut rows)?;
                 }
                 Finished::NotDone => rows.n_not_done += 1,
                 Finished::Later(later) => rows.later.push(*later),
                 Finished::PoolGone => rows.pool_gone = true,
+                Finished::NotKept(not_kept) => {
+                    rows.n_not_done += 1;
+                    rows.not_kept = Some(not_kept);
+                }
             }
         }
         Ok(rows)
     }
 
-    fn take_reply(&mut self, reply: &Reply, rows: &mut NewRows) -> Result<(), BadNote> {
+    fn take_reply(&mut self, reply: &mut Reply, rows: &mut NewRows) -> Result<(), BadNote> {
         let note = reply.note();
         let facts = facts_of(&note)?;
         rows.n_failed += usize::from(facts.outcome == Outcome::Failed);
@@ -85,6 +93,7 @@ impl Books {
         rows.ends.push(rows.bytes.len());
         rows.notes.push((reply.seq, note));
         rows.traffic.push(reply.traffic);
+        rows.archived.push(reply.archived.take());
         Ok(())
     }
 

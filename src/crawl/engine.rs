@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use futures_util::stream::LocalBoxStream;
 
+use crate::crawl::body_store::BodiesSetup;
 use crate::crawl::capacity::Capacity;
 use crate::crawl::handler::{Handler, lost_row};
 use crate::crawl::multi::MultiEngine;
-use crate::crawl::wire::{Answer, FetchTask, Later, Reply, Setup};
+use crate::crawl::wire::{Answer, FetchTask, Later, NotKept, Reply, Setup};
 use crate::crawl::{Mode, RunPlan};
-use crate::ids::SlotId;
+use crate::ids::{Incarnation, SlotId};
 use crate::model::FailureKind;
 use crate::output::RowForm;
 use crate::pool::{
@@ -36,6 +37,8 @@ pub(super) enum Finished {
     Later(Box<Later>),
     /// The pool is no more; its cause is told when it is closed.
     PoolGone,
+    /// No row: what came could not be kept.
+    NotKept(NotKept),
 }
 
 impl From<Answer> for Finished {
@@ -44,6 +47,7 @@ impl From<Answer> for Finished {
             Answer::Row(reply) => Self::Row(reply),
             Answer::NotDone => Self::NotDone,
             Answer::Later(later) => Self::Later(later),
+            Answer::NotKept(not_kept) => Self::NotKept(not_kept),
         }
     }
 }
@@ -69,6 +73,7 @@ impl Engine {
         plan: &RunPlan,
         capacity: Capacity,
         sent: Option<String>,
+        bodies: Option<BodiesSetup>,
         feed: LocalBoxStream<'static, FetchTask>,
         on_event: impl FnMut(PoolEvent) + Send + 'static,
         on_suspicion: impl FnMut(u64, Suspicion) + Send + 'static,
@@ -78,8 +83,9 @@ impl Engine {
             let n_loops = concurrency.saturating_mul(plan.n_workers);
             let n_look_ups = capacity.n_look_ups.saturating_mul(plan.n_workers);
             let capacity = Capacity { concurrency: n_loops, n_look_ups, ..capacity };
-            let handler =
-                Handler::new(&Setup::of(plan, capacity, sent)).map_err(|error| with_causes(&error))?;
+            let setup = Setup::of(plan, capacity, sent, bodies);
+            let handler = Handler::new(&setup, SlotId(0), Incarnation(0));
+            let handler = handler.map_err(|error| with_causes(&error))?;
             let n_loops = if plan.courtesy.binds_hosts() { widened(n_loops) } else { n_loops };
             return Ok(Self::Multi(MultiEngine::start(Arc::new(handler), n_loops, feed)));
         }
@@ -90,7 +96,7 @@ impl Engine {
         };
         let waits = plan.courtesy.binds_hosts() && plan.mode != Mode::Serial;
         let window = if waits { widened(concurrency) } else { concurrency };
-        let mut builder = Pool::<FetchTask>::builder(Setup::of(plan, capacity, sent))
+        let mut builder = Pool::<FetchTask>::builder(Setup::of(plan, capacity, sent, bodies))
             .workers(usize::try_from(plan.n_workers.get()).unwrap_or(usize::MAX))
             .concurrency(usize::try_from(window.get()).unwrap_or(usize::MAX))
             .placement(placement)

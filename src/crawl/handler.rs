@@ -4,6 +4,7 @@
 //!
 //! Invariant: whatever happens short of the end of the process, a row comes back.
 
+use std::borrow::Cow;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Once};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
+use crate::crawl::body_store::{BodyStore, Turn};
 use crate::crawl::capacity::Capacity;
 use crate::crawl::gate::Gate;
 use crate::crawl::page::{Page, PageReader};
@@ -19,12 +21,13 @@ use crate::crawl::pauses::Pauses;
 use crate::crawl::robots::Robots;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::visit::{Visit, Visited, Visitor};
-use crate::crawl::wire::{Answer, FetchTask, Later, Reply, Setup, Traffic};
+use crate::crawl::wire::{Answer, FetchTask, HostNews, Later, NotKept, Reply, Setup, Traffic};
 use crate::extract::Mistake;
 use crate::fetch::{BuildError, Client, Fetcher};
-use crate::ids::{Seq, SlotId};
+use crate::frontier::Waits;
+use crate::ids::{Incarnation, Seq, SlotId};
 use crate::model::{FailureKind, Outcome, Row, RowError};
-use crate::output::RowForm;
+use crate::output::{Packed, RowForm};
 
 /// The longest row that is sent; far above any real one, and below what a frame holds.
 const MAX_ROW: usize = 12 << 20;
@@ -37,6 +40,23 @@ pub(super) struct Handler {
     visitor: Arc<Visitor>,
     pages: PageReader,
     row_form: RowForm,
+    bodies: BodyStore,
+}
+
+/// What came of a line, before anybody is told.
+enum Made {
+    Answer(Answer),
+    Row(Box<Unsent>),
+}
+
+/// A row, and what belongs to it.
+struct Unsent {
+    row: Row,
+    traffic: Traffic,
+    news: Vec<HostNews>,
+    waits: Option<Waits>,
+    /// What is archived.
+    packed: Option<Packed>,
 }
 
 /// Why no rows can be made as told.
@@ -54,13 +74,15 @@ pub(super) enum HandlerError {
 }
 
 impl Handler {
-    /// A handler as told. `is_alone` where no other worker asks the same hosts.
-    pub(super) fn new(setup: &Setup) -> Result<Self, HandlerError> {
+    /// A handler as told, for this process of a slot.
+    pub(super) fn new(setup: &Setup, slot: SlotId, incarnation: Incarnation) -> Result<Self, HandlerError> {
         let sent = setup.sent.as_ref().map(|path| SentMarks::open(Path::new(path))).transpose()?;
         let Capacity { concurrency, idle_time, n_look_ups } = setup.capacity;
         let asks_robots = setup.fetch.fetcher == Fetcher::Http;
         let robots = setup.courtesy.robots_agent.clone().filter(|_| asks_robots).map(Robots::new);
+        let bodies = BodyStore::open(setup.bodies.as_ref(), slot, incarnation);
         let client = Client::build(&setup.fetch, concurrency, idle_time)?;
+        let client = if bodies.needs_exchanges() { client.keeping_exchanges() } else { client };
         client.limit_look_ups(n_look_ups);
         let visitor = Visitor {
             client,
@@ -73,7 +95,7 @@ impl Handler {
             pauses: Pauses::none(),
         };
         let pages = PageReader::new(setup.extract.clone())?;
-        Ok(Self { visitor: Arc::new(visitor), pages, row_form: setup.row_form() })
+        Ok(Self { visitor: Arc::new(visitor), pages, row_form: setup.row_form(), bodies })
     }
 
     /// What stops this handler from asking anything more.
@@ -83,27 +105,38 @@ impl Handler {
 
     /// The row of one line, unless the turn of its URL did not come.
     pub(super) async fn handle(&self, task: FetchTask, slot: SlotId) -> Answer {
-        match AssertUnwindSafe(self.answer(&task, slot)).catch_unwind().await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let message = "a fault in the crawler; standard error says more".to_owned();
-                let error = RowError { kind: FailureKind::Internal, message };
-                Answer::Row(reply(&unasked(&task, slot, error), self.row_form, Traffic::default()))
-            }
-        }
+        self.handle_and(task, slot, |answer| answer).await
     }
 
-    async fn answer(&self, task: &FetchTask, slot: SlotId) -> Answer {
+    /// The same, handed to `tell` before anything more is archived: to be told at once.
+    pub(super) async fn handle_and<T>(
+        &self,
+        task: FetchTask,
+        slot: SlotId,
+        tell: impl FnOnce(Answer) -> T,
+    ) -> T {
+        let unsent = match AssertUnwindSafe(self.make(&task, slot)).catch_unwind().await {
+            Ok(Made::Row(unsent)) => unsent,
+            Ok(Made::Answer(answer)) => return tell(answer),
+            Err(_) => return tell(self.fault_of(&task, slot)),
+        };
+        let mut turn = self.bodies.turn();
+        let answer =
+            std::panic::catch_unwind(AssertUnwindSafe(|| unsent.into_answer(self.row_form, &mut turn)));
+        tell(answer.unwrap_or_else(|_| self.fault_of(&task, slot)))
+    }
+
+    async fn make(&self, task: &FetchTask, slot: SlotId) -> Made {
         if let Some(verdict) = &task.verdict {
             let row = unasked(task, slot, verdict.error());
-            return Answer::Row(reply(&row, self.row_form, Traffic::default()));
+            return Made::Answer(Answer::Row(reply(&row, self.row_form, Traffic::default())));
         }
         let mut visit = match self.visitor.visit(task).await {
             Visited::Done(visit) => visit,
-            Visited::NotDone => return Answer::NotDone,
+            Visited::NotDone => return Made::Answer(Answer::NotDone),
             Visited::Later { wait, trail, news } => {
                 let later = Later { task: task.again(trail), wait, news };
-                return Answer::Later(Box::new(later));
+                return Made::Answer(Answer::Later(Box::new(later)));
             }
         };
         #[cfg(debug_assertions)]
@@ -115,10 +148,55 @@ impl Handler {
         let (seq, url) = (task.seq(), task.given().to_owned());
         let news = std::mem::take(&mut visit.news);
         let page = self.pages.read(seq, &visit.fetched);
-        Answer::Row(
-            reply(&keeping(task, row_of(seq, url, slot, visit, page)), self.row_form, traffic)
-                .with_news(news, self.visitor.gate.due_waits().as_ref()),
-        )
+        let packed = match self.keep_body(&visit, &page).await {
+            Ok(packed) => packed,
+            Err(not_kept) => return Made::Answer(Answer::NotKept(not_kept)),
+        };
+        let waits = self.visitor.gate.due_waits();
+        let row = keeping(task, row_of(seq, url, slot, visit, page));
+        Made::Row(Box::new(Unsent { row, traffic, news, waits, packed }))
+    }
+
+    /// Does with a body all that can be done before its row is told. Where no descriptor is free it waits for one.
+    async fn keep_body(&self, visit: &Visit, page: &Page) -> Result<Option<Packed>, NotKept> {
+        let packed = self.bodies.pack(&visit.fetched, page);
+        let mut n_waits = 0;
+        loop {
+            let kept = match &packed {
+                Some(packed) => self.bodies.turn().place(packed).map(drop),
+                None => self.bodies.keep(&visit.fetched, page),
+            };
+            match kept {
+                Err(not_kept) if not_kept.is_for_want_of_descriptors() => {
+                    self.visitor.wait_for_descriptor(&mut n_waits).await;
+                }
+                kept => return kept.map(|()| packed),
+            }
+        }
+    }
+
+    fn fault_of(&self, task: &FetchTask, slot: SlotId) -> Answer {
+        let message = "a fault in the crawler; standard error says more".to_owned();
+        let error = RowError { kind: FailureKind::Internal, message };
+        Answer::Row(reply(&unasked(task, slot, error), self.row_form, Traffic::default()))
+    }
+}
+
+impl Unsent {
+    /// Appends to the archive what belongs to the row. Last of all, so that no record is there without its row.
+    fn into_answer(self, form: RowForm, turn: &mut Turn<'_>) -> Answer {
+        let Self { mut row, traffic, news, waits, packed } = self;
+        let told = |reply: Reply| Answer::Row(reply.with_news(news, waits.as_ref()));
+        let Some(packed) = packed else { return told(reply(&row, form, traffic)) };
+        row.warc = match turn.place(&packed) {
+            Ok(place) => place,
+            Err(not_kept) => return Answer::NotKept(not_kept),
+        };
+        let Some((row, rendered)) = fitting(&row, form) else { return told(reply(&row, form, traffic)) };
+        match turn.append(packed) {
+            Ok(appended) => told(Reply::new(&row, rendered, traffic).with_archived(appended)),
+            Err(not_kept) => Answer::NotKept(not_kept),
+        }
     }
 }
 
@@ -146,26 +224,27 @@ fn keeping(task: &FetchTask, row: Row) -> Row {
 }
 
 fn reply(row: &Row, form: RowForm, traffic: Traffic) -> Reply {
-    match rendered(row, form) {
-        Some(rendered) => Reply::new(row, rendered, traffic),
-        None => shorter_reply(row, form, traffic),
-    }
-}
-
-/// The row without what was read from its page, which is what can be long.
-fn shorter_reply(row: &Row, form: RowForm, traffic: Traffic) -> Reply {
-    tracing::warn!(
-        "line {}: a row of more than {MAX_ROW} bytes; it goes without links and fields",
-        row.seq.0
-    );
-    let lean = Row { links: None, fields: None, ..row.clone() };
-    if let Some(rendered) = rendered(&lean, form) {
-        return Reply::new(&lean, rendered, traffic);
+    if let Some((row, rendered)) = fitting(row, form) {
+        return Reply::new(&row, rendered, traffic);
     }
     let message = format!("row of more than {MAX_ROW} bytes");
     let error = RowError { kind: FailureKind::Internal, message };
     let short = Row { worker: row.worker, ..Row::unasked(row.seq, row.url.clone(), error) };
     Reply::new(&short, rendered(&short, form).expect("a URL and a message are short"), traffic)
+}
+
+/// The row as it can be told, and its bytes: where it is too long, without what was read from its page.
+fn fitting(row: &Row, form: RowForm) -> Option<(Cow<'_, Row>, Vec<u8>)> {
+    if let Some(rendered) = rendered(row, form) {
+        return Some((Cow::Borrowed(row), rendered));
+    }
+    tracing::warn!(
+        "line {}: a row of more than {MAX_ROW} bytes; it goes without links and fields",
+        row.seq.0
+    );
+    let lean = Row { links: None, fields: None, ..row.clone() };
+    let rendered = rendered(&lean, form)?;
+    Some((Cow::Owned(lean), rendered))
 }
 
 /// The bytes of a row, if they are not too many.

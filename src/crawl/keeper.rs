@@ -18,13 +18,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::crawl::bodies::BodiesFolder;
 use crate::crawl::books::NewRows;
 use crate::crawl::sent::SentMarks;
-use crate::output::{Conversion, Converted, RowFiles, RowsEnd, SinkError, is_disk_full};
+use crate::crawl::wire::Archived;
+use crate::output::{
+    Conversion, Converted, RowFiles, RowsEnd, SinkError, is_disk_full, is_out_of_descriptors,
+};
 use crate::report::Stats;
 use crate::state::{
     Counters, DoneSet, Event, InputPlace, JournalError, JournalStore, OutputMark, Rewrite, Rewritten,
-    RowsBuilder, Snapshot, StreamCheck, Suspicion,
+    RowsBuilder, SegmentMark, Snapshot, StreamCheck, Suspicion,
 };
 
 /// How much the journal may grow before it begins anew with a snapshot. Reading so much takes a tenth of a second when
@@ -68,6 +72,10 @@ pub(super) struct Known {
     pub(super) suspicions: BTreeMap<u64, Suspicion>,
     /// Marks of requests that must not be sent twice, in a run that has any.
     pub(super) sent: Option<Arc<SentMarks>>,
+    /// How far the segments of the archive are whole.
+    pub(super) segments: BTreeMap<String, u64>,
+    /// Where bodies are, in a run that keeps them.
+    pub(super) bodies: Option<BodiesFolder>,
 }
 
 /// The rows and the journal of a run.
@@ -76,6 +84,8 @@ pub(super) struct Keeper {
     rows: RowFiles,
     /// The lines whose rows wait to be written; what is noted of them is in `notes`.
     waiting: Vec<u64>,
+    /// Where the segments end that hold what belongs to these rows.
+    waiting_segments: BTreeMap<String, u64>,
     /// When they must be.
     due: Option<Instant>,
     journal: JournalStore,
@@ -112,6 +122,7 @@ impl Keeper {
         Self {
             rows,
             waiting: Vec::new(),
+            waiting_segments: BTreeMap::new(),
             due: None,
             journal,
             journal_path,
@@ -152,10 +163,13 @@ impl Keeper {
             self.checks = checks.to_vec();
         }
         let mut start = 0;
-        for ((seq, note), end) in rows.notes.iter().zip(&rows.ends) {
+        for (((seq, note), end), archived) in rows.notes.iter().zip(&rows.ends).zip(&rows.archived) {
             self.rows.append(&rows.bytes[start..*end]);
             self.notes.push(*seq, note);
             self.waiting.push(*seq);
+            if let Some(Archived { file, end }) = archived {
+                self.waiting_segments.insert(file.clone(), *end);
+            }
             start = *end;
             if self.rows.is_full() {
                 self.write_waiting()?;
@@ -185,12 +199,14 @@ impl Keeper {
         let news: Vec<StreamCheck> =
             self.checks.iter().filter(|check| !self.told_checks.contains(check)).copied().collect();
         let after = self.mark();
-        if let Err(error) = self.journal.append(self.notes.finish(&after, &news)) {
+        let segments = marks_of(&self.waiting_segments);
+        if let Err(error) = self.journal.append(self.notes.finish(&after, &news, &segments)) {
             // A row that is not marked is made again by the next run, and must not stand here twice. Where the cut fails
             // too, that run makes it.
             let _ = self.rows.cut_back(&before);
             self.notes.clear();
             self.waiting.clear();
+            self.waiting_segments.clear();
             return Err(self.journal_error(error));
         }
         if !news.is_empty() {
@@ -201,6 +217,7 @@ impl Keeper {
             self.known.suspicions.remove(&seq);
         }
         self.notes.clear();
+        self.known.segments.append(&mut self.waiting_segments);
         Ok(())
     }
 
@@ -242,7 +259,9 @@ impl Keeper {
         let rewrite = if rewrite_due { self.begin_rewrite(surroundings)? } else { None };
         let (rows_path, journal_path) = (self.rows.path().to_owned(), self.journal_path.clone());
         let sent = self.known.sent.clone();
+        let bodies = self.known.bodies.as_ref().map(BodiesFolder::sync_handle).transpose()?;
         let sync_rows = move || {
+            bodies.map_or(Ok(()), |bodies| bodies.sync())?;
             let marks = sent.map_or(Ok(()), |sent| sent.sync());
             marks.map_err(|source| SinkError { path: rows_path, source })?;
             rows.sync()
@@ -315,6 +334,9 @@ impl Keeper {
     /// Makes all of it survive the machine, and leaves a journal that is read in no time. To be called when nothing
     /// waits to be written.
     pub(super) fn conclude(&mut self, surroundings: &Surroundings<'_>) -> Result<(), SinkError> {
+        if let Some(bodies) = &self.known.bodies {
+            bodies.sync_handle()?.sync()?;
+        }
         self.rows.write_head()?;
         self.rows.sync()?;
         let snapshot = self.snapshot(surroundings);
@@ -333,6 +355,20 @@ impl Keeper {
     /// What makes the file that the rows become, where they become another. To be called when all is concluded.
     pub(super) fn conversion(&self) -> Option<Conversion> {
         self.rows.conversion()
+    }
+
+    /// Cuts off what no row names of the bodies that were written, and makes their index. To be called when no worker writes
+    /// any more; what one has written nevertheless is cut off when the run goes on.
+    pub(super) fn settle_bodies(&self, is_finished: bool) -> Result<(), SinkError> {
+        let Known { bodies, segments, .. } = &self.known;
+        bodies.as_ref().map_or(Ok(()), |bodies| bodies.settle(segments, is_finished))
+    }
+
+    /// Removes what is of no use any more when the run is noted as finished.
+    pub(super) fn clear_up(&self) {
+        if let Some(bodies) = &self.known.bodies {
+            bodies.clear_up();
+        }
     }
 
     /// Notes that every line of the input has its row; where the rows have become another file, in one with the name of
@@ -363,6 +399,7 @@ impl Keeper {
             place: surroundings.place,
             checks: surroundings.checks.clone(),
             suspicions: self.known.suspicions.iter().map(|(seq, suspicion)| (*seq, *suspicion)).collect(),
+            segments: marks_of(&self.known.segments),
         }
     }
 
@@ -380,13 +417,14 @@ fn mark_of(end: RowsEnd) -> OutputMark {
     OutputMark { file, before, bytes, rows, crc }
 }
 
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE))
-}
-
 /// Whether what could not be done may be done later, while the old journal goes on.
 fn is_passing(error: &io::Error) -> bool {
     is_disk_full(error) || is_out_of_descriptors(error)
+}
+
+/// The ends of segments as the journal keeps them.
+pub(super) fn marks_of(segments: &BTreeMap<String, u64>) -> Vec<SegmentMark> {
+    segments.iter().map(|(file, end)| SegmentMark { file: file.clone(), end: *end }).collect()
 }
 
 /// The books as the journal keeps them.

@@ -6,6 +6,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::crawl::bodies::BodiesFolder;
 use crate::crawl::prepare::FinishedBefore;
 use crate::crawl::sink::Sink;
 use crate::crawl::{Mode, ProgressStyle, RunEnd, RunPlan};
@@ -42,6 +43,10 @@ pub(super) fn tell_finished(plan: &RunPlan, finished: &FinishedBefore) -> RunEnd
             return RunEnd::Failed(format!("could not {}", with_causes(&error)));
         }
     }
+    // It may have died when that alone was left to do.
+    if let Some(bodies) = BodiesFolder::of(plan.bodies, directory) {
+        bodies.clear_up();
+    }
     if plan.progress != ProgressStyle::Quiet {
         let rows = stats.rows();
         let text = format!("{path}: the run is finished, all {rows} rows are there; nothing is left to do\n");
@@ -61,6 +66,7 @@ pub(super) fn write_end(
 ) -> Result<(), Box<dyn Error>> {
     if let Some(keeper) = sink.keeper().filter(|_| end.reason().is_none()) {
         keeper.borrow_mut().note_finished(n_lines)?;
+        keeper.borrow().clear_up();
     }
     if let Some(directory) = directory {
         if end.reason().is_none() {

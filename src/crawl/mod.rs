@@ -7,6 +7,8 @@
 //! every mode; `task` wraps it for the pool, and `wire` is what crosses the pipe.
 
 mod admission;
+mod bodies;
+mod body_store;
 mod books;
 mod capacity;
 mod course;
@@ -53,7 +55,9 @@ pub use crate::robots::product_token;
 pub use courtesy::{Courtesy, Pace};
 pub use limits::{NotAPercent, Percent, RunLimits, WorkerLimits};
 pub use outcome::RunEnd;
-pub use plan::{ExtractPlan, LogFormat, LogPlan, Mode, OutputPlan, ProgressStyle, RunPlan, WorkerPlan};
+pub use plan::{
+    BodiesPlan, ExtractPlan, LogFormat, LogPlan, Mode, OutputPlan, ProgressStyle, RunPlan, WorkerPlan,
+};
 pub use run::run;
 pub use shape::{shape_difference, shape_hash};
 pub use signals::Signal;

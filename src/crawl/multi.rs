@@ -100,8 +100,8 @@ async fn next_task(feed: &mut Option<LocalBoxStream<'static, FetchTask>>) -> Opt
 
 async fn work(handler: Arc<Handler>, tasks: Receiver<FetchTask>, replies: mpsc::UnboundedSender<Answer>) {
     while let Ok(task) = tasks.recv().await {
-        let reply = handler.handle(task, SlotId(0)).await;
-        if replies.send(reply).is_err() {
+        let is_told = handler.handle_and(task, SlotId(0), |answer| replies.send(answer).is_ok()).await;
+        if !is_told {
             return;
         }
     }

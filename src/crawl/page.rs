@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use encoding_rs::Encoding;
 
 use crate::crawl::ExtractPlan;
@@ -35,6 +36,8 @@ pub(super) struct PageReader {
 /// What a body says.
 #[derive(Default)]
 pub(super) struct Page {
+    /// The body itself, decoded.
+    pub(super) body: Bytes,
     pub(super) content_type: Option<String>,
     pub(super) charset: Option<&'static str>,
     pub(super) digest: Option<String>,
@@ -67,7 +70,7 @@ impl PageReader {
         let content_type = content_type(&fetched.headers);
         let digest = self.plan.digest.then(|| sha1_digest(&body));
         let nature = nature_of(content_type.as_deref(), &body);
-        let page = Page { content_type, digest, ..Page::default() };
+        let page = Page { body: body.clone(), content_type, digest, ..Page::default() };
         if body.is_empty() || nature == Nature::Binary {
             // An empty page is a page without links, and not one of which they are not known.
             let links = (self.plan.links && nature == Nature::Page).then(Links::new);

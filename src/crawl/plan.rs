@@ -24,6 +24,8 @@ pub struct RunPlan {
     pub row_form: RowForm,
     /// How rows are kept in a directory.
     pub layout: Layout,
+    /// Where bodies go; never anywhere without a directory.
+    pub bodies: BodiesPlan,
     /// Go on with the run in the directory; never together with standard output or `demo`.
     pub resume: bool,
     /// What must be as it was when the run is resumed: the options that shape rows or their order and are not left
@@ -98,6 +100,21 @@ pub enum OutputPlan {
     Stdout,
     /// Into a run directory.
     Directory(PathBuf),
+}
+
+/// Where bodies go.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum BodiesPlan {
+    /// Nowhere.
+    #[default]
+    None,
+    /// Into one file each, named by their content.
+    Files,
+    /// With all that was said into archives, whose files are full when they have so many bytes.
+    Warc {
+        /// How many.
+        full_at: u64,
+    },
 }
 
 /// How the work is spread over the machine.

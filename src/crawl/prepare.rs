@@ -19,16 +19,18 @@ use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::crawl::bodies::BodiesFolder;
+use crate::crawl::body_store::BodiesSetup;
 use crate::crawl::books::Books;
 use crate::crawl::feed::FeedPlan;
-use crate::crawl::keeper::{Keeper, Known, counters_of};
+use crate::crawl::keeper::{Keeper, Known, counters_of, marks_of};
 use crate::crawl::outcome::{resumed_description, run_description};
 use crate::crawl::sent::SentMarks;
 use crate::crawl::sink::Sink;
 use crate::crawl::wire::facts_of;
 use crate::crawl::{OutputPlan, RunPlan, shape_difference};
 use crate::input::{InputIdentity, Place, Reader, ResumeFrom, StreamCheck};
-use crate::output::{FoundRows, Opened, RowFiles, RowsEnd, RunDirectory};
+use crate::output::{FoundRows, Opened, RowFiles, RowsEnd, RunDirectory, segment_length};
 use crate::report::{Stats, Tally};
 use crate::state::{
     self, Counters, Header, InputPlace, JournalEnd, JournalFiles, JournalStore, OutputMark, Resumed,
@@ -43,6 +45,8 @@ pub(super) struct Prepared {
     pub(super) sink: Sink,
     pub(super) books: Books,
     pub(super) feed: FeedPlan,
+    /// What workers are told of bodies.
+    pub(super) bodies: Option<BodiesSetup>,
     /// Rows of earlier invocations.
     pub(super) n_resumed: u64,
 }
@@ -97,7 +101,7 @@ fn to_stdout(plan: &RunPlan, reader: Reader) -> Result<Preparation, Refusal> {
     } else {
         Some(Arc::new(SentMarks::in_memory().map_err(|error| could_not(&error))?))
     };
-    Ok(ready(plan, reader, None, sink, sent))
+    Ok(ready(plan, reader, None, sink, sent, None))
 }
 
 fn into_directory(plan: &RunPlan, path: &Path, reader: Reader) -> Result<Preparation, Refusal> {
@@ -126,10 +130,13 @@ fn begin(
     directory.write_run(&description).map_err(|error| could_not(&error))?;
     let rows = RowFiles::create(&directory, plan.layout).map_err(|error| could_not(&error))?;
     let sent = marks_in(plan, &directory)?;
-    let known = Known { sent: sent.clone(), ..Known::default() };
+    let bodies = BodiesFolder::prepare(plan.bodies, &directory, &BTreeMap::new());
+    let bodies = bodies.map_err(|error| could_not(&error))?;
+    let setup = bodies.as_ref().map(|bodies| bodies.setup(plan, SystemTime::now()));
+    let known = Known { sent: sent.clone(), bodies, ..Known::default() };
     let keeper = Keeper::new(rows, journal, path, known, Instant::now());
     let sink = Sink::directory(keeper).map_err(|error| format!("could not start a thread: {error}"))?;
-    Ok(ready(plan, reader, Some(directory), sink, sent))
+    Ok(ready(plan, reader, Some(directory), sink, sent, setup))
 }
 
 fn go_on(plan: &RunPlan, directory: RunDirectory, identity: &Identity) -> Result<Preparation, Refusal> {
@@ -138,7 +145,9 @@ fn go_on(plan: &RunPlan, directory: RunDirectory, identity: &Identity) -> Result
     let journal = files.open().map_err(|error| refused(&error))?;
     let rows = FoundRows::in_directory(&directory, plan.layout).map_err(|error| refused(&error))?;
     let open = |name: &str| Ok(rows.open(name)?.map(|(content, length)| RowsFile { content, length }));
-    let resumed = state::resume(BufReader::new(journal), open).map_err(|error| refused(&error))?;
+    let archive = directory.archive_path();
+    let length_of = |name: &str| segment_length(&archive, name);
+    let resumed = state::resume(BufReader::new(journal), open, length_of).map_err(|error| refused(&error))?;
     identity.compare(&resumed.header, directory.path())?;
     rows.check(&rows_end(&resumed.output)).map_err(|error| could_not(&error))?;
     let stats = stats_of(&resumed).ok_or_else(|| {
@@ -168,7 +177,9 @@ fn take_up(
     directory.remove_summary()?;
     let n_rows = resumed.output.rows;
     let rows = rows.into_files(&rows_end(&resumed.output))?;
-    let Resumed { header, done, output, place, checks, suspicions, .. } = resumed;
+    let Resumed { header, done, output, place, checks, suspicions, segments, .. } = resumed;
+    let bodies = BodiesFolder::prepare(plan.bodies, &directory, &segments)?;
+    let setup = bodies.as_ref().map(|bodies| bodies.setup(plan, SystemTime::now()));
     let snapshot = Snapshot {
         done: done.clone(),
         counters: counters_of(&stats),
@@ -176,6 +187,7 @@ fn take_up(
         place,
         checks: checks.into_values().collect(),
         suspicions: suspicions.iter().map(|(seq, suspicion)| (*seq, *suspicion)).collect(),
+        segments: marks_of(&segments),
     };
     let journal = JournalStore::create(files, &header, &snapshot)?;
     directory.write_run(&resumed_description(directory.read_run(), plan, SystemTime::now()))?;
@@ -183,7 +195,7 @@ fn take_up(
         rows,
         journal,
         directory.journal_path(),
-        Known { done, suspicions, sent: sent.clone() },
+        Known { done, suspicions, sent: sent.clone(), segments, bodies },
         Instant::now(),
     );
     Ok(Preparation::Ready(Box::new(Prepared {
@@ -192,6 +204,7 @@ fn take_up(
         sink: Sink::directory(keeper).map_err(|error| format!("start a thread: {error}"))?,
         books: Books::new(stats),
         feed: FeedPlan { sent, ..feed },
+        bodies: setup,
         n_resumed: n_rows,
     })))
 }
@@ -246,6 +259,7 @@ fn ready(
     directory: Option<RunDirectory>,
     sink: Sink,
     sent: Option<Arc<SentMarks>>,
+    bodies: Option<BodiesSetup>,
 ) -> Preparation {
     let books = Books::new(Stats::new());
     Preparation::Ready(Box::new(Prepared {
@@ -254,6 +268,7 @@ fn ready(
         sink,
         books,
         feed: FeedPlan { sent, ..feed_plan(plan) },
+        bodies,
         n_resumed: 0,
     }))
 }

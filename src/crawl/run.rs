@@ -132,7 +132,17 @@ async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, start
         // As above.
         let _ = suspicions_tx.send((seq, Suspicion { crashes, kills }));
     };
-    let engine = match Engine::start(plan, capacity, sent, tasks.boxed_local(), tell, suspect).await {
+    let engine = match Engine::start(
+        plan,
+        capacity,
+        sent,
+        prepared.bodies,
+        tasks.boxed_local(),
+        tell,
+        suspect,
+    )
+    .await
+    {
         Ok(engine) => engine,
         Err(error) => return RunEnd::Failed(format!("could not {error}")),
     };
@@ -302,8 +312,12 @@ impl Crawl {
         }
         self.feed.take_back(&mut rows, Instant::now());
         let failed = rows.n_failed > 0;
+        let not_kept = rows.not_kept.take();
         let written = self.sink.append(rows, &stream_checks(&self.feed.checks()), Instant::now());
         self.on_written(written);
+        if let Some(not_kept) = not_kept.filter(|_| self.fault.is_none()) {
+            self.fault = Some(Fault::Sink(not_kept.into_sink_error()));
+        }
         if failed && self.fail_fast { self.course.handle_failure() } else { Turn::GoOn }
     }
 
@@ -377,7 +391,7 @@ impl Crawl {
             stopped_after: plan.limits.stop_after.map(u64::from).filter(|_| self.feed.is_cut_short()),
             over_failures,
         };
-        let end = causes.end();
+        let end = self.settle_bodies(causes.end());
         let summary = Summary {
             urls: if self.feed.has_ended() { UrlCount::Whole(n_lines) } else { UrlCount::SoFar(n_lines) },
             rows: self.sink.n_rows(),
@@ -403,6 +417,18 @@ impl Crawl {
             // An earlier reason to end is the better one to tell.
             Err(error) if end.reason().is_none() => {
                 RunEnd::Failed(format!("could not {}", with_causes(&*error)))
+            }
+            _ => end,
+        }
+    }
+
+    /// Leaves of the bodies what rows name. A run that can not do so has not ended well.
+    fn settle_bodies(&self, end: RunEnd) -> RunEnd {
+        let is_finished = end.reason().is_none();
+        let settled = self.sink.keeper().map(|keeper| keeper.borrow().settle_bodies(is_finished));
+        match settled {
+            Some(Err(error)) if is_finished => {
+                Causes { fault: Some(Fault::Sink(error)), ..Causes::default() }.end()
             }
             _ => end,
         }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::crawl::handler::Handler;
 use crate::crawl::logging;
 use crate::crawl::wire::{Answer, FetchTask, Setup};
-use crate::ids::SlotId;
+use crate::ids::{Incarnation, SlotId};
 use crate::pool::{self, Task, WorkerContext};
 use crate::text::with_causes;
 
@@ -18,7 +18,8 @@ impl Task for FetchTask {
 
     async fn start(setup: Setup, worker: &WorkerContext) -> Result<Handler, String> {
         logging::start_in_worker(&setup.log());
-        let handler = Handler::new(&setup).map_err(|error| with_causes(&error))?;
+        let handler = Handler::new(&setup, SlotId(worker.slot()), Incarnation(worker.incarnation()))
+            .map_err(|error| with_causes(&error))?;
         let visitor = handler.visitor();
         if worker.incarnation() > 0 {
             visitor.take_over();

@@ -292,7 +292,7 @@ impl Visitor {
 
     /// That no descriptor was left says nothing of the URL: it waits until one is free, however long that takes.
     /// Our own are freed by fetches that end and by connections that were idle for too long.
-    async fn wait_for_descriptor(&self, n_waits: &mut u32) {
+    pub(super) async fn wait_for_descriptor(&self, n_waits: &mut u32) {
         if *n_waits == WAITS_UNTOLD {
             self.exhaustion_told.call_once(|| tracing::warn!("no descriptor is free: URLs wait for one"));
         }

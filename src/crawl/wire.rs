@@ -5,12 +5,15 @@
 mod extra;
 mod trail;
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::crawl::body_store::BodiesSetup;
 use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::{Courtesy, ExtractPlan, LogFormat, LogPlan, Mode, RunPlan};
@@ -18,7 +21,7 @@ use crate::fetch::{Chain, Failure, FetchOptions, Fetched, LineRequest};
 use crate::frontier::{HostWait, WaitRule, WaitTimes, Waits, host_hash};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, HostKey, Line, Outcome, Row, RowError};
-use crate::output::RowForm;
+use crate::output::{Appended, RowForm, SinkError, is_out_of_descriptors};
 use crate::report::RowFacts;
 use crate::state::RowNote;
 pub(super) use extra::Extra;
@@ -35,13 +38,19 @@ pub(super) struct Setup {
     pub(super) is_alone: bool,
     /// The file of marks for requests that must not be sent twice.
     pub(super) sent: Option<String>,
+    pub(super) bodies: Option<BodiesSetup>,
     row_form: u8,
     log_filter: String,
     log_json: bool,
 }
 
 impl Setup {
-    pub(super) fn of(plan: &RunPlan, capacity: Capacity, sent: Option<String>) -> Self {
+    pub(super) fn of(
+        plan: &RunPlan,
+        capacity: Capacity,
+        sent: Option<String>,
+        bodies: Option<BodiesSetup>,
+    ) -> Self {
         let has_peers = matches!(plan.mode, Mode::Processes | Mode::Threads) && plan.n_workers.get() > 1;
         Self {
             fetch: plan.fetch.clone(),
@@ -50,6 +59,7 @@ impl Setup {
             extract: plan.extract.clone(),
             is_alone: !(has_peers && plan.courtesy.binds_hosts()),
             sent,
+            bodies,
             row_form: plan.row_form.code(),
             log_filter: plan.log.filter.clone(),
             log_json: plan.log.format == LogFormat::Json,
@@ -280,6 +290,38 @@ pub(super) enum Answer {
     /// It is to be given out again: its host must wait long, or a redirect has led it to another host, or it
     /// begins again at that of its line.
     Later(Box<Later>),
+    /// It was asked, and there is no room to keep what came: the run can not go on.
+    NotKept(NotKept),
+}
+
+/// Why a body could not be kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct NotKept {
+    folder: String,
+    /// What the system said, by its number.
+    errno: Option<i32>,
+    message: String,
+}
+
+impl NotKept {
+    pub(super) fn of(folder: &Path, error: &io::Error) -> Self {
+        let folder = folder.to_string_lossy().into_owned();
+        Self { folder, errno: error.raw_os_error(), message: error.to_string() }
+    }
+
+    /// Whether it would be kept if fewer files were open.
+    pub(super) fn is_for_want_of_descriptors(&self) -> bool {
+        is_out_of_descriptors(&self.error())
+    }
+
+    /// As an error of the output.
+    pub(super) fn into_sink_error(self) -> SinkError {
+        SinkError { source: self.error(), path: self.folder.into() }
+    }
+
+    fn error(&self) -> io::Error {
+        self.errno.map_or_else(|| io::Error::other(self.message.clone()), io::Error::from_raw_os_error)
+    }
 }
 
 /// A line that is to be given out again.
@@ -311,6 +353,15 @@ pub(super) struct Reply {
     pub(super) news: Vec<HostNews>,
     /// What was waited for hosts; told now and then.
     pub(super) waits: Option<Box<WaitsTold>>,
+    /// The segment that holds what belongs to the row, and where that ends.
+    pub(super) archived: Option<Archived>,
+}
+
+/// How long a segment is with what belongs to a row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Archived {
+    pub(super) file: String,
+    pub(super) end: u64,
 }
 
 /// A note that speaks of an outcome or a kind that there is not.
@@ -333,7 +384,14 @@ impl Reply {
             slot: row.worker.map(|slot| slot.0),
             news: Vec::new(),
             waits: None,
+            archived: None,
         }
+    }
+
+    /// The same, with what was appended to an archive.
+    pub(super) fn with_archived(self, appended: Option<Appended>) -> Self {
+        let archived = appended.map(|Appended { file, end }| Archived { file, end });
+        Self { archived, ..self }
     }
 
     /// The same, with what was learnt of hosts.

@@ -30,5 +30,7 @@ pub use done::DoneSet;
 pub use record::Event;
 pub use resume::{JournalEnd, ResumeError, Resumed, RowsFile, resume};
 pub use rows::RowsBuilder;
-pub use snapshot::{Counters, Header, InputPlace, OutputMark, RowNote, Snapshot, StreamCheck, Suspicion};
+pub use snapshot::{
+    Counters, Header, InputPlace, OutputMark, RowNote, SegmentMark, Snapshot, StreamCheck, Suspicion,
+};
 pub use store::{JournalError, JournalStore, JournalSync, Rewrite, Rewritten};

@@ -170,7 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::{Counters, DoneSet, InputPlace, OutputMark, StreamCheck};
+    use crate::state::{Counters, DoneSet, InputPlace, OutputMark, SegmentMark, StreamCheck};
 
     fn read_all(bytes: &[u8]) -> Vec<Record> {
         let mut reader = RecordReader::new(bytes);
@@ -191,7 +191,7 @@ mod tests {
         check(&journal[..8], Beginning::Cut);
         check(&journal[..11], Beginning::Cut);
         check(b"myriap\r\n\x07\0\0\0", Beginning::OtherVersion(7));
-        check(b"myriap\n\n\x01\0\0\0", Beginning::Foreign);
+        check(b"myriap\n\n\x02\0\0\0", Beginning::Foreign);
         check(b"{", Beginning::Foreign);
     }
 
@@ -206,6 +206,7 @@ mod tests {
             place: Some(InputPlace { source: 1, source_seq: 2, offset: 3, n_expanded: 4, seq: 5 }),
             checks: vec![StreamCheck { source: 0, bytes: 1, crc: 2, ended: true }],
             suspicions: vec![(55, Suspicion { crashes: 1, kills: 2 })],
+            segments: vec![SegmentMark { file: "a".to_owned(), end: 9 }],
         };
         let mut bytes = Vec::new();
         put_snapshot(&mut bytes, &snapshot).unwrap();

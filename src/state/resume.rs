@@ -15,7 +15,8 @@ use crc32fast::Hasher;
 use crate::state::record::{self, Beginning, Next, Record, RecordReader};
 use crate::state::rows::Rows;
 use crate::state::{
-    Counters, DoneSet, Event, Header, InputPlace, OutputMark, RowNote, Snapshot, StreamCheck, Suspicion,
+    Counters, DoneSet, Event, Header, InputPlace, OutputMark, RowNote, SegmentMark, Snapshot, StreamCheck,
+    Suspicion,
 };
 
 /// Up to here the rows in front of the snapshot are read as well: it takes some hundredths of a second.
@@ -53,6 +54,8 @@ pub struct Resumed {
     pub checks: BTreeMap<u32, StreamCheck>,
     /// What speaks against lines that have no row.
     pub suspicions: BTreeMap<u64, Suspicion>,
+    /// How far the segments of an archive are whole; what follows is to be cut off, and other segments are to be removed.
+    pub segments: BTreeMap<String, u64>,
     /// How many lines the input had, where the run had come to its end.
     pub finished: Option<u64>,
     /// How many records counted, header and snapshot among them.
@@ -68,7 +71,8 @@ pub enum JournalEnd {
     Whole,
     /// What follows is no whole record.
     Torn,
-    /// A record vouches for rows that are not in the output, or not as they were written.
+    /// A record vouches for rows that are not in the output, or not as they were written, or for records that are not in
+    /// the archive.
     RowsMissing,
     /// A record does not go with those before it: it marks a line for the second time, or counts otherwise.
     Contradiction,
@@ -106,6 +110,14 @@ pub enum ResumeError {
         /// What the journal knows of.
         expected: OutputMark,
     },
+    /// A segment of the archive is shorter than it was when the snapshot was taken.
+    #[error("resume: 'warc/{}' has {found} bytes, the journal knows of {}", expected.file, expected.end)]
+    SegmentShorter {
+        /// What the journal knows of.
+        expected: SegmentMark,
+        /// The length of the segment.
+        found: u64,
+    },
     /// The journal could not be read.
     #[error("read the journal")]
     Journal(#[source] io::Error),
@@ -114,13 +126,15 @@ pub enum ResumeError {
     Rows(#[source] io::Error),
 }
 
-/// Reads what a run has done from its journal and its rows. `open` opens the file of a name, where it is there.
+/// Reads what a run has done from its journal and its rows. `open` opens the file of a name, where it is there. `length_of`
+/// tells how long a segment of the archive is.
 ///
 /// # Errors
 /// When there is no sound journal, or the rows that its snapshot vouches for are not there.
 pub fn resume<R: Read + Seek>(
     mut journal: impl Read,
     open: impl FnMut(&str) -> io::Result<Option<RowsFile<R>>>,
+    length_of: impl Fn(&str) -> u64,
 ) -> Result<Resumed, ResumeError> {
     match record::read_beginning(&mut journal).map_err(ResumeError::Journal)? {
         Beginning::Journal => {}
@@ -134,7 +148,7 @@ pub fn resume<R: Read + Seek>(
     let Next::Record(Record::Header(header)) = read()? else { return Err(ResumeError::Damaged) };
     let Next::Record(Record::Snapshot(snapshot)) = read()? else { return Err(ResumeError::Damaged) };
     let checked = CheckedRows::start(open, &snapshot.output)?;
-    let mut fold = Fold::new(header, *snapshot, checked)?;
+    let mut fold = Fold::new(header, *snapshot, checked, length_of)?;
     let end = loop {
         let record = match read()? {
             Next::Record(record) => record,
@@ -150,17 +164,27 @@ pub fn resume<R: Read + Seek>(
 }
 
 /// The state after the records so far.
-struct Fold<R, O> {
+struct Fold<R, O, L> {
     resumed: Resumed,
     checked: CheckedRows<R, O>,
+    length_of: L,
 }
 
-impl<R: Read + Seek, O: FnMut(&str) -> io::Result<Option<RowsFile<R>>>> Fold<R, O> {
-    fn new(header: Header, snapshot: Snapshot, checked: CheckedRows<R, O>) -> Result<Self, ResumeError> {
-        let Snapshot { done, counters, output, place, checks, suspicions } = snapshot;
+impl<R: Read + Seek, O: FnMut(&str) -> io::Result<Option<RowsFile<R>>>, L: Fn(&str) -> u64> Fold<R, O, L> {
+    fn new(
+        header: Header,
+        snapshot: Snapshot,
+        checked: CheckedRows<R, O>,
+        length_of: L,
+    ) -> Result<Self, ResumeError> {
+        let Snapshot { done, counters, output, place, checks, suspicions, segments } = snapshot;
         // One row a line: a snapshot that says otherwise was not made by us.
         if done.n_done() != output.rows {
             return Err(ResumeError::Damaged);
+        }
+        if let Some(expected) = segments.iter().find(|segment| length_of(&segment.file) < segment.end) {
+            let found = length_of(&expected.file);
+            return Err(ResumeError::SegmentShorter { expected: expected.clone(), found });
         }
         let resumed = Resumed {
             header,
@@ -171,11 +195,12 @@ impl<R: Read + Seek, O: FnMut(&str) -> io::Result<Option<RowsFile<R>>>> Fold<R, 
             place,
             checks: checks.into_iter().map(|check| (check.source, check)).collect(),
             suspicions: suspicions.into_iter().collect(),
+            segments: segments.into_iter().map(|segment| (segment.file, segment.end)).collect(),
             finished: None,
             n_records: 2,
             end: JournalEnd::Whole,
         };
-        Ok(Self { resumed, checked })
+        Ok(Self { resumed, checked, length_of })
     }
 
     /// Adds what a record says, or says why nothing counts from it on.
@@ -200,12 +225,12 @@ impl<R: Read + Seek, O: FnMut(&str) -> io::Result<Option<RowsFile<R>>>> Fold<R, 
     }
 
     fn add_rows(&mut self, record: Rows) -> Result<Option<JournalEnd>, ResumeError> {
-        let Rows { output, checks, rows } = record;
+        let Rows { output, checks, segments, rows } = record;
         if !self.follows(&output, rows.len()) || !self.are_new(&rows) {
             return Ok(Some(JournalEnd::Contradiction));
         }
         let are_there = self.checked.advance(&output).map_err(ResumeError::Rows)?;
-        if !are_there {
+        if !are_there || segments.iter().any(|segment| (self.length_of)(&segment.file) < segment.end) {
             return Ok(Some(JournalEnd::RowsMissing));
         }
         for (seq, note) in rows {
@@ -214,6 +239,7 @@ impl<R: Read + Seek, O: FnMut(&str) -> io::Result<Option<RowsFile<R>>>> Fold<R, 
         }
         self.resumed.output = output;
         self.resumed.checks.extend(checks.into_iter().map(|check| (check.source, check)));
+        self.resumed.segments.extend(segments.into_iter().map(|segment| (segment.file, segment.end)));
         Ok(None)
     }
 

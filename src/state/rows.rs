@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::frame;
 use crate::state::record::KIND_ROWS;
-use crate::state::{OutputMark, RowNote, StreamCheck};
+use crate::state::{OutputMark, RowNote, SegmentMark, StreamCheck};
 
 /// Where the number of rows stands: behind the head of the frame and the kind.
 const COUNT: std::ops::Range<usize> = 9..13;
@@ -40,6 +40,7 @@ pub struct RowsBuilder {
 pub(super) struct Rows {
     pub(super) output: OutputMark,
     pub(super) checks: Vec<StreamCheck>,
+    pub(super) segments: Vec<SegmentMark>,
     pub(super) rows: Vec<(u64, RowNote)>,
 }
 
@@ -47,12 +48,14 @@ pub(super) struct Rows {
 struct TailRef<'a> {
     output: &'a OutputMark,
     checks: &'a [StreamCheck],
+    segments: &'a [SegmentMark],
 }
 
 #[derive(Deserialize)]
 struct Tail {
     output: OutputMark,
     checks: Vec<StreamCheck>,
+    segments: Vec<SegmentMark>,
 }
 
 impl RowsBuilder {
@@ -82,15 +85,15 @@ impl RowsBuilder {
     }
 
     /// The record of the rows that were added, to be appended once the output ends as told, with what streams are known
-    /// by and no record has said. Keeps the rows.
+    /// by and no record has said, and the segments that these rows have made longer. Keeps the rows.
     ///
     /// # Panics
     /// When the rows take more than a record may hold, some fifty million of them; a batch is a few thousand.
-    pub fn finish(&mut self, output: &OutputMark, checks: &[StreamCheck]) -> &[u8] {
+    pub fn finish(&mut self, output: &OutputMark, checks: &[StreamCheck], segments: &[SegmentMark]) -> &[u8] {
         self.buffer.truncate(self.rows_end);
         self.buffer[COUNT].copy_from_slice(&self.n_rows.to_le_bytes());
         let buffer = std::mem::take(&mut self.buffer);
-        let written = postcard::to_extend(&TailRef { output, checks }, buffer);
+        let written = postcard::to_extend(&TailRef { output, checks, segments }, buffer);
         self.buffer = written.expect("a vector takes any bytes, and the type is plain");
         frame::seal(&mut self.buffer, 0).expect("a batch of rows fits a record");
         &self.buffer
@@ -142,8 +145,8 @@ pub(super) fn decode_rows(payload: &[u8]) -> Option<Rows> {
         previous = previous.wrapping_add(delta);
         rows.push((previous, note));
     }
-    let (Tail { output, checks }, rest) = postcard::take_from_bytes(rest).ok()?;
-    rest.is_empty().then_some(Rows { output, checks, rows })
+    let (Tail { output, checks, segments }, rest) = postcard::take_from_bytes(rest).ok()?;
+    rest.is_empty().then_some(Rows { output, checks, segments, rows })
 }
 
 fn decode_row(input: &mut &[u8]) -> Option<(u64, RowNote)> {
@@ -239,7 +242,7 @@ mod tests {
             // 389 and 1,000 have no common factor: each number once, out of order.
             builder.push(100_000_000 + place * 389 % 1_000, &USUAL);
         }
-        let per_row = builder.finish(&mark(), &[]).len() / 1_000;
+        let per_row = builder.finish(&mark(), &[], &[]).len() / 1_000;
         assert_eq!(per_row, 14);
     }
 
@@ -248,17 +251,22 @@ mod tests {
         let check = StreamCheck { source: 1, bytes: 2, crc: 3, ended: true };
         let mut builder = RowsBuilder::new();
         builder.push(5, &USUAL);
-        let once = builder.finish(&mark(), &[check]).to_vec();
-        assert_eq!(builder.finish(&mark(), &[check]), once);
+        let once = builder.finish(&mark(), &[check], &[]).to_vec();
+        assert_eq!(builder.finish(&mark(), &[check], &[]), once);
         builder.push(4, &RowNote::default());
-        let rows = decode_rows(payload(builder.finish(&mark(), &[]))).unwrap();
+        let rows = decode_rows(payload(builder.finish(&mark(), &[], &[]))).unwrap();
         assert_eq!(
             rows,
-            Rows { output: mark(), checks: Vec::new(), rows: vec![(5, USUAL), (4, RowNote::default())] }
+            Rows {
+                output: mark(),
+                checks: Vec::new(),
+                segments: Vec::new(),
+                rows: vec![(5, USUAL), (4, RowNote::default())]
+            }
         );
         builder.clear();
         builder.push(5, &USUAL);
-        assert_eq!(builder.finish(&mark(), &[check]), once);
+        assert_eq!(builder.finish(&mark(), &[check], &[]), once);
         assert_eq!(builder.n_rows(), 1);
     }
 
@@ -275,7 +283,7 @@ mod tests {
         };
         let mut builder = RowsBuilder::new();
         builder.push(u64::MAX / 2 + 1, &most);
-        let rows = decode_rows(payload(builder.finish(&mark(), &[]))).unwrap();
+        let rows = decode_rows(payload(builder.finish(&mark(), &[], &[]))).unwrap();
         assert_eq!(rows.rows, [(u64::MAX / 2 + 1, most)]);
     }
 
@@ -302,8 +310,9 @@ mod tests {
             for (seq, note) in &rows {
                 builder.push(*seq, note);
             }
-            let decoded = decode_rows(payload(builder.finish(&mark(), &[]))).unwrap();
-            prop_assert_eq!(decoded, Rows { output: mark(), checks: Vec::new(), rows });
+            let segments = vec![SegmentMark { file: "s".to_owned(), end: 3 }];
+            let decoded = decode_rows(payload(builder.finish(&mark(), &[], &segments))).unwrap();
+            prop_assert_eq!(decoded, Rows { output: mark(), checks: Vec::new(), segments, rows });
         }
 
         #[test]

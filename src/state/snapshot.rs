@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub checks: Vec<StreamCheck>,
     /// The lines that workers died with and that have no row yet, by seq.
     pub suspicions: Vec<(u64, Suspicion)>,
+    /// How far the segments of an archive are whole.
+    pub segments: Vec<SegmentMark>,
 }
 
 /// What is counted of one row.
@@ -83,6 +85,15 @@ pub struct OutputMark {
     pub rows: u64,
     /// The CRC-32 (IEEE) of the content of the last file up to here.
     pub crc: u32,
+}
+
+/// How far a segment of an archive is whole: where the last record ends that a row names.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SegmentMark {
+    /// The name of the file within the folder of archives.
+    pub file: String,
+    /// Its length, which is the end of a record.
+    pub end: u64,
 }
 
 /// Where in the input the piece begins that holds the first line without a row.

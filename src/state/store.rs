@@ -350,7 +350,7 @@ mod tests {
     /// The seqs that the journal suspects, in its snapshot and behind it.
     fn suspects_in(directory: &Path) -> Vec<u64> {
         let journal = JournalFiles::at(&directory.join("journal")).open().unwrap();
-        crate::state::resume(journal, |_| Ok(None::<RowsFile<io::Empty>>))
+        crate::state::resume(journal, |_| Ok(None::<RowsFile<io::Empty>>), |_| 0)
             .unwrap()
             .suspicions
             .into_keys()

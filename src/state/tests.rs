@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::state::record::{preamble, put_snapshot};
 use crate::state::{
     Counters, DoneSet, Event, Header, JournalEnd, OutputMark, ResumeError, Resumed, RowNote, RowsBuilder,
-    RowsFile, Snapshot, StreamCheck, Suspicion, resume,
+    RowsFile, SegmentMark, Snapshot, StreamCheck, Suspicion, resume,
 };
 
 const FILE: &str = "rows.jsonl";
@@ -73,7 +73,7 @@ impl Books {
         output.bytes += u64::try_from(rows.len()).unwrap();
         output.rows += u64::from(builder.n_rows());
         output.crc = self.hasher.clone().finalize();
-        (rows, builder.finish(output, &[]).to_vec())
+        (rows, builder.finish(output, &[], &[]).to_vec())
     }
 }
 
@@ -106,13 +106,14 @@ pub(super) fn resume_bytes(journal: &[u8], rows: &[u8]) -> Result<Resumed, Resum
 
 /// Resumes with rows in files of these names.
 fn resume_files(journal: &[u8], files: &[(&str, &[u8])]) -> Result<Resumed, ResumeError> {
-    resume(journal, |name| {
+    let open = |name: &str| {
         let found = files.iter().find(|(known, _)| *known == name);
         Ok(found.map(|(_, bytes)| RowsFile {
             content: Cursor::new(bytes),
             length: u64::try_from(bytes.len()).unwrap(),
         }))
-    })
+    };
+    resume(journal, open, |_| 0)
 }
 
 /// The files of a run of twenty rows: a snapshot after eight of them, and three marks behind it.
@@ -254,7 +255,7 @@ fn a_record_that_contradicts_the_others_does_not_count() {
     let record = |output: OutputMark, seqs: &[u64]| {
         let mut builder = RowsBuilder::new();
         seqs.iter().for_each(|&seq| builder.push(seq, &note_of(seq)));
-        builder.finish(&output, &[]).to_vec()
+        builder.finish(&output, &[], &[]).to_vec()
     };
     check(&record(OutputMark { rows: 21, ..output.clone() }, &[3]));
     check(&record(OutputMark { rows: 22, ..output.clone() }, &[50, 50]));
@@ -279,10 +280,10 @@ fn the_last_check_of_each_stream_is_found() {
     assert_eq!(checks_of(&journal), [of_snapshot]);
     let later = StreamCheck { source: 0, bytes: 3, crc: 4, ended: true };
     let next = StreamCheck { source: 2, bytes: 5, crc: 6, ended: false };
-    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, &[later, next]));
-    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, &[]));
+    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, &[later, next], &[]));
+    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, &[], &[]));
     let last = StreamCheck { bytes: 7, ..next };
-    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, &[last]));
+    journal.extend_from_slice(RowsBuilder::new().finish(&books.snapshot.output, &[last], &[]));
     assert_eq!(checks_of(&journal), [later, last]);
 }
 
@@ -353,7 +354,7 @@ impl Rolled {
                 let mark = OutputMark { file: file.to_owned(), before, bytes, rows, crc };
                 let mut builder = RowsBuilder::new();
                 builder.push(seq, &note_of(seq));
-                rolled.journal.extend_from_slice(builder.finish(&mark, &[]));
+                rolled.journal.extend_from_slice(builder.finish(&mark, &[], &[]));
                 rolled.marks.push(mark);
             }
             before += u64::try_from(content.len()).unwrap();
@@ -401,7 +402,7 @@ fn a_file_follows_where_the_one_before_it_ended() {
     let last = rolled.marks.last().unwrap();
     let record = |before: u64| {
         let mark = OutputMark { file: "rows-3".to_owned(), before, bytes: 0, crc: 0, ..last.clone() };
-        RowsBuilder::new().finish(&mark, &[]).to_vec()
+        RowsBuilder::new().finish(&mark, &[], &[]).to_vec()
     };
     for (off_by, expected) in [(0, JournalEnd::Whole), (1, JournalEnd::Contradiction)] {
         let mut journal = rolled.journal.clone();
@@ -424,18 +425,49 @@ fn of_a_long_output_only_what_came_after_the_snapshot_is_read() {
     let mut builder = RowsBuilder::new();
     builder.push(0, &note_of(0));
     let output = OutputMark { bytes: start + 4, rows: 1, crc: hasher.finalize(), ..snapshot.output };
-    journal.extend_from_slice(builder.finish(&output, &[]));
+    journal.extend_from_slice(builder.finish(&output, &[], &[]));
     let check = |tail: &[u8], expected: u64| {
         let length = start + u64::try_from(tail.len()).unwrap();
         let open = |_: &str| {
             let content = Long { start, tail: Cursor::new(tail.to_vec()) };
             Ok(Some(RowsFile { content, length }))
         };
-        assert_eq!(resume(&journal[..], open).unwrap().output.rows, expected);
+        assert_eq!(resume(&journal[..], open, |_| 0).unwrap().output.rows, expected);
     };
     check(b"row\n", 1);
     check(b"rot\n", 0);
     check(b"row", 0);
+}
+
+/// A journal whose snapshot speaks of one segment, and whose only record of rows of that and another.
+#[test]
+fn rows_count_when_their_records_are_in_the_archive() {
+    let mark = |file: &str, end| SegmentMark { file: file.to_owned(), end };
+    let output = OutputMark { file: FILE.to_owned(), ..OutputMark::default() };
+    let snapshot = Snapshot { output, segments: vec![mark("a", 10)], ..Snapshot::default() };
+    let mut journal = preamble(&header()).unwrap();
+    put_snapshot(&mut journal, &snapshot).unwrap();
+    let mut hasher = Hasher::new();
+    hasher.update(b"row\n");
+    let mut builder = RowsBuilder::new();
+    builder.push(0, &note_of(0));
+    let output = OutputMark { bytes: 4, rows: 1, crc: hasher.finalize(), ..snapshot.output };
+    journal.extend_from_slice(builder.finish(&output, &[], &[mark("a", 20), mark("b", 5)]));
+    let resumed = |a, b| {
+        let length_of = move |file: &str| if file == "a" { a } else { b };
+        let open = |_: &str| Ok(Some(RowsFile { content: Cursor::new(b"row\n"), length: 4 }));
+        resume(&journal[..], open, length_of)
+    };
+    let whole = resumed(25, 5).unwrap();
+    assert_eq!((whole.output.rows, whole.end), (1, JournalEnd::Whole));
+    assert_eq!(whole.segments, [("a".to_owned(), 20), ("b".to_owned(), 5)].into());
+    for (a, b) in [(19, 5), (20, 4), (10, 0)] {
+        let cut = resumed(a, b).unwrap();
+        assert_eq!((cut.output.rows, cut.end), (0, JournalEnd::RowsMissing), "{a} {b}");
+        assert_eq!(cut.segments, [("a".to_owned(), 10)].into());
+    }
+    let error = resumed(9, 5).unwrap_err();
+    assert_eq!(error.to_string(), "resume: 'warc/a' has 9 bytes, the journal knows of 10");
 }
 
 proptest! {

@@ -7,6 +7,7 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
 
+mod bodies;
 mod broken_pages;
 mod courtesy;
 mod damage;

@@ -40,6 +40,8 @@ fn what_shapes_rows_is_told_by_its_meaning() {
         (&["-o", "run", "--format", "parquet"], "format"),
         (&["-o", "run", "--compress", "zstd"], "compress"),
         (&["-o", "run", "--roll", "1GiB"], "roll"),
+        (&["--bodies", "files", "-o", "run"], "bodies"),
+        (&["--bodies", "warc", "-o", "run"], "bodies"),
     ] {
         check_shapes(&[], line, &[name]);
         check_shapes(line, line, &[]);
@@ -57,6 +59,8 @@ fn what_shapes_rows_is_told_by_its_meaning() {
         ["-w", "7", "-c", "9", "--per-host", "1", "--mode", "threads", "--progress", "none", "--log", "off"];
     check_shapes(&[], &free, &[]);
     check_shapes(&[], &["--max-time", "1s", "--read-timeout", "1s", "--connect-timeout", "1s", "--pin"], &[]);
+    check_shapes(&["--bodies", "warc", "-o", "run"], &["--bodies", "files", "-o", "run"], &["bodies"]);
+    check_shapes(&[], &["--bodies", "none", "--warc-size", "1MB"], &[]);
     check_shapes(&[], &["--speed-limit", "0", "--speed-time", "1s"], &[]);
 }
 

@@ -1,5 +1,6 @@
 //! What the tests stand on: commands that can not outlive them, servers, and the model of the rows.
 
+mod archive;
 mod command;
 mod list;
 mod model;
@@ -15,6 +16,7 @@ mod stored;
 mod waiting;
 mod witness;
 
+pub(crate) use archive::Archive;
 pub(crate) use command::{Finished, Invocation, MODES, Running, crawl, myriapod, worker};
 pub(crate) use list::List;
 pub(crate) use model::{Model, Rules};
