@@ -12,6 +12,8 @@
 //! Written out by hand as the lines of JSON are, since the writer of the library can not tell a text without
 //! characters from none.
 
+use memchr::memchr_iter;
+
 use crate::model::{HttpVersion, Links, Row, Truncated};
 use crate::output::render::line::Line;
 use crate::text::escape_control;
@@ -118,19 +120,23 @@ impl<'a> Record<'a> {
 
 /// Appends a field, in quotes where it needs them (RFC 4180 section 2, rules 5 to 7).
 fn quote(field: &[u8], out: &mut Vec<u8>) {
-    let is_plain = !field.is_empty() && !field.iter().any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n'));
+    // No early exit: that keeps it to a few instructions for sixteen bytes.
+    let is_plain = !field
+        .iter()
+        .fold(field.is_empty(), |found, byte| found | matches!(byte, b'"' | b',' | b'\r' | b'\n'));
     if is_plain {
         out.extend_from_slice(field);
         return;
     }
-    out.reserve(field.len() + 2);
+    out.reserve(field.len() + field.len() / 16 + 2);
     out.push(b'"');
-    for part in field.split_inclusive(|byte| *byte == b'"') {
-        out.extend_from_slice(part);
-        if part.ends_with(b"\"") {
-            out.push(b'"');
-        }
+    let mut start = 0;
+    for quote in memchr_iter(b'"', field) {
+        out.extend_from_slice(&field[start..=quote]);
+        // What follows begins with it once more.
+        start = quote;
     }
+    out.extend_from_slice(&field[start..]);
     out.push(b'"');
 }
 
