@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::support::{Invocation, Rows, RunPlace, TestOrigin, crawl};
@@ -64,11 +65,38 @@ fn what_failed_is_tried_again() {
 }
 
 #[test]
-fn rows_in_csv_are_a_list_too() {
-    let before = Before::in_form("csv");
-    assert!(before.place.file("rows.csv").exists());
-    assert_eq!(ids(&before.again("").run().expect_code(0).rows()), [2]);
-    assert_eq!(ids(&before.again("--only http_error").run().expect_code(0).rows()), [1]);
+fn rows_of_every_form_are_a_list() {
+    for (form, file) in [
+        ("csv", "rows.csv"),
+        ("csv --compress gzip", "rows.csv.gz"),
+        ("jsonl --compress zstd --roll 1KiB", "rows-00000.jsonl.zst"),
+        ("jsonl --roll 1KiB", "rows-00001.jsonl"),
+        ("parquet", "rows.parquet"),
+    ] {
+        let before = Before::in_form(form);
+        assert!(before.place.file(file).exists(), "{form}");
+        assert_eq!(ids(&before.again("").run().expect_code(0).rows()), [2], "{form}");
+        let answered = before.again("--only http_error,ok").run().expect_code(0).rows();
+        let mut answered = ids(&answered);
+        answered.sort_unstable();
+        assert_eq!(answered, [0, 1], "{form}");
+    }
+}
+
+#[test]
+fn rows_that_wait_to_become_parquet_are_a_list() {
+    let (origin, place) = (TestOrigin::start(), RunPlace::empty());
+    let failing = json!({"url": origin.url("/bad/close"), "id": 0});
+    let waiting = json!({"url": origin.url("/slow?ms=60000"), "id": 1});
+    let list = place.write("list.jsonl", format!("{failing}\n{waiting}\n"));
+    let options = "--log off --retry 0 --keep-column id --format parquet -w 1";
+    let mut running = place.crawl_without_list(options).arg(list).start();
+    let kept = place.file(".rows.jsonl.zst");
+    running.until("a row is kept", |_| fs::metadata(&kept).is_ok_and(|file| file.len() > 0));
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    let again = crawl().words("--retry 0 --keep-column id").arg(place.output()).run().expect_code(0);
+    assert_eq!(ids(&again.rows()), [0]);
 }
 
 #[test]

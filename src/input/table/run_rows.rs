@@ -13,6 +13,9 @@ use crate::model::{FailureKind, Outcome};
 /// What a directory with a run in it has: a journal from the beginning, and a description soon after.
 const SIGNS: [&str; 2] = ["journal", "run.json"];
 
+/// Where the rows of a run are that become Parquet when it ends.
+const ON_THE_WAY: &str = ".rows.jsonl.zst";
+
 /// Which rows of a run are taken: by their outcome, or by the kind of their failure.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Only {
@@ -108,6 +111,10 @@ pub fn rows_of_run(directory: &Path) -> Result<Vec<PathBuf>, NotARun> {
         }
     }
     files.sort_unstable();
+    let on_the_way = directory.join(ON_THE_WAY);
+    if files.is_empty() && on_the_way.exists() {
+        return Ok(vec![on_the_way]);
+    }
     if files.is_empty() {
         Err(NotARun::NoRows)
     } else {
@@ -179,6 +186,9 @@ mod tests {
         assert!(matches!(names(&["run.json", "summary.json", "rows", "rows.txt"]), Err(NotARun::NoRows)));
         fs::remove_dir_all(directory.path()).unwrap();
         assert_eq!(names(&["run.json", "rows.parquet", "rows.parquet.gz"]).unwrap(), ["rows.parquet"]);
+        fs::remove_dir_all(directory.path()).unwrap();
+        assert_eq!(names(&["run.json", ".rows.jsonl.zst", "rows.parquet.tmp"]).unwrap(), [".rows.jsonl.zst"]);
+        assert_eq!(names(&["rows.parquet"]).unwrap(), ["rows.parquet"]);
         fs::remove_dir_all(directory.path()).unwrap();
         assert!(names(&["run.json"]).is_err());
         let mixed =
