@@ -169,6 +169,14 @@ fn an_archive_without_processes_survives_too() {
     check_kills("--mode single -c 8", &[1, 90, 151]);
 }
 
+/// Rows that wait to be compressed are not marked yet, and neither are their records; a batch may end in two files.
+#[test]
+fn an_archive_is_exact_with_every_form_of_rows() {
+    check_kills("-w 2 -c 8 --compress gzip --roll 20kB", &[113, 149, 90]);
+    check_kills("-w 2 -c 8 --format csv --roll 10kB", &[113, 149, 90]);
+    check_kills("--mode multi -w 2 -c 8 --format parquet", &[113, 149, 90]);
+}
+
 #[test]
 fn a_run_that_is_interrupted_leaves_an_exact_archive() {
     let origin = TestOrigin::with_hosts(3);
