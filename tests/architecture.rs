@@ -84,7 +84,7 @@ const MAY_STAND_IN: &[(&str, &[&str])] = &[
     ("psl", &["fetch/cookies/"]),
     // The origin shares no code with the client; a test of its pages has the library judge them.
     ("reqwest", &["fetch/", "origin/page.rs"]),
-    ("regex", &["extract/select/pattern.rs"]),
+    ("regex", &["extract/select/pattern.rs", "output/warc/surt.rs"]),
     ("regex_syntax", &["extract/select/pattern.rs"]),
     ("roaring", &["state/"]),
     ("rustls", &["fetch/", "origin/page.rs"]),

@@ -18,12 +18,17 @@ const MAX_LINK: usize = 8 * 1024;
 /// All links of a page together: with a long base, a short page could ask for much more.
 const MAX_TEXT: usize = 4 * 1024 * 1024;
 
+/// How much may be joined for a page, each link counted with its base: a base may be as long as the page, and what is
+/// dropped, for being long or being there, costs as much as what is kept. A guess: an honest page has a tenth of it.
+const MOST_JOINED: usize = 64 * 1024 * 1024;
+
 /// Links that are being collected.
 pub(super) struct LinkSet {
     /// Links, one behind the other.
     text: String,
     /// Where each ends.
     ends: Vec<usize>,
+    n_joined: usize,
     max_links: usize,
     /// The hash of each link, and its place.
     seen: HashTable<(u64, usize)>,
@@ -35,7 +40,7 @@ impl LinkSet {
     pub(super) fn new(max_links: usize) -> Self {
         let (text, ends) = (String::with_capacity(4096), Vec::with_capacity(64));
         let (seen, hasher) = (HashTable::with_capacity(64), DefaultHashBuilder::default());
-        Self { text, ends, max_links, seen, hasher }
+        Self { text, ends, n_joined: 0, max_links, seen, hasher }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -55,9 +60,13 @@ impl LinkSet {
     /// Takes the value of an attribute as it stands in the page.
     #[inline]
     pub(super) fn insert(&mut self, value: &str, resolver: &Resolver) {
-        if self.ends.len() == self.max_links || self.text.len() > MAX_TEXT - MAX_LINK {
+        if self.ends.len() == self.max_links
+            || self.text.len() > MAX_TEXT - MAX_LINK
+            || self.n_joined > MOST_JOINED
+        {
             return;
         }
+        self.n_joined += resolver.base().as_str().len() + value.len();
         let makings = Makings::of(value);
         if makings.may_need_decoding() {
             let link = decoded(value);

@@ -63,6 +63,23 @@ fn what_is_deep_hides_nothing() {
     check("<p>", "<template><b x></p>y", None, 0);
 }
 
+/// Elements that are many, below formatting elements that are many and wait to be opened again.
+#[test]
+fn what_is_deep_and_formatted_is_given_up_in_time() {
+    let fonts: String = (0..48).map(|nth| format!("<font a={nth}>")).collect();
+    let before = format!("<svg></x></svg>{}<p>{fonts}<a href=/x></a>", "<div>".repeat(400));
+    let page = format!("{before}{}", "<p>x".repeat(MANY));
+    let found = scan_page(&page, &url(), MAX_LINKS);
+    assert_eq!(found.links.len(), 1);
+}
+
+#[test]
+fn a_long_base_costs_no_more_than_other_pages_do() {
+    let before = format!("<a href=/x></a><base href='/{}/'>", "a".repeat(MANY));
+    let page = format!("{before}{}<a href=http://other.example/>", "<a href=b>".repeat(MANY));
+    assert_eq!(scan_page(&page, &url(), MAX_LINKS).links.len(), 1);
+}
+
 #[test]
 fn what_is_much_is_bounded() {
     check("", "</p>", Some("T"), 1);

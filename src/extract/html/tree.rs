@@ -8,6 +8,8 @@
 //! special elements in MathML and SVG. It does not know quirks: a `table` always closes a `p`.
 //! `outline` is the quick model; this one takes over where that is undecided.
 
+use std::cell::Cell;
+
 use super::attributes::Attributes;
 use super::foreign::{Language, breaks_out};
 use super::formatting::{Element, Entry, Formatting};
@@ -75,7 +77,12 @@ pub(super) struct Tree {
     /// Elements of a template that were opened again outside of it.
     escaped: Vec<Tag>,
     last_id: u64,
+    /// Open elements that were looked through for formatting elements that are not among them.
+    n_looked_through: Cell<usize>,
 }
+
+/// How many may be. An element of each kind is looked for at each text, and a page can have many of both.
+const MOST_LOOKED_THROUGH: usize = 200_000_000;
 
 /// A start tag of which nothing is known yet.
 const DROPPED: Placed = Placed { place: Place::Nowhere, content: Content::Markup };
@@ -94,6 +101,7 @@ impl Tree {
             placed: DROPPED,
             escaped: Vec::new(),
             last_id: 0,
+            n_looked_through: Cell::new(0),
         }
     }
 
@@ -222,7 +230,11 @@ impl Tree {
     pub(super) fn reopen_formatting(&mut self) {
         let is_settled = |entry: &Entry| match entry {
             Entry::Marker => true,
-            Entry::Element(element) => self.open.position(element.node.id).is_some(),
+            Entry::Element(element) => {
+                let is_open = self.open.position(element.node.id).is_some();
+                self.n_looked_through.update(|n| n + if is_open { 0 } else { self.open.len() });
+                is_open
+            }
         };
         let entries = &self.formatting.entries;
         let first = entries.iter().rposition(is_settled).map_or(0, |settled| settled + 1);
@@ -291,6 +303,9 @@ impl Model for Tree {
     fn handle_start(&mut self, page: &str, tag: &Tag) -> Result<Placed, Undecided> {
         if self.has_frames {
             return Ok(among_frames(tag));
+        }
+        if self.n_looked_through.get() > MOST_LOOKED_THROUGH {
+            return Err(Undecided);
         }
         self.placed = DROPPED;
         self.take(page, Token::Start(tag));
