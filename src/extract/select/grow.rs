@@ -31,6 +31,7 @@ pub(super) struct Growth {
     nodes: RefCell<Vec<Sprout>>,
     document: Handle,
     n_formatting: Cell<usize>,
+    n_attributes: Cell<usize>,
 }
 
 enum Body {
@@ -61,12 +62,17 @@ impl Growth {
         let name = QualName::new(None, ns!(), LocalName::from(""));
         let document = Handle { id: DOCUMENT, name: Rc::new(name) };
         let nodes = RefCell::new(vec![Sprout::new(Body::Document)]);
-        Self { nodes, document, n_formatting: Cell::new(0) }
+        Self { nodes, document, n_formatting: Cell::new(0), n_attributes: Cell::new(0) }
     }
 
     /// How many nodes were made, whether or not they are in the tree.
     pub(super) fn n_nodes(&self) -> usize {
         self.nodes.borrow().len()
+    }
+
+    /// How many attributes these have: an element that is opened again brings its own each time.
+    pub(super) fn n_attributes(&self) -> usize {
+        self.n_attributes.get()
     }
 
     /// How many elements were made that the tree builder keeps in mind as formatting.
@@ -129,6 +135,7 @@ impl TreeSink for Growth {
 
     fn create_element(&self, name: QualName, attributes: Vec<Attribute>, _flags: ElementFlags) -> Handle {
         let name = Rc::new(name);
+        self.n_attributes.update(|n| n + attributes.len());
         let handle = Handle { id: self.make(Body::Element(Rc::clone(&name), attributes)), name };
         self.n_formatting.update(|n| n + usize::from(handle.is_formatting()));
         handle

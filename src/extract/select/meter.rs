@@ -49,12 +49,23 @@ impl<'a> Meter<'a> {
     /// The page has had its share.
     #[inline]
     pub(super) fn read<'t>(&self, text: &'t str) -> Result<&'t str, Exhausted> {
-        let n_steps = u32::try_from(text.len() / 64).unwrap_or(u32::MAX);
-        match self.left.get().checked_sub(n_steps) {
-            Some(left) => self.left.set(left),
-            None => self.ask()?,
-        }
+        self.steps(text.len() / 64)?;
         Ok(text)
+    }
+
+    /// Takes so many steps at once.
+    ///
+    /// # Errors
+    /// The page has had its share.
+    pub(super) fn steps(&self, n_steps: usize) -> Result<(), Exhausted> {
+        let n_steps = u32::try_from(n_steps).unwrap_or(u32::MAX);
+        match self.left.get().checked_sub(n_steps) {
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+            None => self.ask(),
+        }
     }
 
     /// Asks, however few steps were taken.

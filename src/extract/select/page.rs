@@ -54,7 +54,7 @@ pub(super) fn parse(text: &str, meter: &Meter<'_>) -> Dom {
     let shallow = Shallow::new(TreeBuilder::new(Growth::new(), options), text.len());
     let tokenizer = Tokenizer::new(shallow, TokenizerOpts::default());
     let queue = BufferQueue::default();
-    // The tokenizer compares each attribute of a tag with all before it, and nobody can step in before the tag ends.
+    // The tokenizer compares each attribute of a tag with all before it.
     let tamed = if text.len() > LONGEST_TEXT { Cow::Borrowed("") } else { tame(text) };
     let mut rest = &*tamed;
     while !rest.is_empty() {
@@ -120,7 +120,9 @@ impl Shallow {
     }
 
     fn is_overgrown(&self) -> bool {
-        self.builder.sink.n_nodes() > self.most_nodes
+        // An attribute takes two bytes of a page at least, as in `<p a b>`, and less room than a node.
+        let sink = &self.builder.sink;
+        sink.n_nodes() > self.most_nodes || sink.n_attributes() > self.most_nodes
     }
 
     fn lets_in(&self, tag: &Tag) -> bool {
@@ -434,6 +436,23 @@ mod tests {
         let dom = tree(&format!("<table><td>{}x</table><div><p>y</p></div>", "<div>".repeat(700)));
         let p = (0..dom.len()).find(|id| &*dom.node(*id).name == "p").unwrap();
         assert_eq!(&*dom.node(dom.node(dom.node(p).parent).parent).name, "body");
+    }
+
+    /// An element that is opened again has all its attributes again.
+    #[test]
+    fn formatting_with_many_attributes_is_no_bomb() {
+        let attributes: String = (0..255).map(|nth| format!(" a{nth}")).collect();
+        let fonts: String = (0..64).map(|nth| format!("<p><font b={nth}{attributes}></p>")).collect();
+        let text = format!("{fonts}{}", "<p>x".repeat(5_000));
+        let options = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
+        let shallow = Shallow::new(TreeBuilder::new(Growth::new(), options), text.len());
+        let tokenizer = Tokenizer::new(shallow, TokenizerOpts::default());
+        let queue = BufferQueue::default();
+        queue.push_back(StrTendril::from_slice(&text));
+        while !matches!(tokenizer.feed(&queue), TokenizerResult::Done) {}
+        let n_attributes = tokenizer.sink.builder.sink.n_attributes();
+        // The last token before the limit may open all of them again.
+        assert!(n_attributes < text.len() + 1024 + 64 * 256, "{n_attributes} of {} bytes", text.len());
     }
 
     /// Each node that is made is work: of what a page leaves open as formatting some is made again in every paragraph.

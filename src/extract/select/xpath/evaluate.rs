@@ -136,7 +136,11 @@ impl<'a> Evaluation<'a, '_> {
     /// The nodes of an expression; none where it is of another kind, which the parser does not let pass.
     pub(super) fn nodes(&self, expression: &'a Expression, spot: Spot) -> Result<Vec<Item>, Exhausted> {
         match expression {
-            Expression::Path(Path { start: Start::Root, steps }) => Ok(self.absolute(steps)?.to_vec()),
+            Expression::Path(Path { start: Start::Root, steps }) => {
+                let items = self.absolute(steps)?;
+                self.meter.steps(items.len())?;
+                Ok(items.to_vec())
+            }
             Expression::Path(path) => self.take_steps(&path.steps, self.start(path, spot)?),
             Expression::Union(parts) => {
                 let mut all = Vec::new();
