@@ -47,6 +47,12 @@ fn check(json: &str) -> Result<(), serde_json::Error> {
     }
 }
 
+/// The same JSON without control characters: they can stand between its parts alone, where a blank is as good.
+fn on_one_line(json: &str) -> Cow<'_, str> {
+    const CONTROLS: [char; 3] = ['\t', '\n', '\r'];
+    if json.contains(CONTROLS) { Cow::Owned(json.replace(CONTROLS, " ")) } else { Cow::Borrowed(json) }
+}
+
 struct Object<'n, 'v, 'a> {
     names: &'n [String],
     values: &'v mut [Value<'a>],
@@ -72,7 +78,7 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
             match found {
                 Some(nth) => {
                     let raw: &'a RawValue = map.next_value()?;
-                    self.values[nth] = Value::Json(Cow::Borrowed(raw.get()));
+                    self.values[nth] = Value::Json(on_one_line(raw.get()));
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -133,6 +139,7 @@ mod tests {
         );
         check(r#"{"id":12345678901234567890123}"#, &["id"], &[Some("12345678901234567890123")]);
         check(r#"{"\u0061":1}"#, &["a"], &[Some("1")]);
+        check("{\"a\":[1,\t2,\r3]}", &["a"], &[Some("[1, 2, 3]")]);
         check(r#"{"a":1,"a":2}"#, &["a"], &[Some("2")]);
         check(r#"{"a":1}"#, &["a", "b", "a"], &[Some("1"), None, Some("1")]);
         check("{}", &["a"], &[None]);

@@ -26,7 +26,8 @@ use parquet::record::reader::{ReaderIter, TreeBuilder};
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr};
 
 use crate::input::table::{Entry, Value, Wanted};
-use crate::input::{InputError, Origin, stream};
+use crate::input::{InputError, MAX_RECORD, Origin, stream};
+use crate::model::RejectReason;
 
 /// The most rows that are read at once.
 const BATCH_ROWS: usize = 256;
@@ -67,6 +68,11 @@ impl ParquetSource {
         let n_bytes = file.metadata().map_err(could_not_open)?.len();
         let reader = open_as_bytes(&file).map_err(|error| could_not_open(io::Error::other(error)))?;
         let schema = reader.metadata().file_metadata().schema_descr();
+        let fields = schema.root_schema().get_fields();
+        let is_twice = |name: &&String| fields.iter().filter(|field| field.name() == *name).count() > 1;
+        if let Some(column) = wanted.names().iter().find(is_twice) {
+            return Err(InputError::SameColumn { origin, column: column.clone() });
+        }
         let (projection, places) = project(schema, &wanted).map_err(|missing| InputError::NoColumn {
             origin: origin.clone(),
             column: missing.clone(),
@@ -94,6 +100,15 @@ impl ParquetSource {
     pub(in crate::input) fn next_record(&mut self) -> Option<(Option<Entry<'static>>, &Wanted)> {
         let values = self.batch.pop_front()?;
         self.n_taken += 1;
+        if values.iter().map(Value::n_bytes).sum::<usize>() > MAX_RECORD {
+            let url = match values.first() {
+                Some(Value::Text(url)) => url.as_ref(),
+                Some(Value::Json(url)) => url.as_bytes(),
+                Some(Value::Null) | None => b"",
+            };
+            let entry = Entry::unreadable(url, RejectReason::TooLong { limit: MAX_RECORD });
+            return Some((Some(entry.into_owned()), &self.wanted));
+        }
         Some((self.wanted.entry(values, None), &self.wanted))
     }
 
@@ -240,7 +255,31 @@ fn value_of(field: Field) -> Value<'static> {
         Field::Bytes(bytes) => Value::Text(Cow::Owned(bytes.data().to_vec())),
         // Its own digits, and not those of the number with twice the precision that is nearest.
         Field::Float(number) if number.is_finite() => Value::Json(Cow::Owned(format!("{number:?}"))),
+        // The library has no answer to a day that no calendar has.
+        Field::Date(number) if !is_in_calendar(&field) => Value::Json(Cow::Owned(number.to_string())),
+        Field::TimestampMillis(number) | Field::TimestampMicros(number) if !is_in_calendar(&field) => {
+            Value::Json(Cow::Owned(number.to_string()))
+        }
+        _ if !is_in_calendar(&field) => Value::Null,
         other => Value::Json(Cow::Owned(other.to_json_value().to_string())),
+    }
+}
+
+/// Whether all days and times in it are such as the library can write: within 200,000 years of 1970.
+fn is_in_calendar(field: &Field) -> bool {
+    const YEARS: i64 = 200_000;
+    const DAYS: i64 = YEARS * 365;
+    const MILLIS: i64 = DAYS * 24 * 60 * 60 * 1000;
+    match field {
+        Field::Date(days) => i64::from(*days).abs() <= DAYS,
+        Field::TimestampMillis(millis) => millis.saturating_abs() <= MILLIS,
+        Field::TimestampMicros(micros) => micros.saturating_abs() / 1000 <= MILLIS,
+        Field::Group(row) => row.get_column_iter().all(|(_, field)| is_in_calendar(field)),
+        Field::ListInternal(list) => list.elements().iter().all(is_in_calendar),
+        Field::MapInternal(map) => {
+            map.entries().iter().all(|(key, value)| is_in_calendar(key) && is_in_calendar(value))
+        }
+        _ => true,
     }
 }
 

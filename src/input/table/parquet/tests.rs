@@ -196,3 +196,27 @@ fn a_spoilt_file_is_an_error() {
     };
     assert!(matches!(error, InputError::Broken { n_lines, .. } if n_lines == n_rows), "{error:?}");
 }
+
+#[test]
+fn a_column_that_is_there_twice_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("twice.parquet");
+    let schema =
+        Arc::new(parse_message_type("message m { required int64 url; required int64 url; }").unwrap());
+    let writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    fs::write(&path, writer.into_inner().unwrap()).unwrap();
+    let refused = ParquetSource::open(&path, 0, wanted("url", &[])).err();
+    assert!(matches!(refused, Some(InputError::SameColumn { column, .. }) if column == "url"));
+}
+
+#[test]
+fn a_day_that_no_calendar_has_is_a_number() {
+    let text = |field| match value_of(field) {
+        Value::Json(json) => json.into_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text(Field::Date(i32::MAX)), i32::MAX.to_string());
+    assert_eq!(text(Field::TimestampMillis(i64::MIN)), i64::MIN.to_string());
+    assert_eq!(text(Field::TimestampMicros(i64::MAX)), i64::MAX.to_string());
+    assert!(text(Field::Date(20_000)).contains("2024-10-04"));
+}
