@@ -97,6 +97,8 @@ pub(super) struct Keeper {
     told_checks: Vec<StreamCheck>,
     rewrite_after: u64,
     synced: Synced,
+    /// Files of rows that the job under way syncs.
+    n_syncing: usize,
     /// What is known at the end, and the file that the rows have become, where they become another.
     end: Option<Snapshot>,
     product: Option<RowsEnd>,
@@ -132,6 +134,7 @@ impl Keeper {
             told_checks: Vec::new(),
             rewrite_after: REWRITE_AFTER,
             synced,
+            n_syncing: 0,
             end: None,
             product: None,
         }
@@ -175,7 +178,7 @@ impl Keeper {
                 self.write_waiting()?;
             }
         }
-        if !self.may_wait() {
+        if !self.may_wait(rows) {
             self.write_waiting()
         } else {
             self.due = self.due.or_else(|| (!self.waiting.is_empty()).then_some(now + LONGEST_WAIT));
@@ -221,8 +224,11 @@ impl Keeper {
         Ok(())
     }
 
-    fn may_wait(&self) -> bool {
-        self.rows.had_better_wait() && self.known.sent.is_none()
+    /// Whether rows had better wait for others, and none of these is of a request that must not be sent twice: the
+    /// sooner that is marked, the less is not known of it after a crash.
+    fn may_wait(&self, rows: &NewRows) -> bool {
+        let was_sent_once = |sent: &Arc<SentMarks>| rows.notes.iter().any(|(seq, ..)| sent.is_marked(*seq));
+        self.rows.had_better_wait() && !self.known.sent.as_ref().is_some_and(was_sent_once)
     }
 
     /// Notes what speaks against a line, before it is tried again.
@@ -260,16 +266,24 @@ impl Keeper {
         let (rows_path, journal_path) = (self.rows.path().to_owned(), self.journal_path.clone());
         let sent = self.known.sent.clone();
         let bodies = self.known.bodies.as_ref().map(BodiesFolder::sync_handle).transpose()?;
-        let sync_rows = move || {
+        let sync_all = move || {
             bodies.map_or(Ok(()), |bodies| bodies.sync())?;
             let marks = sent.map_or(Ok(()), |sent| sent.sync());
             marks.map_err(|source| SinkError { path: rows_path, source })?;
             rows.sync()
         };
+        // Whether all is synced; it is not where there is no descriptor for it now.
+        let sync_rows = move || match sync_all() {
+            Ok(()) => Ok(true),
+            Err(error) if is_out_of_descriptors(&error.source) => Ok(false),
+            Err(error) => Err(error),
+        };
         let journal_error = move |error: JournalError| SinkError { path: journal_path, source: error.source };
         let job: DiskJob = match rewrite {
             Some(rewrite) => Box::new(move || {
-                sync_rows()?;
+                if !sync_rows()? {
+                    return Ok(JobEnd::PutOff);
+                }
                 match rewrite.write() {
                     Ok(rewritten) => Ok(JobEnd::Rewritten(rewritten)),
                     Err(error) if is_passing(&error.source) => Ok(JobEnd::PutOff),
@@ -279,7 +293,9 @@ impl Keeper {
             None => {
                 let journal = self.journal.sync_handle().map_err(|error| self.journal_error(error))?;
                 Box::new(move || {
-                    sync_rows()?;
+                    if !sync_rows()? {
+                        return Ok(JobEnd::PutOff);
+                    }
                     match journal.sync() {
                         Ok(()) => Ok(JobEnd::Synced),
                         Err(error) if is_out_of_descriptors(&error.source) => Ok(JobEnd::PutOff),
@@ -288,7 +304,7 @@ impl Keeper {
                 })
             }
         };
-        self.rows.forget_synced();
+        self.n_syncing = self.rows.n_unsynced();
         self.synced = Synced { at: now, rows: self.rows.rows() };
         Ok(job)
     }
@@ -307,14 +323,20 @@ impl Keeper {
     /// Takes what a job has done.
     pub(super) fn end_job(&mut self, end: JobEnd) -> Result<(), SinkError> {
         let rewritten = match end {
-            JobEnd::Synced => return Ok(()),
+            JobEnd::Synced => {
+                self.rows.forget_synced(self.n_syncing);
+                return Ok(());
+            }
             JobEnd::PutOff => {
                 self.journal.abandon_rewrite();
                 // The journal that goes on was not synced with the rows, and is due.
                 self.synced.rows = 0;
                 return Ok(());
             }
-            JobEnd::Rewritten(rewritten) => rewritten,
+            JobEnd::Rewritten(rewritten) => {
+                self.rows.forget_synced(self.n_syncing);
+                rewritten
+            }
             JobEnd::Converted(Converted::Whole(product)) => {
                 self.product = Some(product);
                 return Ok(());

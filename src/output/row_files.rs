@@ -18,7 +18,10 @@ use crate::output::append::Stored;
 use crate::output::directory::io_error;
 use crate::output::encode::Encoder;
 use crate::output::layout::is_of_rows;
-use crate::output::{Compression, Conversion, DirectoryError, Layout, RowWriter, RunDirectory, SinkError};
+use crate::output::{
+    Compression, Conversion, DirectoryError, Layout, RowWriter, RunDirectory, SinkError,
+    is_out_of_descriptors,
+};
 
 /// How many bytes of rows make a piece that is worth compressing for itself: see `encode` for what larger ones would
 /// save.
@@ -143,7 +146,12 @@ impl RowFiles {
         }
         self.writer.mend()?;
         let path = self.folder.join(self.layout.name(self.number + 1));
-        let file = create(&path).map_err(|source| SinkError { path: path.clone(), source })?;
+        let file = match create(&path) {
+            Ok(file) => file,
+            // A file that is too full is better than none.
+            Err(error) if is_out_of_descriptors(&error) => return self.writer.flush(),
+            Err(source) => return Err(SinkError { path, source }),
+        };
         let last = self.writer.exchange(Stored::new(file, path, 0, 0));
         if let Err(error) = self.writer.flush() {
             let next = self.writer.exchange(last);
@@ -188,7 +196,7 @@ impl RowFiles {
     /// When the disk does not take what the system has.
     pub fn sync(&mut self) -> Result<(), SinkError> {
         self.sync_handle()?.sync()?;
-        self.forget_synced();
+        self.unsynced.clear();
         Ok(())
     }
 
@@ -205,9 +213,14 @@ impl RowFiles {
         })
     }
 
-    /// Leaves what was written so far to the last handle.
-    pub fn forget_synced(&mut self) {
-        self.unsynced.clear();
+    /// How many files before the last are not synced.
+    pub fn n_unsynced(&self) -> usize {
+        self.unsynced.len()
+    }
+
+    /// Takes so many of these as synced, the oldest first.
+    pub fn forget_synced(&mut self, n_files: usize) {
+        self.unsynced.drain(..n_files.min(self.unsynced.len()));
     }
 
     /// How far the rows are whole, those that wait not counted.

@@ -11,12 +11,12 @@ use std::time::SystemTime;
 use crate::model::WarcPlace;
 use crate::output::warc::record::RecordId;
 
-/// How many payloads a generation holds; there are two. A guess: some megabytes, and what repeats on a site mostly does so
+/// How many payloads a generation holds; there are two. A guess: some ten megabytes, thirty at worst, and what repeats on a site mostly does so
 /// within so many pages.
 const GENERATION: usize = 16 * 1024;
 
 /// URLs that are longer are not remembered: a reference to them would cost what it saves.
-const LONGEST_URL: usize = 2048;
+const LONGEST_URL: usize = 512;
 
 /// What is said of a record where another refers to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
