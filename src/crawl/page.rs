@@ -71,10 +71,16 @@ impl PageReader {
         let digest = self.plan.digest.then(|| sha1_digest(&body));
         let nature = nature_of(content_type.as_deref(), &body);
         let page = Page { body: body.clone(), content_type, digest, ..Page::default() };
-        if body.is_empty() || nature == Nature::Binary {
-            // An empty page is a page without links, and not one of which they are not known.
+        if nature == Nature::Binary {
+            return page;
+        }
+        if body.is_empty() {
+            // An empty page is a page without links and fields, and not one of which they are not known.
+            let is_said_to_be = page.content_type.is_some();
             let links = (self.plan.links && nature == Nature::Page).then(Links::new);
-            return Page { links, ..page };
+            let extraction = self.extraction.as_ref().filter(|_| is_said_to_be);
+            let fields = extraction.and_then(|extraction| fields_of(extraction, seq, nature, ""));
+            return Page { links, fields, ..page };
         }
         let evidence = Evidence {
             chosen: self.plan.charset.as_deref().and_then(encoding_named),

@@ -8,6 +8,8 @@
 //!
 //! Invariant: time is linear in the bytes looked at.
 
+use std::mem::replace;
+
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
 use memchr::memmem;
 
@@ -24,8 +26,7 @@ const LONG_LENGTH: usize = 64 * 1024;
 pub fn prescan(body: &[u8]) -> Option<&'static Encoding> {
     declared_within(body, LENGTH).or_else(|| {
         let later = body.get(LENGTH..body.len().min(LONG_LENGTH))?;
-        let may_come =
-            ["charset", "CHARSET"].iter().any(|word| memmem::find(later, word.as_bytes()).is_some());
+        let may_come = ["harset", "HARSET"].iter().any(|word| memmem::find(later, word.as_bytes()).is_some());
         if may_come { declared_within(body, LONG_LENGTH) } else { None }
     })
 }
@@ -110,29 +111,26 @@ impl<'a> Scan<'a> {
 
     /// The attributes of a `meta` element.
     fn meta(&mut self) -> Option<Option<&'static Encoding>> {
-        let mut seen: Vec<Vec<u8>> = Vec::new();
+        let (mut saw_pragma, mut saw_content, mut saw_charset) = (false, false, false);
         let mut got_pragma = false;
         let mut need_pragma = None;
         let mut encoding = None;
         while let Some((name, value)) = self.attribute()? {
-            if seen.contains(&name) {
-                continue;
-            }
+            // Of attributes of one name the first counts.
             match &name[..] {
-                b"http-equiv" => got_pragma |= value == b"content-type",
-                b"content" if encoding.is_none() => {
+                b"http-equiv" if !replace(&mut saw_pragma, true) => got_pragma = value == b"content-type",
+                b"content" if !replace(&mut saw_content, true) && encoding.is_none() => {
                     if let Some(found) = charset_in_content(&value) {
                         encoding = Some(found);
                         need_pragma = Some(true);
                     }
                 }
-                b"charset" => {
+                b"charset" if !replace(&mut saw_charset, true) => {
                     encoding = Encoding::for_label_no_replacement(&value);
                     need_pragma = Some(false);
                 }
                 _ => {}
             }
-            seen.push(name);
         }
         let counts = need_pragma.is_some_and(|needed| got_pragma || !needed);
         Some(encoding.filter(|_| counts).map(not_wide))
@@ -227,6 +225,8 @@ mod tests {
         check("<meta charset=gb2312>", Some("GBK"));
         check("<META CharSet = 'Shift_JIS' >", Some("Shift_JIS"));
         check("<meta/charset=big5>", Some("Big5"));
+        check("<meta charset=big5 charset=gbk>", Some("Big5"));
+        check(&format!("{}<meta Charset=gbk>", "x".repeat(LENGTH)), Some("GBK"));
         check("<meta http-equiv=content-type content='text/html; charset=euc-kr'>", Some("EUC-KR"));
         check("<meta content=\"text/html;charset = 'koi8-r'\" http-equiv=Content-Type>", Some("KOI8-R"));
         check("<html lang='>'><head><title a=b>x</title><meta charset=\"utf-8\">", Some("UTF-8"));

@@ -78,6 +78,14 @@ fn what_is_no_text_and_what_did_not_answer_have_no_fields() {
 }
 
 #[test]
+fn an_empty_page_has_the_fields_of_a_page() {
+    let server = Recorder::start(1, |_| Reply::text("").field("content-type", "text/html"));
+    let words = ["--extract", "one=css:h1", "--extract", "all[]=css:p", &server.url(0, "/")];
+    let rows = crawl().args(words).run().expect_code(0).rows();
+    assert_eq!(rows.get(0)["fields"], json!({ "one": null, "all": [] }));
+}
+
+#[test]
 fn a_worker_by_hand_selects_too() {
     let origin = TestOrigin::start();
     let words = ["--extract", "title=css:title", "--links"];
