@@ -52,14 +52,15 @@ const TABLES: &str =
 const ROWS: &str =
     "  One JSON object a line, or one record of CSV or Parquet, for each line of the list, in the order
   in which URLs finish; seq is the line's place in the list. Parquet is written when the run ends,
-  finished or not; what is not finished goes on from .rows.jsonl.zst with --resume. A directory that holds a run already is refused without --resume.
-  Not in this version: what a page holds. Nothing is extracted from it, and it is not kept.";
+  finished or not; what is not finished goes on from .rows.jsonl.zst with --resume. A directory
+  that holds a run already is refused without --resume.";
 
 const RESUMING: &str =
     "  A run in a directory that ended early, however it ended, goes on where it stopped: the same
   command with --resume. Rows that are there stay, and no URL gets a second one. The list and
-  all that shapes a row (--format, --compress, --roll, the options under Requests but --dns-servers,
-  --max-redirs, --max-body) must be as they were; workers, time-outs, limits of the run and display may change.
+  all that shapes a row (--format, --compress, --roll, --bodies, the options under Requests but
+  --dns-servers, those under What is read from bodies, --max-redirs, --max-body) must be as they
+  were; workers, time-outs, limits of the run and display may change.
   Where the directory holds no run, --resume starts one, so a script may always give it. The site
   of --demo has other addresses each time, so its run can not be gone on with.";
 
