@@ -438,18 +438,24 @@ mod tests {
         assert_eq!(&*dom.node(dom.node(dom.node(p).parent).parent).name, "body");
     }
 
+    /// A parser that has read a page in one piece, whatever that costs.
+    fn fed(text: &str) -> Tokenizer<Shallow> {
+        let options = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
+        let shallow = Shallow::new(TreeBuilder::new(Growth::new(), options), text.len());
+        let tokenizer = Tokenizer::new(shallow, TokenizerOpts::default());
+        let queue = BufferQueue::default();
+        queue.push_back(StrTendril::from_slice(text));
+        while !matches!(tokenizer.feed(&queue), TokenizerResult::Done) {}
+        tokenizer
+    }
+
     /// An element that is opened again has all its attributes again.
     #[test]
     fn formatting_with_many_attributes_is_no_bomb() {
         let attributes: String = (0..255).map(|nth| format!(" a{nth}")).collect();
         let fonts: String = (0..64).map(|nth| format!("<p><font b={nth}{attributes}></p>")).collect();
         let text = format!("{fonts}{}", "<p>x".repeat(5_000));
-        let options = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
-        let shallow = Shallow::new(TreeBuilder::new(Growth::new(), options), text.len());
-        let tokenizer = Tokenizer::new(shallow, TokenizerOpts::default());
-        let queue = BufferQueue::default();
-        queue.push_back(StrTendril::from_slice(&text));
-        while !matches!(tokenizer.feed(&queue), TokenizerResult::Done) {}
+        let tokenizer = fed(&text);
         let n_attributes = tokenizer.sink.builder.sink.n_attributes();
         // The last token before the limit may open all of them again.
         assert!(n_attributes < text.len() + 1024 + 64 * 256, "{n_attributes} of {} bytes", text.len());
@@ -472,12 +478,7 @@ mod tests {
             numbered("<table><font a=#>x"),
             numbered("<nobr><div a=#>"),
         ] {
-            let options = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
-            let shallow = Shallow::new(TreeBuilder::new(Growth::new(), options), text.len());
-            let tokenizer = Tokenizer::new(shallow, TokenizerOpts::default());
-            let queue = BufferQueue::default();
-            queue.push_back(StrTendril::from_slice(&text));
-            while !matches!(tokenizer.feed(&queue), TokenizerResult::Done) {}
+            let tokenizer = fed(&text);
             let counts = tokenizer.sink.count();
             assert!(counts.open <= MOST_OPEN + MOST_FORMATTING, "{}", &text[..40]);
             assert!(counts.formatting <= 2 * MOST_FORMATTING, "{}: {}", &text[..40], counts.formatting);
