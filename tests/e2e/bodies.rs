@@ -41,10 +41,9 @@ fn every_mode_archives_what_its_rows_tell() {
         place.crawl(&format!("--bodies warc {mode}")).run().expect_code(0);
         let archive = expect_archived(&place, 210);
         assert!(archive.of_kind("revisit").count() > 30, "{mode}");
-        assert_eq!(
-            archive.n_segments(),
-            if mode.contains("-w 2") && !mode.contains("multi") { 2 } else { 1 }
-        );
+        // A worker has a segment of its own; all three hosts may belong to one.
+        let most = if mode.contains("-w 2") && !mode.contains("multi") { 2 } else { 1 };
+        assert!((1..=most).contains(&archive.n_segments()), "{mode}: {}", archive.n_segments());
     }
 }
 
