@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use humantime::format_rfc3339_seconds;
@@ -36,6 +37,8 @@ const STANDARD: &str = "http://iipc.github.io/warc-specifications/specifications
 pub(super) struct BodiesFolder {
     path: PathBuf,
     plan: BodiesPlan,
+    /// The folder, open from the beginning: when a run ends, connections may hold every descriptor.
+    file: Option<Arc<File>>,
 }
 
 impl BodiesFolder {
@@ -46,7 +49,7 @@ impl BodiesFolder {
             BodiesPlan::Files => directory.bodies_path(),
             BodiesPlan::Warc { .. } => directory.archive_path(),
         };
-        Some(Self { path, plan })
+        Some(Self { path, plan, file: None })
     }
 
     /// Makes the folder ready for workers, if there is to be one. `ends` is how far segments are known to be whole.
@@ -55,7 +58,7 @@ impl BodiesFolder {
         directory: &RunDirectory,
         ends: &BTreeMap<String, u64>,
     ) -> Result<Option<Self>, SinkError> {
-        let Some(folder) = Self::of(plan, directory) else { return Ok(None) };
+        let Some(mut folder) = Self::of(plan, directory) else { return Ok(None) };
         match plan {
             BodiesPlan::Files => clear_partial(&folder.path).map_err(|error| folder.error(error))?,
             _ => {
@@ -63,6 +66,7 @@ impl BodiesFolder {
                 cut_segments(&folder.path, ends).map_err(sink_error)?;
             }
         }
+        folder.file = Some(Arc::new(File::open(&folder.path).map_err(|error| folder.error(error))?));
         Ok(Some(folder))
     }
 
@@ -79,7 +83,10 @@ impl BodiesFolder {
 
     /// What a thread needs to make all that workers have written survive the machine.
     pub(super) fn sync_handle(&self) -> Result<BodiesSync, SinkError> {
-        let file = File::open(&self.path).map_err(|error| self.error(error))?;
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::new(File::open(&self.path).map_err(|error| self.error(error))?),
+        };
         Ok(BodiesSync { file, path: self.path.clone() })
     }
 
@@ -111,7 +118,7 @@ impl BodiesFolder {
 /// Makes what workers have written survive the machine: to be used in a thread.
 #[derive(Debug)]
 pub(super) struct BodiesSync {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
 }
 
@@ -119,7 +126,7 @@ impl BodiesSync {
     /// Syncs the file system that the folder is on: files, and the names of new ones. To sync them one by one would need to
     /// know them all.
     pub(super) fn sync(&self) -> Result<(), SinkError> {
-        syncfs(&self.file).map_err(|error| SinkError { path: self.path.clone(), source: error.into() })
+        syncfs(&*self.file).map_err(|error| SinkError { path: self.path.clone(), source: error.into() })
     }
 }
 
