@@ -248,6 +248,7 @@ mod tests {
     use super::*;
     use crate::extract::select::dom::{DOCUMENT, Kind};
     use crate::extract::select::outer::outer_html;
+    use crate::extract::select::tests::seeded;
 
     fn with_meter<T>(act: impl FnOnce(&Meter<'_>) -> T) -> T {
         act(&Meter::new(&mut || true))
@@ -296,17 +297,6 @@ mod tests {
     fn ordinary_pages_are_as_the_library_makes_them() {
         for text in SLOPPY {
             assert_eq!(html(&tree(text)), html(&unlimited(text)), "{text}");
-        }
-    }
-
-    /// Numbers that look like chance and are the same each time.
-    fn seeded(seed: u64) -> impl FnMut(usize) -> usize {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        move |below| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state % below as u64) as usize
         }
     }
 

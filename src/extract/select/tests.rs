@@ -243,3 +243,14 @@ fn all_mistakes_are_told_with_their_places() {
         + &told(&["a=css:p"], Some("css:p@href"));
     assert_eq!(told, include_str!("fixtures/field_mistakes.txt"));
 }
+
+/// Numbers that look like chance and are the same each time.
+pub(in crate::extract::select) fn seeded(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    }
+}

@@ -1,6 +1,7 @@
 //! The evaluator against tables of expressions whose values were worked out by hand, and against hostile input.
 
 use super::XPath;
+use crate::extract::select::tests::seeded;
 use crate::extract::select::{Extraction, Markup};
 
 const SHOP: (&str, &str) = (include_str!("../fixtures/shop.html"), include_str!("../fixtures/shop.txt"));
@@ -210,17 +211,6 @@ fn an_expression_that_is_too_dear_ends_when_it_is_told_to() {
         });
         assert_eq!((extracted.json.as_str(), extracted.is_cut), (r#"{"x":null}"#, true), "{expression}");
         assert_eq!(left, 0, "{expression}");
-    }
-}
-
-/// Numbers that look like chance and are the same each time.
-fn seeded(seed: u64) -> impl FnMut(usize) -> usize {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    move |below| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
     }
 }
 
