@@ -175,17 +175,16 @@ impl Engine {
         };
         drop(results);
         // A pool that has failed tells its figures until it is closed, and then only its failure.
-        let before = pool.stats().await;
+        let before = pool.stats();
         let ended = match ending {
             EngineEnd::Drained => pool.close().await,
             EngineEnd::AtOnce => pool.abort().await,
         };
         let (stats, failure) = match ended {
-            Ok(stats) => (Some(stats), None),
+            Ok(stats) => (stats, None),
             Err(failure) => (before, Some(failure.to_string())),
         };
-        let workers = stats.map(|stats| stats.workers).unwrap_or_default();
-        let figures = workers.iter().map(|worker| WorkerFigures {
+        let figures = stats.workers.iter().map(|worker| WorkerFigures {
             slot: SlotId(worker.slot),
             cpu: worker.cpu(),
             peak_rss_bytes: (plan.mode == Mode::Processes).then_some(worker.peak_rss),

@@ -279,7 +279,8 @@ impl<T: Task> Builder<T> {
                 Some(started)
             }
         };
-        Ok((driver, Pool::new(sender, n_workers, self.concurrency), started))
+        let pool = Pool::new(sender, driver.figures(), n_workers, self.concurrency);
+        Ok((driver, pool, started))
     }
 }
 

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ids::{Incarnation, SlotId};
 use crate::ipc::Usage;
@@ -67,6 +67,8 @@ pub(super) struct Driver<T: Task> {
     maps: HashMap<u32, MapOut<T>>,
     workers: Vec<WorkerStats>,
     closers: Vec<oneshot::Sender<Closed>>,
+    /// The figures as of the last turn, for whoever holds the pool.
+    figures: watch::Sender<PoolStats>,
     /// Answers for leases that had been closed before.
     n_stale_replies: u64,
     /// No more tasks are taken.
@@ -96,11 +98,18 @@ impl<T: Task> Driver<T> {
             maps: HashMap::new(),
             workers: Vec::new(),
             closers: Vec::new(),
+            figures: watch::Sender::new(PoolStats::default()),
             n_stale_replies: 0,
             draining: false,
         };
         driver.make_room(n_workers);
+        driver.publish();
         driver
+    }
+
+    /// Where the figures of the last turn can be read.
+    pub(super) fn figures(&self) -> watch::Receiver<PoolStats> {
+        self.figures.subscribe()
     }
 
     /// Runs until the pool is closed, aborted, or can not go on.
@@ -110,6 +119,7 @@ impl<T: Task> Driver<T> {
         let mut now = self.clock.wake(woken);
         loop {
             self.act(now);
+            self.publish();
             if self.supervisor.is_over() {
                 break;
             }
@@ -163,10 +173,6 @@ impl<T: Task> Driver<T> {
                 self.maps.remove(&map);
             }
             Input::Command(Command::Leave) => self.on_leave(now),
-            Input::Command(Command::Stats(reply)) => {
-                // Whoever asked may have gone.
-                let _ = reply.send(self.stats());
-            }
             Input::Command(Command::Resize { n_workers, done }) => self.on_resize(n_workers, done, now),
             Input::Command(Command::Close(done)) => {
                 self.closers.push(done);
@@ -435,9 +441,10 @@ impl<T: Task> Driver<T> {
             self.finish(owner, Err(TaskError::PoolClosed));
         }
         self.draining = true;
+        self.publish();
         let closed = match self.supervisor.failure() {
             Some(failure) => Err(failure.clone()),
-            None => Ok(self.stats()),
+            None => Ok(self.figures.borrow().clone()),
         };
         if let (Some(started), Err(failure)) = (self.started.take(), &closed) {
             // Whoever started the pool may have gone; then an abort is on its way.
@@ -480,14 +487,18 @@ impl<T: Task> Driver<T> {
         }
     }
 
-    fn stats(&self) -> PoolStats {
-        let (waiting, running) = self.dispatcher.n_unfinished();
-        let workers = self.workers.iter().zip(&self.running).map(|(worker, running)| {
-            let (restarts, crashes) = self.supervisor.counts(SlotId(worker.slot));
-            let cpu = worker.cpu + running.iter().map(|running| running.cpu).sum::<Duration>();
-            WorkerStats { restarts, crashes, cpu, ..worker.clone() }
+    /// Writes the figures where the holder of the pool reads them, in place: that is done every turn.
+    fn publish(&self) {
+        self.figures.send_modify(|figures| {
+            (figures.waiting, figures.running) = self.dispatcher.n_unfinished();
+            figures.stale_replies = self.n_stale_replies;
+            figures.workers.clear();
+            figures.workers.extend(self.workers.iter().zip(&self.running).map(|(worker, running)| {
+                let (restarts, crashes) = self.supervisor.counts(SlotId(worker.slot));
+                let cpu = worker.cpu + running.iter().map(|running| running.cpu).sum::<Duration>();
+                WorkerStats { restarts, crashes, cpu, ..worker.clone() }
+            }));
         });
-        PoolStats { waiting, running, stale_replies: self.n_stale_replies, workers: workers.collect() }
     }
 }
 

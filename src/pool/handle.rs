@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use futures_util::stream::{self, Iter};
 use futures_util::{Stream, StreamExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::pool::builder::Builder;
 use crate::pool::error::{PoolFailure, TaskError};
@@ -24,6 +24,7 @@ const WINDOWS_AHEAD: usize = 2;
 /// Dropping it kills the workers; tasks without an outcome end as [`TaskError::PoolClosed`].
 pub struct Pool<T: Task> {
     driver: mpsc::UnboundedSender<Input<T>>,
+    figures: watch::Receiver<PoolStats>,
     concurrency: usize,
     // The pool may be shared among threads that each begin maps; numbers are all they share.
     next_map: AtomicU32,
@@ -36,9 +37,15 @@ impl<T: Task> Pool<T> {
         Builder::new(setup)
     }
 
-    pub(super) fn new(driver: mpsc::UnboundedSender<Input<T>>, n_workers: usize, concurrency: u32) -> Self {
+    pub(super) fn new(
+        driver: mpsc::UnboundedSender<Input<T>>,
+        figures: watch::Receiver<PoolStats>,
+        n_workers: usize,
+        concurrency: u32,
+    ) -> Self {
         Self {
             driver,
+            figures,
             concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
             next_map: AtomicU32::new(0),
             n_workers: AtomicUsize::new(n_workers),
@@ -69,11 +76,9 @@ impl<T: Task> Pool<T> {
         async move { results.next().await.map_or(Err(TaskError::PoolClosed), |done| done.result) }
     }
 
-    /// The figures of this moment; `None` once the pool has ended.
-    pub async fn stats(&self) -> Option<PoolStats> {
-        let (reply, stats) = oneshot::channel();
-        self.driver.send(Input::Command(Command::Stats(reply))).ok()?;
-        stats.await.ok()
+    /// The figures of the pool as of the last turn of its loop, without waiting; the last ones once it has ended.
+    pub fn stats(&self) -> PoolStats {
+        self.figures.borrow().clone()
     }
 
     /// Changes the number of workers; those that are too many finish what they hold, for as long as that takes, and

@@ -37,7 +37,6 @@ pub(super) enum Command<T: Task> {
     },
     /// What waits is not started, and the workers leave when they have finished what they hold.
     Leave,
-    Stats(oneshot::Sender<PoolStats>),
     Resize {
         n_workers: usize,
         done: oneshot::Sender<()>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::pool::error::ExitCause;
 
 /// The figures of a pool at one moment.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct PoolStats {
     /// Tasks that wait for a free place.
     pub waiting: usize,

@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
 use crate::probe::Probe;
-use crate::{alive, builder, kill, on_runtime, signal, trial};
+use crate::{alive, builder, kill, on_runtime, signal, trial, until};
 
 /// Makes this program one that is stopped and continued with all its workers.
 const STOPPED_PROGRAM: &str = "MYRIAPOD_TEST_STOPPED_PROGRAM";
@@ -218,7 +218,7 @@ fn shrinking_lets_workers_finish(mode: Mode) -> Result<(), Failed> {
         let results = pool.map((0..3).map(|_| Probe::SleepOnce(SECOND)));
         let mut results = std::pin::pin!(results);
         assert!(futures_util::FutureExt::now_or_never(results.next()).is_none());
-        while pool.stats().await.unwrap().running < 3 {}
+        until(|| pool.stats().running == 3).await;
         pool.resize(1).await;
         let errors = results.filter(|done| std::future::ready(done.result.is_err())).count().await;
         assert_eq!(errors, 0);

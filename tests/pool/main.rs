@@ -89,6 +89,13 @@ fn builder(mode: Mode) -> Builder<Probe> {
     Pool::<Probe>::builder(Setup::Works).workers(2).concurrency(8).mode(mode)
 }
 
+/// Lets the loop of the pool go round until something holds.
+async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn start(mode: Mode) -> Pool<Probe> {
     builder(mode).start().await.expect("the pool starts")
 }
@@ -236,7 +243,6 @@ fn twelve_slow_tasks(mode: Mode) -> Result<(), Failed> {
     on_runtime(|| async {
         let pool = builder(mode).workers(4).concurrency(8).start().await.unwrap();
         // All workers have to be there before least loaded can mean anything.
-        while pool.stats().await.unwrap().workers.len() < 4 {}
         let warm: Vec<_> = pool.map((0..64).map(|_| Probe::Sleep(Duration::from_millis(50)))).collect().await;
         assert_eq!(warm.len(), 64);
         let slots: Vec<u64> = pool
@@ -520,7 +526,7 @@ fn abort_ends_running_tasks_as_closed(mode: Mode) -> Result<(), Failed> {
         let results = pool.map((0..5).map(|_| Probe::SleepOnce(Duration::from_secs(600))));
         let mut results = std::pin::pin!(results);
         assert!(results.next().now_or_never().is_none());
-        while pool.stats().await.unwrap().running < 5 {}
+        until(|| pool.stats().running == 5).await;
         pool.abort().await.unwrap();
         let errors: Vec<TaskError> = results.map(|done| done.result.unwrap_err()).collect().await;
         assert_eq!(errors, vec![TaskError::PoolClosed; 5]);
@@ -533,9 +539,8 @@ fn abort_ends_a_worker_that_never_starts(mode: Mode) -> Result<(), Failed> {
         let pool = builder.worker_start(WorkerStart::AsNeeded).start().await.unwrap();
         let mut outcome = std::pin::pin!(pool.submit(Probe::Double(1)));
         assert!((&mut outcome).now_or_never().is_none());
-        // The worker is started in the turn before this is answered.
-        pool.stats().await.unwrap();
-        pool.stats().await.unwrap();
+        // The worker is started in the turn in which the task begins to wait.
+        until(|| pool.stats().waiting == 1).await;
         pool.abort().await.unwrap();
         assert_eq!(outcome.await.unwrap_err(), TaskError::PoolClosed);
     })
