@@ -5,12 +5,14 @@
 //!
 //! Data flow: `server` accepts, `connection` reads and writes, `request` turns bytes into a request, `endpoint`
 //! finds the page for it, `page` and `misbehaviour` decide what is sent. Only `connection` waits for time.
+//! `local` is all of it on a thread of its own.
 
 mod answer;
 mod connection;
 mod demo;
 mod encoded;
 mod endpoint;
+mod local;
 mod misbehaviour;
 mod page;
 mod prose;
@@ -22,5 +24,6 @@ mod testing;
 
 pub use demo::demo_urls;
 pub use endpoint::catalogue;
+pub use local::LocalOrigin;
 pub use server::{BindError, Origin, OriginOptions, bind};
 pub use stats::Stats;

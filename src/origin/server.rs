@@ -60,6 +60,9 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+    /// The system gave no thread, or no event loop, to serve on.
+    #[error("start a thread that serves")]
+    Thread(#[source] io::Error),
 }
 
 /// A server that listens; clients may connect, and are answered once it [serves](Self::serve).

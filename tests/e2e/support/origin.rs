@@ -1,20 +1,12 @@
-//! The library's origin, on a thread of the test.
+//! The library's origin, as tests ask for it.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU8;
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
 
-use myriapod::origin::{OriginOptions, Stats, bind};
-use tokio::sync::oneshot;
+use myriapod::origin::{LocalOrigin, Stats};
 
 /// An origin that serves until it is dropped.
-pub(crate) struct TestOrigin {
-    addresses: Vec<SocketAddr>,
-    stats: Arc<Stats>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub(crate) struct TestOrigin(LocalOrigin);
 
 impl TestOrigin {
     pub(crate) fn start() -> Self {
@@ -23,52 +15,26 @@ impl TestOrigin {
 
     /// An origin on so many loopback addresses.
     pub(crate) fn with_hosts(n_hosts: u8) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let (ready_tx, ready) = mpsc::channel();
-        let options = OriginOptions {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            hosts: NonZeroU8::new(n_hosts).expect("an origin has a host"),
-        };
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let origin = bind(options).await.unwrap();
-                ready_tx.send((origin.addresses().to_vec(), origin.stats())).unwrap();
-                tokio::select! {
-                    () = origin.serve() => {}
-                    _ = stopped => {}
-                }
-            });
-        });
-        let (addresses, stats) = ready.recv().expect("loopback has a free port");
-        Self { addresses, stats, stop: Some(stop), thread: Some(thread) }
+        let hosts = NonZeroU8::new(n_hosts).expect("an origin has a host");
+        Self(LocalOrigin::with_hosts(hosts).expect("loopback has a free port"))
     }
 
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        self.0.addresses()
     }
 
     /// The URL of a path on the first host.
     pub(crate) fn url(&self, path: &str) -> String {
-        self.url_on(0, path)
+        self.0.url(path)
     }
 
     /// The URL of a path on one of the hosts, counted round.
     pub(crate) fn url_on(&self, nth: usize, path: &str) -> String {
-        format!("http://{}{path}", self.addresses[nth % self.addresses.len()])
+        let addresses = self.addresses();
+        format!("http://{}{path}", addresses[nth % addresses.len()])
     }
 
     pub(crate) fn stats(&self) -> &Stats {
-        &self.stats
-    }
-}
-
-impl Drop for TestOrigin {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in it has failed the test by closed connections already.
-            let _ = thread.join();
-        }
+        self.0.stats()
     }
 }
