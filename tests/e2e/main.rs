@@ -1,4 +1,5 @@
-//! The two real binaries, end to end: real processes, real pipes, and the library's own origin on loopback.
+//! The two real binaries and the examples, end to end: real processes, real pipes, and the library's own origin on
+//! loopback.
 //!
 //! Does not know the inside of the library, but for the origin. What rows should say is computed by `support::model`
 //! from the list alone.
@@ -15,6 +16,7 @@ mod damage_formats;
 mod demo;
 mod directory;
 mod early_ends;
+mod examples;
 mod exhaustion;
 mod extraction;
 mod fields;

@@ -2,12 +2,12 @@
 //!
 //! The pages are obeyed by a debug build alone, and only where the environment allows it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Invocation, Rows, Summary, TestOrigin, crawl};
+use crate::support::{Invocation, Rows, Summary, TestOrigin, crawl, example_file};
 
 const N_INNOCENT: u64 = 60;
 
@@ -202,15 +202,6 @@ fn several_such_pages_at_once_cost_their_rows() {
     assert!((4..=8).contains(&n_crashes), "{n_crashes}");
 }
 
-/// The example that spoils frames. A plain `cargo test` builds it; `cargo test --test e2e` does not.
-#[track_caller]
-fn faulty_worker() -> PathBuf {
-    let folder = Path::new(env!("CARGO_BIN_EXE_myriapod")).parent().expect("a binary stands in a folder");
-    let path = folder.join("examples/faulty_worker");
-    assert!(path.exists(), "{} is missing: `cargo build --example faulty_worker`", path.display());
-    path
-}
-
 /// A small crawl whose first `times` workers have a fault after some frames that are as they should be. Gives the
 /// number of workers that were started.
 #[track_caller]
@@ -219,7 +210,7 @@ fn crawl_through(fault: &'static str, times: u32, options: &str) -> usize {
     let scratch = tempdir().unwrap();
     let invocation = crawl().words("-w 2 -c 8 --log off").words(options).arg("-");
     let invocation = invocation
-        .env("MYRIAPOD_POOL_IMAGE", faulty_worker())
+        .env("MYRIAPOD_POOL_IMAGE", example_file("faulty_worker"))
         .env("MYRIAPOD_FAULTY_REAL", env!("CARGO_BIN_EXE_myriapod"))
         .env("MYRIAPOD_FAULT", fault)
         .env("MYRIAPOD_FAULT_AFTER", "3")

@@ -44,10 +44,25 @@ pub(crate) fn worker() -> Invocation {
     Invocation::of(env!("CARGO_BIN_EXE_myriapod-worker"))
 }
 
+/// One of the examples.
+#[track_caller]
+pub(crate) fn example(name: &str) -> Invocation {
+    Invocation::of(example_file(name))
+}
+
+/// The program of an example. A plain `cargo test` builds it; `cargo test --test e2e` does not.
+#[track_caller]
+pub(crate) fn example_file(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_BIN_EXE_myriapod")).parent().expect("a binary stands in a folder");
+    let file = folder.join("examples").join(name);
+    assert!(file.exists(), "{} is missing: `cargo build --examples`", file.display());
+    file
+}
+
 /// A command that is being put together.
 #[derive(Clone)]
 pub(crate) struct Invocation {
-    program: &'static str,
+    program: PathBuf,
     arguments: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
     shell: Option<&'static str>,
@@ -71,9 +86,9 @@ enum Output {
 }
 
 impl Invocation {
-    fn of(program: &'static str) -> Self {
+    fn of(program: impl Into<PathBuf>) -> Self {
         Self {
-            program,
+            program: program.into(),
             arguments: Vec::new(),
             variables: Vec::new(),
             shell: None,
@@ -170,10 +185,10 @@ impl Invocation {
 
     fn command(&self) -> Command {
         let mut command = match self.shell {
-            None => Command::new(self.program),
+            None => Command::new(&self.program),
             Some(setup) => {
                 let mut shell = Command::new("sh");
-                shell.arg("-c").arg(format!("{setup}; exec \"$@\"")).arg("sh").arg(self.program);
+                shell.arg("-c").arg(format!("{setup}; exec \"$@\"")).arg("sh").arg(&self.program);
                 shell
             }
         };

@@ -17,7 +17,9 @@ mod waiting;
 mod witness;
 
 pub(crate) use archive::Archive;
-pub(crate) use command::{Finished, Invocation, MODES, Running, crawl, myriapod, worker};
+pub(crate) use command::{
+    Finished, Invocation, MODES, Running, crawl, example, example_file, myriapod, worker,
+};
 pub(crate) use list::List;
 pub(crate) use model::{Model, Rules};
 pub(crate) use origin::TestOrigin;
