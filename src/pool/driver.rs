@@ -9,9 +9,9 @@
 //! - no worker is ended for silence while something that it said has not been heard;
 //! - whatever ends the loop, every task that was taken gets its outcome first.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use fnv::FnvHashMap;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ids::{Incarnation, SlotId};
@@ -40,7 +40,10 @@ pub(super) type SuspicionHandler<T> = Box<dyn FnMut(&T, Suspicion) + Send>;
 
 struct MapOut<T: Task> {
     results: ResultSender<T>,
+    /// Outcomes that have not been sent.
     gathered: Vec<Outcome<T>>,
+    /// Tasks that were taken and have no outcome.
+    n_unfinished: usize,
 }
 
 /// A worker that is there.
@@ -64,7 +67,9 @@ pub(super) struct Driver<T: Task> {
     clock: AwakeClock,
     /// For each slot its workers: one, and those that it has followed and that have not left.
     running: Vec<Vec<Running<T>>>,
-    maps: HashMap<u32, MapOut<T>>,
+    maps: FnvHashMap<u32, MapOut<T>>,
+    /// The maps that have gathered outcomes, and some that are gone.
+    gathering: Vec<u32>,
     workers: Vec<WorkerStats>,
     closers: Vec<oneshot::Sender<Closed>>,
     /// The figures as of the last turn, for whoever holds the pool.
@@ -95,7 +100,8 @@ impl<T: Task> Driver<T> {
             started: None,
             clock: AwakeClock::default(),
             running: Vec::new(),
-            maps: HashMap::new(),
+            maps: FnvHashMap::default(),
+            gathering: Vec::new(),
             workers: Vec::new(),
             closers: Vec::new(),
             figures: watch::Sender::new(PoolStats::default()),
@@ -164,13 +170,16 @@ impl<T: Task> Driver<T> {
         match input {
             Input::Heard(heard) => self.on_heard(heard, now),
             Input::Command(Command::Open { map, results }) => {
-                self.maps.insert(map, MapOut { results, gathered: Vec::new() });
+                self.maps.insert(map, MapOut { results, gathered: Vec::new(), n_unfinished: 0 });
             }
             Input::Command(Command::Submit { map, tasks }) => self.on_submit(map, tasks),
             Input::Command(Command::Recall { map }) => self.recall(map),
             Input::Command(Command::Cancel { map }) => {
-                self.dispatcher.cancel(map);
-                self.maps.remove(&map);
+                let is_left = self.maps.remove(&map).is_some_and(|map| map.n_unfinished > 0);
+                // Most maps are through when they are dropped, and need not be looked for.
+                if is_left {
+                    self.dispatcher.cancel(map);
+                }
             }
             Input::Command(Command::Leave) => self.on_leave(now),
             Input::Command(Command::Resize { n_workers, done }) => self.on_resize(n_workers, done, now),
@@ -186,6 +195,9 @@ impl<T: Task> Driver<T> {
     }
 
     fn on_submit(&mut self, map: u32, tasks: Vec<(u64, T)>) {
+        if let Some(out) = self.maps.get_mut(&map) {
+            out.n_unfinished += tasks.len();
+        }
         for (index, task) in tasks {
             let owner = Owner { map, index };
             if self.draining {
@@ -414,22 +426,28 @@ impl<T: Task> Driver<T> {
     }
 
     fn finish(&mut self, owner: Owner, result: Result<T::Output, TaskError>) {
-        if let Some(map) = self.maps.get_mut(&owner.map) {
-            map.gathered.push(Outcome { done: Done { index: owner.index, result }, task: None });
-        }
+        self.gather(owner, Outcome { done: Done { index: owner.index, result }, task: None });
     }
 
     fn finish_with_task(&mut self, owner: Owner, task: Option<T>, error: TaskError) {
-        if let Some(map) = self.maps.get_mut(&owner.map) {
-            let done = Done { index: owner.index, result: Err(error) };
-            map.gathered.push(Outcome { done, task: task.map(Box::new) });
+        let done = Done { index: owner.index, result: Err(error) };
+        self.gather(owner, Outcome { done, task: task.map(Box::new) });
+    }
+
+    fn gather(&mut self, owner: Owner, outcome: Outcome<T>) {
+        let Some(map) = self.maps.get_mut(&owner.map) else { return };
+        map.n_unfinished -= 1;
+        if map.gathered.is_empty() {
+            self.gathering.push(owner.map);
         }
+        map.gathered.push(outcome);
     }
 
     /// Sends what has gathered for each map.
     fn hand_out(&mut self) {
-        for map in self.maps.values_mut().filter(|map| !map.gathered.is_empty()) {
-            let next = Vec::with_capacity(map.gathered.len());
+        for map in self.gathering.drain(..) {
+            let Some(map) = self.maps.get_mut(&map) else { continue };
+            let next = Vec::with_capacity(map.gathered.len().min(map.n_unfinished));
             // Whoever waits may have gone; its word of that is on its way.
             let _ = map.results.send(std::mem::replace(&mut map.gathered, next));
         }

@@ -5,30 +5,41 @@
 //! Invariant: what came back from a dead process goes before what is new.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+
+use fnv::FnvHashMap;
 
 use crate::pool::lease::Pending;
 
 /// One line of tasks for each map; the maps take turns.
+///
+/// A task that is submitted by itself is a map of its own, so there may be very many.
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
     returned: VecDeque<Pending<T>>,
-    maps: VecDeque<(u32, VecDeque<Pending<T>>)>,
+    /// Never empty lines.
+    lines: FnvHashMap<u32, VecDeque<Pending<T>>>,
+    /// The maps that have lines, in the order of their turns.
+    turns: VecDeque<u32>,
     len: usize,
 }
 
 impl<T> FairQueue<T> {
     /// An empty queue.
     pub(super) fn new() -> Self {
-        Self { returned: VecDeque::new(), maps: VecDeque::new(), len: 0 }
+        Self { returned: VecDeque::new(), lines: FnvHashMap::default(), turns: VecDeque::new(), len: 0 }
     }
 
     /// Adds a new task at the end of its map's line.
     pub(super) fn push(&mut self, pending: Pending<T>) {
         self.len += 1;
         let map = pending.owner.map;
-        match self.maps.iter_mut().find(|(known, _)| *known == map) {
-            Some((_, line)) => line.push_back(pending),
-            None => self.maps.push_back((map, VecDeque::from([pending]))),
+        match self.lines.entry(map) {
+            Entry::Occupied(mut line) => line.get_mut().push_back(pending),
+            Entry::Vacant(vacant) => {
+                vacant.insert(VecDeque::from([pending]));
+                self.turns.push_back(map);
+            }
         }
     }
 
@@ -60,30 +71,29 @@ impl<T> FairQueue<T> {
         let of_map: VecDeque<Pending<T>> = of_map;
         self.returned = others;
         let mut removed = Vec::from(of_map);
-        if let Some(position) = self.maps.iter().position(|(known, _)| *known == map)
-            && let Some((_, line)) = self.maps.remove(position)
-        {
+        if let Some(line) = self.lines.remove(&map) {
             removed.extend(line);
+            // Maps that are dropped one after the other are mostly at the front.
+            if let Some(position) = self.turns.iter().position(|turn| *turn == map) {
+                self.turns.remove(position);
+            }
         }
         self.len -= removed.len();
         removed
     }
 
     fn pop_new(&mut self) -> Option<Pending<T>> {
-        if self.maps.len() == 1 {
-            let (_, line) = self.maps.front_mut()?;
-            let pending = line.pop_front()?;
-            if line.is_empty() {
-                self.maps.clear();
-            }
-            return Some(pending);
+        let map = self.turns.pop_front()?;
+        let Entry::Occupied(mut line) = self.lines.entry(map) else {
+            unreachable!("a map that has a turn has a line")
+        };
+        let pending = line.get_mut().pop_front();
+        if line.get().is_empty() {
+            line.remove();
+        } else {
+            self.turns.push_back(map);
         }
-        let (map, mut line) = self.maps.pop_front()?;
-        let pending = line.pop_front()?;
-        if !line.is_empty() {
-            self.maps.push_back((map, line));
-        }
-        Some(pending)
+        pending
     }
 }
 
@@ -133,5 +143,19 @@ mod tests {
         assert_eq!(removed, [Owner { map: 1, index: 2 }, Owner { map: 1, index: 5 }]);
         assert_eq!(queue.len(), 1);
         assert_eq!(drain(&mut queue), [(2, 6)]);
+    }
+
+    #[test]
+    fn a_map_that_was_through_or_removed_has_one_turn_when_it_comes_again() {
+        let mut queue = FairQueue::new();
+        queue.push(pending(1, 0));
+        queue.pop();
+        queue.push(pending(2, 0));
+        queue.remove_map(2);
+        for index in 1..4 {
+            queue.push(pending(1, index));
+            queue.push(pending(2, index));
+        }
+        assert_eq!(drain(&mut queue), [(1, 1), (2, 1), (1, 2), (2, 2), (1, 3), (2, 3)]);
     }
 }

@@ -70,7 +70,10 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
                 match source.as_mut().poll_next(context) {
                     Poll::Ready(Some(task)) => {
                         if tasks.is_empty() {
-                            tasks.reserve_exact(room);
+                            let (_, most_left) = source.size_hint();
+                            tasks.reserve_exact(
+                                most_left.map_or(room, |left| room.min(left.saturating_add(1))),
+                            );
                         }
                         tasks.push((self.next_index, task));
                         self.next_index += 1;
