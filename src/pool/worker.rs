@@ -1,4 +1,7 @@
-#![expect(clippy::disallowed_methods, reason = "reads the clock to tell now and then what it has used")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads the clock to tell what it has used, and how long a turn takes"
+)]
 //! A worker: one event loop that runs many tasks at once and answers each.
 //!
 //! Does not know whether it is a process, a thread, or a guest in somebody's loop.
@@ -37,6 +40,10 @@ const TURNS_TO_GATHER: u32 = 4;
 
 /// So many answers go without waiting.
 const ENOUGH_ANSWERS: usize = 64;
+
+/// How long tasks that are through at once may follow each other, and answers wait for others, before everything else
+/// in the worker gets its turn. A guess: nobody notices it, and a turn costs a thousandth of it.
+const LONGEST_TURN: Duration = Duration::from_millis(1);
 
 /// How often at most a busy worker tells what it has used.
 const USAGE_INTERVAL: Duration = Duration::from_secs(1);
@@ -96,6 +103,7 @@ pub(super) async fn run<T: Task>(
         n_gathered: Cell::new(0),
         n_unanswered: Cell::new(0),
         n_idle: Cell::new(0),
+        is_unattended: Cell::new(false),
         owes_pong: Cell::new(false),
         leaving: Cell::new(false),
     });
@@ -132,24 +140,37 @@ struct Shared<T: Task> {
     n_unanswered: Cell<usize>,
     /// Loops that wait and have not been woken.
     n_idle: Cell<usize>,
+    /// A task waits for which no loop could be woken; a loop that is new takes it.
+    is_unattended: Cell<bool>,
     owes_pong: Cell<bool>,
     leaving: Cell<bool>,
 }
 
 impl<T: Task> Shared<T> {
     fn accept(self: &Rc<Self>, tasks: Vec<(LeaseId, T)>, loops: &mut JoinSet<()>) {
-        let n_tasks = tasks.len();
-        self.n_unanswered.set(self.n_unanswered.get() + n_tasks);
-        self.queue.borrow_mut().extend(tasks);
-        let n_woken = n_tasks.min(self.n_idle.get());
-        self.n_idle.set(self.n_idle.get() - n_woken);
-        for _ in 0..n_woken {
-            self.queue_filled.notify_last();
-        }
+        self.n_unanswered.set(self.n_unanswered.get() + tasks.len());
+        let mut queue = self.queue.borrow_mut();
+        queue.extend(tasks);
         let limit = usize::try_from(self.context.concurrency()).unwrap_or(usize::MAX);
-        let n_new = (n_tasks - n_woken).min(limit.saturating_sub(loops.len()));
+        let n_new = queue.len().saturating_sub(self.n_idle.get()).min(limit.saturating_sub(loops.len()));
         for _ in 0..n_new {
             loops.spawn_local(self.clone().work());
+        }
+        drop(queue);
+        self.wake_one();
+    }
+
+    /// Wakes a loop, if one waits and there is a task for it. It wakes the next when its task has to wait: tasks that
+    /// are through at once need one loop for all of them.
+    fn wake_one(&self) {
+        if self.queue.borrow().is_empty() {
+            return;
+        }
+        if self.n_idle.get() > 0 {
+            self.n_idle.set(self.n_idle.get() - 1);
+            self.queue_filled.notify_last();
+        } else {
+            self.is_unattended.set(true);
         }
     }
 
@@ -166,30 +187,41 @@ impl<T: Task> Shared<T> {
     }
 
     async fn work(self: Rc<Self>) {
+        let mut turn = Turn { begun: Some(Instant::now()) };
+        let mut may_take = self.is_unattended.take();
         loop {
-            let next = self.queue.borrow_mut().pop_front();
+            let next = if may_take { self.queue.borrow_mut().pop_front() } else { None };
+            may_take = true;
             let Some((lease, task)) = next else {
                 self.n_idle.set(self.n_idle.get() + 1);
                 self.queue_filled.notified().await;
+                turn = Turn { begun: Some(Instant::now()) };
                 continue;
             };
-            let result = self.run_one(lease, task).await;
-            self.n_unanswered.set(self.n_unanswered.get() - 1);
-            let mut replies = self.replies.borrow_mut();
-            let first = replies.is_empty();
-            // Encoding an output is its task's code; a panic there ends the worker, and the box says whose it was.
-            self.recorder.note(lease);
-            replies.push(lease, result);
-            self.recorder.clear();
-            self.n_gathered.set(self.n_gathered.get() + 1);
-            if first {
-                // The flusher runs after the loops that are ready now, so their answers go together.
-                self.replies_filled.notify_one();
+            let result = self.run_one(lease, task, &mut turn).await;
+            self.answer(lease, result);
+            if turn.is_over(Instant::now()) {
+                tokio::task::yield_now().await;
+                turn = Turn::default();
             }
         }
     }
 
-    async fn run_one(&self, lease: LeaseId, task: T) -> Result<T::Output, TaskFault> {
+    fn answer(&self, lease: LeaseId, result: Result<T::Output, TaskFault>) {
+        self.n_unanswered.set(self.n_unanswered.get() - 1);
+        self.n_gathered.set(self.n_gathered.get() + 1);
+        let mut replies = self.replies.borrow_mut();
+        if replies.is_empty() {
+            // The flusher runs after the loops that are ready now, so their answers go together.
+            self.replies_filled.notify_one();
+        }
+        // Encoding an output is its task's code; a panic there ends the worker, and the box says whose it was.
+        self.recorder.note(lease);
+        replies.push(lease, result);
+        self.recorder.clear();
+    }
+
+    async fn run_one(&self, lease: LeaseId, task: T, turn: &mut Turn) -> Result<T::Output, TaskFault> {
         // A task may panic before it is a future, and when it is dropped for the time that it took.
         let running = AssertUnwindSafe(async {
             let running = task.run(self.state.clone(), &self.context);
@@ -199,9 +231,19 @@ impl<T: Task> Shared<T> {
             }
         });
         let mut running = pin!(running.catch_unwind());
-        let outcome = poll_fn(|turn| {
-            let _entry = self.recorder.enter(lease);
-            running.as_mut().poll(turn)
+        let mut is_new = true;
+        let outcome = poll_fn(|context| {
+            let polled = {
+                let _entry = self.recorder.enter(lease);
+                running.as_mut().poll(context)
+            };
+            if polled.is_pending() {
+                *turn = Turn::default();
+                if std::mem::take(&mut is_new) {
+                    self.wake_one();
+                }
+            }
+            polled
         });
         outcome.await.unwrap_or_else(|panic| Err(TaskFault::Panicked(panic_message(panic.as_ref()))))
     }
@@ -209,8 +251,10 @@ impl<T: Task> Shared<T> {
     /// Lets the loop go round a few times while few answers wait. No timer is involved, and a worker that has nothing
     /// else to do is through at once.
     async fn gather(&self) {
+        let mut turn = Turn::default();
         for _ in 0..TURNS_TO_GATHER {
-            if self.n_gathered.get() >= ENOUGH_ANSWERS.min(self.n_unanswered.get()) {
+            let is_enough = self.n_gathered.get() >= ENOUGH_ANSWERS.min(self.n_unanswered.get());
+            if is_enough || turn.is_over(Instant::now()) {
                 return;
             }
             tokio::task::yield_now().await;
@@ -219,6 +263,19 @@ impl<T: Task> Shared<T> {
 
     fn is_done(&self) -> bool {
         self.leaving.get() && self.n_unanswered.get() == 0 && self.replies.borrow().is_empty()
+    }
+}
+
+/// What runs on without a pause.
+#[derive(Clone, Copy, Default)]
+struct Turn {
+    /// When it began, from when that is known.
+    begun: Option<Instant>,
+}
+
+impl Turn {
+    fn is_over(&mut self, now: Instant) -> bool {
+        now.saturating_duration_since(*self.begun.get_or_insert(now)) >= LONGEST_TURN
     }
 }
 
@@ -268,4 +325,48 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
         return (*text).to_owned();
     }
     panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic without a text".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::StreamExt;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::pool::{Mode, Pool};
+
+    const N_TASKS: usize = 8;
+
+    static N_BEGUN: AtomicUsize = AtomicUsize::new(0);
+
+    /// Keeps the loop of its worker.
+    #[derive(Serialize, Deserialize)]
+    struct Compute;
+
+    impl Task for Compute {
+        type Setup = ();
+        type State = ();
+        type Output = ();
+
+        async fn start(_setup: (), _worker: &WorkerContext) -> Result<(), String> {
+            Ok(())
+        }
+
+        async fn run(self, _state: Rc<()>, _worker: &WorkerContext) {
+            N_BEGUN.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_does_not_wait_for_all_that_compute_after_it() {
+        let builder = Pool::<Compute>::builder(()).mode(Mode::Threads).workers(1).concurrency(N_TASKS);
+        let pool = builder.start().await.unwrap();
+        let mut results = pool.map((0..N_TASKS).map(|_| Compute));
+        assert!(results.next().await.unwrap().result.is_ok());
+        assert!(N_BEGUN.load(Ordering::Relaxed) < N_TASKS);
+        pool.close().await.unwrap();
+    }
 }
