@@ -46,18 +46,29 @@ pub enum CodecError {
 
 /// Appends `value` to `out`, as long as no more than `room` bytes are needed.
 ///
-/// On an error `out` is as it was.
+/// On an error, and when the value's own code panics, `out` is as it was.
 pub(super) fn encode<V: Serialize>(value: &V, out: &mut BytesMut, room: usize) -> Result<(), CodecError> {
-    let before = out.len();
-    let writer = BoundedWriter { out, room };
-    match bincode::serde::encode_into_writer(value, writer, CONFIGURATION) {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            out.truncate(before);
-            Err(match error {
-                EncodeError::UnexpectedEnd => CodecError::TooLarge,
-                other => CodecError::Unencodable(other.to_string()),
-            })
+    let mut attempt = Attempt { before: out.len(), out, is_whole: false };
+    let writer = BoundedWriter { out: attempt.out, room };
+    let encoded = bincode::serde::encode_into_writer(value, writer, CONFIGURATION);
+    attempt.is_whole = encoded.is_ok();
+    encoded.map_err(|error| match error {
+        EncodeError::UnexpectedEnd => CodecError::TooLarge,
+        other => CodecError::Unencodable(other.to_string()),
+    })
+}
+
+/// Takes back what was written of a value that is not whole.
+struct Attempt<'a> {
+    before: usize,
+    out: &'a mut BytesMut,
+    is_whole: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            self.out.truncate(self.before);
         }
     }
 }

@@ -29,7 +29,9 @@ use crate::pool::dispatch::Dispatcher;
 use crate::pool::entry::task_name;
 use crate::pool::error::ExitCause;
 use crate::pool::lease::LeaseId;
-use crate::pool::link::{ChannelSink, Event, Inbox, Incoming, Outbox, Parting, Voice, items};
+use crate::pool::link::{
+    ChannelSink, Event, Inbox, Incoming, Outbox, Parting, TaskFault, Voice, caught, items, push_item,
+};
 use crate::pool::message::Input;
 use crate::pool::process::{self, Child, Started, WorkerOutput};
 use crate::pool::task::{Task, WorkerContext};
@@ -92,17 +94,17 @@ pub(super) enum Order {
 }
 
 impl<T: Task> Link<T> {
-    /// Adds the task of a lease to what is sent next. Says whether it can be sent at all.
-    pub(super) fn give(&mut self, lease: LeaseId, dispatcher: &mut Dispatcher<T>) -> bool {
+    /// Adds the task of a lease to what is sent next, if it can be sent at all.
+    pub(super) fn give(&mut self, lease: LeaseId, dispatcher: &mut Dispatcher<T>) -> Result<(), TaskFault> {
         match self {
             Self::Process { batch, .. } => {
                 let task = dispatcher.task(lease).expect("an open lease has its task");
-                batch.push(&(lease, task), ToWorker::<T::Setup>::Tasks).is_ok()
+                push_item(batch, &(lease, task), ToWorker::<T::Setup>::Tasks)
             }
             Self::Channel { batch, .. } => {
                 let task = dispatcher.take_task(lease).expect("an open lease has its task");
                 batch.push((lease, task));
-                true
+                Ok(())
             }
         }
     }
@@ -188,8 +190,9 @@ impl<T: Task> Connector<T> {
     }
 
     fn start_process(&self, slot: SlotId, incarnation: Incarnation) -> io::Result<Link<T>> {
-        let hello =
-            encode_message(&ToWorker::Hello(self.hello(slot, incarnation))).map_err(io::Error::other)?;
+        let hello = caught(|| encode_message(&ToWorker::Hello(self.hello(slot, incarnation))))
+            .map_err(io::Error::other)?
+            .map_err(io::Error::other)?;
         let Started { child, to_worker, from_worker, black_box, printed } =
             process::start(task_name::<T>(), &self.name, self.output)?;
         let pid = child.pid();
@@ -403,7 +406,8 @@ fn hear<T: Task>(frame: &[u8], voice: &Voice<T>) -> Result<(), String> {
     let message = decode_item::<FromWorker>(&mut bytes).map_err(|error| error.to_string())?;
     let event = match message {
         FromWorker::Replies(announced) => {
-            Event::Replies(items(bytes, announced).map_err(|error| error.to_string())?)
+            // Outputs are read by the task type's own code.
+            Event::Replies(caught(|| items(bytes, announced))?.map_err(|error| error.to_string())?)
         }
         FromWorker::Ready => Event::Ready,
         FromWorker::Refused { message } => Event::Refused(message),

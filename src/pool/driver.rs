@@ -406,11 +406,11 @@ impl<T: Task> Driver<T> {
         let of_slot = &mut self.running[slot.index()];
         let running = of_slot.iter_mut().find(|running| running.incarnation == incarnation);
         let running = running.expect("a process that takes tasks has a link");
-        if !running.link.give(lease, &mut self.dispatcher)
+        if let Err(fault) = running.link.give(lease, &mut self.dispatcher)
             && let Some((owner, task)) = self.dispatcher.handle_reply(slot, incarnation, lease)
         {
             self.supervisor.handle_closed(slot, incarnation, now);
-            self.finish_with_task(owner, task, TaskError::TooLarge);
+            self.finish_with_task(owner, task, fault.into());
         }
     }
 

@@ -12,7 +12,7 @@ use crate::pool::entry::exit;
 /// Why a task has no output. Every task has exactly one outcome: its output, or one of these.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TaskError {
-    /// It panicked; its worker goes on with the others.
+    /// It panicked, or it or its output could not be written down; its worker goes on with the others.
     #[error("task panicked: {message}")]
     Panicked {
         /// What the panic said.

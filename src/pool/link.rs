@@ -4,9 +4,11 @@
 //!
 //! Invariant: both ways carry the same messages, so neither side needs to know which one it has.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::io;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
@@ -168,6 +170,33 @@ pub(super) fn items<V: serde::de::DeserializeOwned>(
     Ok(all)
 }
 
+/// Runs code of the task type; a panic of it comes back as its message.
+pub(super) fn caught<R>(code: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| panic_message(panic.as_ref()))
+}
+
+pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        return (*text).to_owned();
+    }
+    panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic without a text".to_owned())
+}
+
+/// Adds an item to a batch. How it is written down is the task type's own code, and what goes wrong there is one task's
+/// fault: the batch is as it was then.
+pub(super) fn push_item<V: Serialize, H: Serialize>(
+    batch: &mut Batch,
+    item: &V,
+    header: impl Fn(u32) -> H,
+) -> Result<(), TaskFault> {
+    match caught(|| batch.push(item, header)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(CodecError::TooLarge)) => Err(TaskFault::TooLarge),
+        Ok(Err(error)) => Err(TaskFault::Panicked(error.to_string())),
+        Err(message) => Err(TaskFault::Panicked(message)),
+    }
+}
+
 /// The worker's end for what it says: answers gather until they are taken to be sent.
 pub(super) struct Outbox<T: Task> {
     pub(super) replies: Replies<T::Output>,
@@ -202,16 +231,12 @@ pub(super) enum Parcel<O> {
 }
 
 impl<O: Serialize> Replies<O> {
-    /// Adds an answer; one that does not fit a frame is replaced by saying so.
+    /// Adds an answer; one that can not be written down is replaced by saying so.
     pub(super) fn push(&mut self, lease: LeaseId, result: Result<O, TaskFault>) {
         match self {
             Self::Moved(answers) => answers.push((lease, result)),
             Self::Encoded(batch) => {
-                let unfit = match batch.push(&(lease, &result), FromWorker::Replies) {
-                    Ok(()) => return,
-                    Err(CodecError::TooLarge) => TaskFault::TooLarge,
-                    Err(error) => TaskFault::Panicked(error.to_string()),
-                };
+                let Err(unfit) = push_item(batch, &(lease, &result), FromWorker::Replies) else { return };
                 let told: Result<O, TaskFault> = Err(unfit);
                 batch.push(&(lease, &told), FromWorker::Replies).expect("a fault fits a frame");
             }

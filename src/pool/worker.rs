@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 use crate::ipc::FromWorker;
 use crate::pool::blackbox::Recorder;
 use crate::pool::lease::LeaseId;
-use crate::pool::link::{Inbox, InboxError, Incoming, Outbox, Replies, Sink, TaskFault};
+use crate::pool::link::{Inbox, InboxError, Incoming, Outbox, Replies, Sink, TaskFault, panic_message};
 use crate::pool::task::{Task, WorkerContext};
 
 /// Turns of the loop that answers wait for others to go with them. A turn that finds nothing to do costs one system
@@ -215,7 +215,7 @@ impl<T: Task> Shared<T> {
             // The flusher runs after the loops that are ready now, so their answers go together.
             self.replies_filled.notify_one();
         }
-        // Encoding an output is its task's code; a panic there ends the worker, and the box says whose it was.
+        // Encoding an output is its task's code; should it end the worker, the box says whose it was.
         self.recorder.note(lease);
         replies.push(lease, result);
         self.recorder.clear();
@@ -318,13 +318,6 @@ async fn tell_usage<T: Task>(sink: &mut Sink<T>) {
         // Figures for a summary; a master that is gone is noticed with the next answer.
         let _ = sink.say(FromWorker::Usage(usage)).await;
     }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    if let Some(text) = panic.downcast_ref::<&str>() {
-        return (*text).to_owned();
-    }
-    panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic without a text".to_owned())
 }
 
 #[cfg(test)]
