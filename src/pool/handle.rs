@@ -3,6 +3,7 @@
 //! Does not know how tasks are spread; speaks to the driver.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use futures_util::stream::{self, Iter};
@@ -12,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::pool::builder::Builder;
 use crate::pool::error::{PoolFailure, TaskError};
 use crate::pool::message::{Command, Input};
-use crate::pool::results::Results;
+use crate::pool::results::{Capacity, Results};
 use crate::pool::stats::PoolStats;
 use crate::pool::task::Task;
 
@@ -28,7 +29,8 @@ pub struct Pool<T: Task> {
     concurrency: usize,
     // The pool may be shared among threads that each begin maps; numbers are all they share.
     next_map: AtomicU32,
-    n_workers: AtomicUsize,
+    /// Read by maps that run, which read ahead for as many workers as there are now.
+    n_workers: Arc<AtomicUsize>,
 }
 
 impl<T: Task> Pool<T> {
@@ -48,7 +50,7 @@ impl<T: Task> Pool<T> {
             figures,
             concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
             next_map: AtomicU32::new(0),
-            n_workers: AtomicUsize::new(n_workers),
+            n_workers: Arc::new(AtomicUsize::new(n_workers)),
         }
     }
 
@@ -61,8 +63,8 @@ impl<T: Task> Pool<T> {
 
     /// Runs every task of a stream; the outcomes come as tasks finish.
     pub fn map_stream<S: Stream<Item = T>>(&self, tasks: S) -> Results<T, S> {
-        let n_workers = self.n_workers.load(Ordering::Relaxed);
-        let capacity = n_workers.saturating_mul(self.concurrency).saturating_mul(WINDOWS_AHEAD);
+        let per_worker = self.concurrency.saturating_mul(WINDOWS_AHEAD);
+        let capacity = Capacity::new(self.n_workers.clone(), per_worker);
         let map = self.next_map.fetch_add(1, Ordering::Relaxed);
         Results::new(map, tasks, self.driver.clone(), capacity)
     }
@@ -83,8 +85,6 @@ impl<T: Task> Pool<T> {
 
     /// Changes the number of workers; those that are too many finish what they hold, for as long as that takes, and
     /// leave.
-    ///
-    /// Maps that run keep the read-ahead that they began with.
     pub async fn resize(&self, n_workers: usize) {
         let n_workers = n_workers.max(1);
         self.n_workers.store(n_workers, Ordering::Relaxed);

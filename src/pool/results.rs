@@ -10,6 +10,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
@@ -34,11 +36,33 @@ pub struct Results<T: Task, S> {
     ready: VecDeque<Outcome<T>>,
     next_index: u64,
     n_out: usize,
-    capacity: usize,
+    capacity: Capacity,
+}
+
+/// How many tasks of a map may be out or unread: so many for each worker that there is when it is asked.
+pub(super) struct Capacity {
+    n_workers: Arc<AtomicUsize>,
+    per_worker: usize,
+}
+
+impl Capacity {
+    /// `n_workers` changes when the pool is resized.
+    pub(super) fn new(n_workers: Arc<AtomicUsize>, per_worker: usize) -> Self {
+        Self { n_workers, per_worker }
+    }
+
+    fn now(&self) -> usize {
+        self.n_workers.load(Ordering::Relaxed).saturating_mul(self.per_worker)
+    }
 }
 
 impl<T: Task, S: Stream<Item = T>> Results<T, S> {
-    pub(super) fn new(map: u32, source: S, driver: mpsc::UnboundedSender<Input<T>>, capacity: usize) -> Self {
+    pub(super) fn new(
+        map: u32,
+        source: S,
+        driver: mpsc::UnboundedSender<Input<T>>,
+        capacity: Capacity,
+    ) -> Self {
         let (results, outcomes) = mpsc::unbounded_channel();
         // A pool that has ended is noticed when tasks are handed over.
         let _ = driver.send(Input::Command(Command::Open { map, results }));
@@ -62,7 +86,7 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
     /// Takes tasks from the input while there is room for them. `ahead` are outcomes that the reader holds back.
     fn feed(&mut self, context: &mut Context<'_>, ahead: usize) {
         loop {
-            let room = self.capacity.saturating_sub(self.n_out + self.ready.len() + ahead);
+            let room = self.capacity.now().saturating_sub(self.n_out + self.ready.len() + ahead);
             let room = room.min(HANDED_AT_A_TIME);
             let mut tasks = Vec::new();
             while tasks.len() < room {
