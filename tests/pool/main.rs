@@ -5,8 +5,11 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
 
 mod deaths;
+mod lessons;
 mod life;
+mod odd;
 mod probe;
+mod programs;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -22,7 +25,13 @@ use probe::{Probe, Setup};
 use tokio::runtime::LocalOptions;
 
 fn main() -> ExitCode {
-    myriapod::pool::serve::<Probe>();
+    if !programs::forgets_to_serve() {
+        myriapod::pool::serve::<Probe>();
+        myriapod::pool::serve::<odd::Odd>();
+    }
+    if programs::run_named() {
+        return ExitCode::SUCCESS;
+    }
     if life::run_stopped_program() {
         return ExitCode::SUCCESS;
     }
@@ -70,6 +79,7 @@ fn main() -> ExitCode {
         trial(mode, "works_beside_a_work_stealing_runtime", works_beside_a_work_stealing_runtime),
     ]);
     trials.extend(deaths::trials());
+    trials.extend(lessons::trials(&trials));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

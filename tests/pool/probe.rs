@@ -2,6 +2,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "sleeping and printing are among the behaviours"
 )]
 
@@ -52,6 +53,8 @@ pub(crate) enum Probe {
     Large(usize),
     Carry(Bytes),
     Print(u64),
+    /// The same on standard error.
+    Log(u64),
     Environment,
     Name,
 }
@@ -192,6 +195,10 @@ impl Task for Probe {
             Self::Carry(raw) => Output::Raw(raw),
             Self::Print(number) => {
                 println!("printed {number}");
+                Output::Number(number)
+            }
+            Self::Log(number) => {
+                eprintln!("logged {number}");
                 Output::Number(number)
             }
             Self::Environment => {
