@@ -25,6 +25,20 @@ const UNEXPLAINED_LOSSES: u32 = 10;
 ///
 /// A task that is charged with a crash runs alone in its worker from then on, and the crash after the last that it may
 /// repeat is its outcome; see [`Builder::retry_crashed`](crate::pool::Builder::retry_crashed).
+///
+/// A program that wants to remember it from one run to the next gives the pool
+/// [two functions](crate::pool::Builder::suspicions).
+///
+/// ```
+/// use myriapod::pool::Suspicion;
+///
+/// fn line_of_a_journal(seq: u64, suspicion: Suspicion) -> String {
+///     format!("{seq} {} {}", suspicion.crashes, suspicion.kills)
+/// }
+///
+/// assert_eq!(line_of_a_journal(17, Suspicion { crashes: 1, kills: 0 }), "17 1 0");
+/// assert_eq!(Suspicion::default(), Suspicion { crashes: 0, kills: 0 });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Suspicion {
     /// Deaths by a signal other than SIGKILL, by an exit nobody had asked for, or for want of an answer.

@@ -46,26 +46,26 @@ pub(super) mod exit {
 /// In a worker of that type it never returns. Test programs without a `main` of their own can not call it: they
 /// use `mode(Mode::Threads)`, or `harness = false` in their manifest.
 ///
-/// # Panics
-/// In a worker, when other threads run already: taking the variable out of the environment would not be safe.
+/// ```standalone_crate
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pool_task.rs"));
+/// use myriapod::pool::{self, Pool};
 ///
-/// ```no_run
-/// # use std::rc::Rc;
-/// # use myriapod::pool::{self, Task, WorkerContext};
-/// # #[derive(serde::Serialize, serde::Deserialize)]
-/// # struct Fetch;
-/// # impl Task for Fetch {
-/// #     type Setup = ();
-/// #     type State = ();
-/// #     type Output = ();
-/// #     async fn start(_: (), _: &WorkerContext) -> Result<(), String> { Ok(()) }
-/// #     async fn run(self, _: Rc<()>, _: &WorkerContext) {}
-/// # }
-/// fn main() {
-///     pool::serve::<Fetch>();
-///     // the program itself
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     pool::serve::<Work>(); // a worker stays in here
+///     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+///     runtime.block_on(run())
+/// }
+///
+/// async fn run() -> Result<(), Box<dyn std::error::Error>> {
+///     let pool = Pool::<Work>::builder(()).workers(2).start().await?;
+///     assert_ne!(pool.submit(Work::Pid).await?, u64::from(std::process::id()));
+///     pool.close().await?;
+///     Ok(())
 /// }
 /// ```
+///
+/// # Panics
+/// In a worker, when other threads run already: taking the variable out of the environment would not be safe.
 pub fn serve<T: Task>() {
     let Ok(assignment) = std::env::var(WORKER_VARIABLE) else { return };
     let mut parts = assignment.rsplitn(4, '|');

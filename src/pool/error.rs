@@ -10,15 +10,44 @@ use nix::sys::signal::Signal;
 use crate::pool::entry::exit;
 
 /// Why a task has no output. Every task has exactly one outcome: its output, or one of these.
+///
+/// What a task itself finds wrong, a page that is not there, say, is no business of the pool: give such tasks an output that
+/// is a [`Result`].
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pool_task.rs"));
+/// use futures_util::StreamExt;
+/// use myriapod::pool::{Mode, Pool, TaskError};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Checked {
+/// let pool = Pool::<Work>::builder(()).mode(Mode::Threads).workers(1).start().await?;
+/// let mut results = pool.map([Work::Double(1), Work::Panic("too hot".to_owned())]).ordered();
+/// let first = results.next().await.expect("the first outcome");
+/// assert_eq!(first.result, Ok(2));
+/// let second = results.next().await.expect("the second outcome");
+/// assert_eq!(second.result.unwrap_err().to_string(), "task panicked: too hot");
+///
+/// match pool.submit(Work::Double(2)).await {
+///     Ok(number) => assert_eq!(number, 4),
+///     // What may go better another time.
+///     Err(TaskError::TimedOut | TaskError::Cancelled | TaskError::PoolClosed) => unreachable!(),
+///     // What will not.
+///     Err(error) => panic!("{error}"),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TaskError {
-    /// It panicked, or it or its output could not be written down; its worker goes on with the others.
+    /// It panicked, or it or its output could not be written down; its worker goes on with the others. What the panic
+    /// printed is on the worker's standard error.
     #[error("task panicked: {message}")]
     Panicked {
         /// What the panic said.
         message: String,
     },
-    /// The process that ran it died, and it is not tried again.
+    /// The process that ran it died, and it is not tried again: it was to blame more often than
+    /// [`retry_crashed`](crate::pool::Builder::retry_crashed) allows, or it is not
+    /// [repeatable](crate::pool::Task::repeatable).
     #[error("{}", crashed(*signal, *attempts))]
     Crashed {
         /// The signal of the last death; `None` where the process ended otherwise.
@@ -26,19 +55,22 @@ pub enum TaskError {
         /// How many processes died of it; 1 where it must not be repeated and its process died of something else.
         attempts: u32,
     },
-    /// Its worker stopped answering while it ran.
+    /// Its worker stopped answering while it ran, for longer than the
+    /// [`hang_timeout`](crate::pool::Builder::hang_timeout).
     #[error("task kept its worker from answering")]
     Hung,
-    /// The task or its output does not fit a frame.
+    /// The task or its output does not fit a frame, which is 16 MiB; processes only. The worker goes on.
     #[error("task or its output is too large to be sent")]
     TooLarge,
-    /// It was taken back before it had an outcome.
+    /// It was taken back before it was begun, by [`Results::stop`](crate::pool::Results::stop) or
+    /// [`Pool::leave`](crate::pool::Pool::leave).
     #[error("task was cancelled")]
     Cancelled,
-    /// It took longer than a task may.
+    /// It took longer than a task may: the [`task_timeout`](crate::pool::Builder::task_timeout).
     #[error("task took longer than allowed")]
     TimedOut,
-    /// The pool ended before the task did.
+    /// The pool ended before the task did: it was closed, aborted or dropped, or it could not go on.
+    /// [`Pool::close`](crate::pool::Pool::close) tells which.
     #[error("pool is closed")]
     PoolClosed,
 }
@@ -57,6 +89,25 @@ fn crashed(signal: Option<i32>, attempts: u32) -> String {
 }
 
 /// How a worker ended.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pool_task.rs"));
+/// use myriapod::pool::{ExitCause, Mode, Pool, PoolEvent};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Checked {
+/// assert_eq!(ExitCause::Signaled { signal: 9, core_dumped: false }.to_string(), "signal 9 (SIGKILL)");
+///
+/// let (causes_tx, mut causes) = tokio::sync::mpsc::unbounded_channel();
+/// let builder = Pool::<Work>::builder(()).mode(Mode::Threads).workers(1);
+/// let pool = builder.on_event(move |event| {
+///     if let PoolEvent::Left { cause, .. } | PoolEvent::Died { cause, .. } = event {
+///         let _ = causes_tx.send(cause);
+///     }
+/// });
+/// pool.start().await?.close().await?;
+/// assert_eq!(causes.recv().await, Some(ExitCause::Exited { code: 0 }));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ExitCause {
     /// It left with this code.
@@ -118,6 +169,33 @@ impl fmt::Display for ExitCause {
 }
 
 /// Why a pool can not go on.
+///
+/// ```
+/// # use std::rc::Rc;
+/// use myriapod::pool::{Mode, Pool, PoolFailure, Task, TaskError, WorkerContext, WorkerStart};
+///
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct Fetch;
+/// # impl Task for Fetch {
+/// # type Setup = ();
+/// # type State = ();
+/// # type Output = ();
+/// async fn start(_setup: (), _worker: &WorkerContext) -> Result<(), String> {
+///     Err("there is no such proxy".to_owned())
+/// }
+/// # async fn run(self, _: Rc<()>, _: &WorkerContext) {}
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // No worker is started before there is a task, so the start succeeds.
+/// let builder = Pool::<Fetch>::builder(()).mode(Mode::Threads);
+/// let pool = builder.worker_start(WorkerStart::AsNeeded).start().await?;
+/// assert_eq!(pool.submit(Fetch).await, Err(TaskError::PoolClosed));
+/// let failure = pool.close().await.unwrap_err();
+/// assert_eq!(failure, PoolFailure::Refused { message: "there is no such proxy".to_owned() });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum PoolFailure {
     /// A worker said that this configuration can not work.
@@ -152,6 +230,34 @@ fn after(cause: Option<&ExitCause>) -> String {
 }
 
 /// Why a pool did not start.
+///
+/// ```
+/// # use std::rc::Rc;
+/// use myriapod::pool::{Mode, Pool, PoolFailure, StartError, Task, WorkerContext};
+///
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct Fetch;
+/// # impl Task for Fetch {
+/// # type Setup = ();
+/// # type State = ();
+/// # type Output = ();
+/// async fn start(_setup: (), _worker: &WorkerContext) -> Result<(), String> {
+///     Err("there is no such proxy".to_owned())
+/// }
+/// # async fn run(self, _: Rc<()>, _: &WorkerContext) {}
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// match Pool::<Fetch>::builder(()).mode(Mode::Threads).start().await {
+///     Err(StartError::Failed(PoolFailure::Refused { message })) => {
+///         assert_eq!(message, "there is no such proxy");
+///     }
+///     Err(error) => return Err(error.into()),
+///     Ok(_) => unreachable!(),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// This process is a worker, and the program went on past where it should have served.

@@ -26,22 +26,25 @@ mod lease;
 mod link;
 mod memory;
 mod message;
+mod options;
 mod process;
 mod quarantine;
 mod queue;
 mod results;
 #[cfg(test)]
 mod sim;
+mod start;
 mod stats;
 mod supervisor;
 mod task;
 mod worker;
 
 pub use blame::Suspicion;
-pub use builder::{Builder, Mode, WorkerStart};
+pub use builder::Builder;
 pub use entry::serve;
 pub use error::{ExitCause, PoolFailure, StartError, TaskError};
 pub use handle::Pool;
+pub use options::{Mode, WorkerStart};
 pub use process::WorkerOutput;
 pub use results::{Ordered, Results};
 pub use stats::{PoolEvent, PoolStats, WorkerStats};

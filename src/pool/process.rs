@@ -38,7 +38,41 @@ pub(super) const WORKER_VARIABLE: &str = "MYRIAPOD_POOL_WORKER";
 /// say, `/proc/self/exe` is valgrind.
 const IMAGE_VARIABLE: &str = "MYRIAPOD_POOL_IMAGE";
 
-/// Where the standard output of a worker goes.
+/// Where the standard output and error of a worker process go. What it prints never touches what it says to the pool.
+///
+/// ```standalone_crate
+/// # use std::rc::Rc;
+/// use myriapod::pool::{Pool, PoolEvent, Task, WorkerContext, WorkerOutput, serve};
+///
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Greet;
+///
+/// impl Task for Greet {
+/// #   type Setup = ();
+/// #   type State = ();
+/// #   type Output = ();
+/// #   async fn start(_: (), _: &WorkerContext) -> Result<(), String> { Ok(()) }
+///     async fn run(self, _state: Rc<()>, _worker: &WorkerContext) {
+///         println!("hello");
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> { serve::<Greet>(); run() }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let (lines_tx, mut lines) = tokio::sync::mpsc::unbounded_channel();
+/// let builder = Pool::<Greet>::builder(()).workers(1).worker_output(WorkerOutput::Lines);
+/// let builder = builder.on_event(move |event| {
+///     if let PoolEvent::Printed { slot, line } = event {
+///         let _ = lines_tx.send((slot, line));
+///     }
+/// });
+/// let pool = builder.start().await?;
+/// pool.submit(Greet).await?;
+/// assert_eq!(lines.recv().await, Some((0, "hello".to_owned())));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WorkerOutput {
     /// Both streams are those of this process.

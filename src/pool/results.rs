@@ -28,6 +28,20 @@ const HANDED_AT_A_TIME: usize = 256;
 ///
 /// The input is read while this is polled, and only as far ahead as the workers need.
 /// Dropping it cancels what is left: tasks that wait are dropped, outcomes of running ones are not kept.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pool_task.rs"));
+/// use futures_util::StreamExt;
+/// use myriapod::pool::{Mode, Pool};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Checked {
+/// let pool = Pool::<Work>::builder(()).mode(Mode::Threads).workers(1).concurrency(2).start().await?;
+/// let mut results = pool.map([Work::Wait(300), Work::Wait(10)]);
+/// assert_eq!(results.next().await.map(|done| done.index), Some(1)); // the fast one
+/// assert_eq!(results.next().await.map(|done| done.index), Some(0));
+/// assert!(results.next().await.is_none());
+/// # Ok(()) }
+/// ```
 pub struct Results<T: Task, S> {
     map: u32,
     source: Option<Pin<Box<S>>>,
@@ -79,6 +93,22 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
     }
 
     /// The same outcomes in the order of the input; as many as the capacity wait for an earlier one.
+    ///
+    /// The input is not read meanwhile, so a slow task holds up those behind it in the end; memory stays bounded.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pool_task.rs"));
+    /// use futures_util::StreamExt;
+    /// use myriapod::pool::{Mode, Pool};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Checked {
+    /// let pool = Pool::<Work>::builder(()).mode(Mode::Threads).start().await?;
+    /// let waits = [60, 20, 40];
+    /// let in_order: Vec<u64> =
+    ///     pool.map(waits.map(Work::Wait)).ordered().filter_map(async |done| done.result.ok()).collect().await;
+    /// assert_eq!(in_order, waits);
+    /// # Ok(()) }
+    /// ```
     pub fn ordered(self) -> Ordered<T, S> {
         Ordered { results: self, waiting: BTreeMap::new(), next: 0 }
     }
@@ -159,6 +189,24 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
     }
 
     /// Starts nothing more: the input is left unread, tasks that wait end as cancelled, running ones go on.
+    ///
+    /// Unlike dropping the results it loses none: each task that was read from the input still has its outcome.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pool_task.rs"));
+    /// use futures_util::StreamExt;
+    /// use myriapod::pool::{Done, Mode, Pool, TaskError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Checked {
+    /// let pool = Pool::<Work>::builder(()).mode(Mode::Threads).workers(1).concurrency(2).start().await?;
+    /// let mut results = pool.map((0..).map(Work::Double));
+    /// assert!(results.next().await.is_some());
+    /// results.stop();
+    /// let rest: Vec<Done<u64>> = results.collect().await; // ends, although the input would not
+    /// let is_known = |done: &Done<u64>| matches!(done.result, Ok(_) | Err(TaskError::Cancelled));
+    /// assert!(rest.iter().all(is_known));
+    /// # Ok(()) }
+    /// ```
     pub fn stop(&mut self) {
         self.source = None;
         // A pool that has ended runs nothing any more.
@@ -206,7 +254,22 @@ impl<T: Task, S> Drop for Results<T, S> {
     }
 }
 
-/// The outcomes of a map in the order of its input.
+/// The outcomes of a map in the order of its input: a [`Stream`] of [`Done`], made by [`Results::ordered`].
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pool_task.rs"));
+/// use futures_util::StreamExt;
+/// use myriapod::pool::{Mode, Pool};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Checked {
+/// let pool = Pool::<Work>::builder(()).mode(Mode::Threads).start().await?;
+/// let mut results = pool.map((0..100).map(Work::Double)).ordered();
+/// for expected in 0..100 {
+///     let done = results.next().await.expect("a hundred tasks have a hundred outcomes");
+///     assert_eq!((done.index, done.result?), (expected, expected * 2));
+/// }
+/// # Ok(()) }
+/// ```
 pub struct Ordered<T: Task, S> {
     results: Results<T, S>,
     waiting: BTreeMap<u64, Done<T::Output>>,
