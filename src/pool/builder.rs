@@ -352,9 +352,9 @@ impl<T: Task> Builder<T> {
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn run() -> Checked {
     /// let builder = Pool::<Work>::builder(()).workers(1).retry_crashed(0);
-    /// let pool = builder.hang_timeout(Duration::from_millis(200)).start().await?;
+    /// let pool = builder.hang_timeout(Duration::from_millis(500)).start().await?;
     /// assert_eq!(pool.submit(Work::Spin).await, Err(TaskError::Hung)); // it computes for ever
-    /// assert_eq!(pool.submit(Work::Wait(1_000)).await, Ok(1_000)); // waiting is no hang
+    /// assert_eq!(pool.submit(Work::Wait(1_500)).await, Ok(1_500)); // waiting is no hang
     /// # Ok(()) }
     /// ```
     pub fn hang_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {

@@ -59,7 +59,8 @@ pub enum TaskError {
     /// [`hang_timeout`](crate::pool::Builder::hang_timeout).
     #[error("task kept its worker from answering")]
     Hung,
-    /// The task or its output does not fit a frame, which is 16 MiB; processes only. The worker goes on.
+    /// The task or its output does not fit a frame, which is 16 MiB, or can not be encoded; processes only. The worker
+    /// goes on.
     #[error("task or its output is too large to be sent")]
     TooLarge,
     /// It was taken back before it was begun, by [`Results::stop`](crate::pool::Results::stop) or

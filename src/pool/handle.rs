@@ -134,7 +134,7 @@ impl<T: Task> Pool<T> {
     /// Runs one task.
     ///
     /// Like other futures, this one begins when it is first polled. To have it run while something else is done, spawn it,
-    /// or poll it with others, while it waits. Dropping it cancels the task where it waits for
+    /// or poll it with others, as in [the recipes](crate::pool::waiting). Dropping it cancels the task where it waits for
     /// a place; a task that runs is run to its end, and its outcome dropped.
     ///
     /// ```
@@ -217,7 +217,7 @@ impl<T: Task> Pool<T> {
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Checked {
     /// let pool = Pool::<Work>::builder(()).mode(Mode::Threads).workers(1).concurrency(2).start().await?;
-    /// let mut results = pool.map((0..4).map(|_| Work::Wait(100)));
+    /// let mut results = pool.map((0..4).map(|_| Work::Wait(500)));
     /// let first = tokio::time::timeout(Duration::from_millis(50), results.next()).await;
     /// assert!(first.is_err()); // two run and two wait
     /// pool.leave();

@@ -99,8 +99,8 @@ pub trait Task: Serialize + DeserializeOwned + Send + 'static {
     /// Runs one task; up to the pool's concurrency run at once in a worker, on one thread.
     ///
     /// It shares that thread with the others, so while it waits it should `await`: what computes for long, or blocks, keeps
-    /// them all from going on and belongs into [`tokio::task::spawn_blocking`].
-    /// It may be dropped at any `await`, when it has had its time or
+    /// them all from going on and belongs into [`tokio::task::spawn_blocking`], as
+    /// [one of the recipes](crate::pool::waiting) shows. It may be dropped at any `await`, when it has had its time or
     /// the pool ends.
     ///
     /// ```
