@@ -27,7 +27,7 @@ use crate::crawl::lineup::{Lineup, Order};
 use crate::crawl::pace::{PaceWaits, Pacer};
 use crate::crawl::sent::SentMarks;
 use crate::crawl::wire::FetchTask;
-use crate::frontier::{Next, SpillError};
+use crate::frontier::{HostHasher, Next, SpillError};
 use crate::input::{Chunk, InputError, InputProgress, Place, StreamCheck};
 use crate::model::{Line, is_repeatable};
 use crate::state::Suspicion;
@@ -231,6 +231,7 @@ struct Source {
     /// The line after the current chunk.
     chunk_ends: u64,
     n_taken: u64,
+    hosts: HostHasher,
     plan: FeedPlan,
     state: Rc<FeedState>,
 }
@@ -263,6 +264,7 @@ pub(super) fn feed(
         lines: Vec::new().into_iter(),
         chunk_ends: plan.place.seq,
         n_taken: 0,
+        hosts: HostHasher::default(),
         plan,
         state: state.clone(),
     });
@@ -358,7 +360,7 @@ impl Source {
     fn take_line(&mut self) -> FetchTask {
         let line = self.lines.next().expect("a line that is taken is here");
         let sent = self.plan.marks_for(&line);
-        let mut task = FetchTask::of(line, sent);
+        let mut task = FetchTask::new(line, sent, &mut self.hosts);
         if let Some(suspicion) = self.plan.suspicions.remove(&task.seq) {
             (task.crashes, task.kills) = (suspicion.crashes, suspicion.kills);
         }

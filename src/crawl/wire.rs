@@ -18,7 +18,7 @@ use crate::crawl::capacity::Capacity;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::{Courtesy, ExtractPlan, LogFormat, LogPlan, Mode, RunPlan};
 use crate::fetch::{Chain, Failure, FetchOptions, Fetched, LineRequest};
-use crate::frontier::{HostWait, WaitRule, WaitTimes, Waits, host_hash};
+use crate::frontier::{HostHasher, HostWait, WaitRule, WaitTimes, Waits, host_hash};
 use crate::ids::{Seq, SlotId};
 use crate::model::{FailureKind, HostKey, Line, Outcome, Row, RowError};
 use crate::output::{Appended, RowForm, SinkError, is_out_of_descriptors};
@@ -203,13 +203,18 @@ impl Verdict {
 }
 
 impl FetchTask {
-    /// A line of the input. With marks its request must not be sent twice.
+    #[cfg(test)]
     pub(super) fn of(line: Line, sent: Option<Arc<SentMarks>>) -> Self {
+        Self::new(line, sent, &mut HostHasher::default())
+    }
+
+    /// A line of the input. With marks its request must not be sent twice.
+    pub(super) fn new(line: Line, sent: Option<Arc<SentMarks>>, hosts: &mut HostHasher) -> Self {
         let (crashes, kills, trail, news) = (0, 0, None, None);
         match line {
             Line::Target(target) => {
                 let (seq, url, given, once) = (target.seq.0, target.url, target.given, sent.is_some());
-                let host = host_hash(&url);
+                let host = hosts.hash(&url);
                 let extra = target.brought.map(|brought| Box::new(Extra::from(*brought)));
                 Self { seq, url, given, extra, host, verdict: None, once, crashes, kills, trail, news, sent }
             }

@@ -17,7 +17,7 @@ mod spill;
 mod turns;
 
 pub use holdback::{Holdback, HoldbackPlan, Next};
-pub use partition::host_hash;
+pub use partition::{HostHasher, host_hash};
 pub use politeness::{
     GivenUp, HostNote, HostRules, HostTable, HostWait, Ticket, Turn, WaitRule, WaitTimes, Waits,
 };

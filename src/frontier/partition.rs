@@ -34,6 +34,40 @@ pub fn host_hash(url: &str) -> u64 {
     hasher.finish()
 }
 
+/// Hashes the hosts of many URLs, of which each often has that of the one before.
+#[derive(Default, Debug)]
+pub struct HostHasher {
+    /// How the last URL began, up to the path: what else begins so has its host.
+    origin: String,
+    hash: u64,
+}
+
+impl HostHasher {
+    /// What [`host_hash`] gives.
+    pub fn hash(&mut self, url: &str) -> u64 {
+        if !self.origin.is_empty()
+            && let Some(rest) = url.strip_prefix(self.origin.as_str())
+            && (rest.is_empty() || rest.starts_with(ENDS_AUTHORITY))
+        {
+            return self.hash;
+        }
+        self.hash = host_hash(url);
+        self.origin.clear();
+        if let Some(scheme_end) = url.find("://") {
+            let after = scheme_end + "://".len();
+            let length = url[after..].find(ENDS_AUTHORITY).unwrap_or(url.len() - after);
+            // A parser passes by any number of slashes, so where none of them is followed by a name, more may come.
+            if length > 0 {
+                self.origin.push_str(&url[..after + length]);
+            }
+        }
+        self.hash
+    }
+}
+
+/// What ends the authority of a URL of the web (RFC 3986 section 3.2; the backslash by the URL standard).
+const ENDS_AUTHORITY: [char; 4] = ['/', '?', '#', '\\'];
+
 /// The parts of a URL that make its host.
 struct Host<'a> {
     https: bool,
@@ -133,6 +167,29 @@ mod tests {
     use super::*;
     use crate::model::HostKey;
     use proptest::prelude::*;
+
+    #[test]
+    fn the_hosts_of_many_are_those_of_each() {
+        let mut hosts = HostHasher::default();
+        for url in [
+            "http://a.example",
+            "http://a.example/1",
+            "http://a.example?2",
+            "http://a.example\\3",
+            "http://a.example.other/",
+            "http://a.example@b.example/",
+            "http://a.example:81/",
+            "https://a.example:81/",
+            "http:a.example/",
+            "http:///a.example/",
+            "http:///b.example/",
+            "not a URL",
+            "also none",
+        ] {
+            assert_eq!(hosts.hash(url), host_hash(url), "{url}");
+            assert_eq!(hosts.hash(url), host_hash(url), "{url}");
+        }
+    }
 
     #[test]
     fn one_host_has_one_key_however_it_is_written() {
