@@ -17,11 +17,12 @@ use url::Url;
 use super::address::Allowance;
 use super::body::Pushed;
 use super::classify::{Classified, Remedy, Route, WANTS_CREDENTIALS, classify, is_bare_end};
-use super::client::{HttpClient, MAX_FIELDS, MAX_HEAD_BYTES};
+use super::client::{HttpClient, MAX_FIELDS, MAX_HEAD_BYTES, Sender};
 use super::coding::{self, Coding};
 use super::content::Content;
 use super::cookies::CookieJar;
 use super::decode::{Body, DecodeError};
+use super::direct::{Direct, DirectError, Sent};
 use super::exchanged::Exchanged;
 use super::fetched::http_version;
 use super::limits::{self, Limit, Limits};
@@ -29,6 +30,7 @@ use super::outgoing::{Outgoing, may_be_sent_twice};
 use super::probe::{self, State};
 use super::purpose::Purpose;
 use super::redirect::{self, Hop, Origin, Verdict};
+use super::response::{ExchangeError, Response};
 use super::target::strip_credentials;
 use super::{Chain, Cookie, Failure, Fetched, Step};
 use crate::model::{FailureKind, HttpVersion, Truncated};
@@ -120,7 +122,13 @@ struct Attempt<'a> {
 /// Why an exchange stopped.
 enum Stop {
     Limit(Limit),
-    Error(reqwest::Error),
+    Error(ExchangeError),
+}
+
+impl Stop {
+    fn head(error: hyper::Error) -> Self {
+        Self::Error(ExchangeError::Direct(DirectError::Head(error)))
+    }
 }
 
 /// Why the reading of a body stopped.
@@ -232,7 +240,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn verdict(&self, url: &Url, response: &reqwest::Response) -> Verdict {
+    fn verdict(&self, url: &Url, response: &Response) -> Verdict {
         if self.max_redirects() == 0 {
             return Verdict::Final;
         }
@@ -250,7 +258,7 @@ impl Attempt<'_> {
     }
 
     /// Why a response is none that anybody asked for.
-    fn refusal(&self, response: &reqwest::Response, url: &Url) -> Option<Failure> {
+    fn refusal(&self, response: &Response, url: &Url) -> Option<Failure> {
         if is_too_large(response.headers()) {
             return Some(Failure::new(FailureKind::HeadersTooLarge, "the response head is too large"));
         }
@@ -275,7 +283,7 @@ impl Attempt<'_> {
     }
 
     /// The response head to the current hop's request, sent again once where that alone may help.
-    async fn exchange(&mut self, url: &Url) -> Result<reqwest::Response, Failure> {
+    async fn exchange(&mut self, url: &Url) -> Result<Response, Failure> {
         let pool = self.client.pool(url);
         let is_odd = self.client.odd_servers.contains(url);
         let may_repeat = may_be_sent_twice(&self.outgoing.method, self.outgoing.body);
@@ -317,9 +325,42 @@ impl Attempt<'_> {
     }
 
     /// Sends the request and waits for the response head.
-    async fn send(&mut self, client: &reqwest::Client, url: &Url) -> Result<reqwest::Response, Stop> {
+    async fn send(&mut self, sender: &Sender, url: &Url) -> Result<Response, Stop> {
         self.requests += 1;
         self.time_connect = None;
+        match sender.direct(url) {
+            Some(direct) => self.send_directly(direct, url).await,
+            None => self.send_by_library(&sender.library, url).await,
+        }
+    }
+
+    /// The same to a server of plain HTTP: over the kept connections that turn out to stand, or else a new one.
+    async fn send_directly(&mut self, direct: &Direct, url: &Url) -> Result<Response, Stop> {
+        let mut request =
+            self.outgoing.direct_request(url).map_err(ExchangeError::Direct).map_err(Stop::Error)?;
+        let looked_up = std::mem::take(&mut self.looked_up);
+        while let Some(connection) = direct.take_kept(url, Instant::now()) {
+            match self.limits.watch(direct.send(connection, request)).await.map_err(Stop::Limit)? {
+                Sent::Answered(response) => return Ok(Response::Direct(response)),
+                Sent::Unsent(unsent, _) => request = unsent,
+                Sent::Failed(error) => return Err(Stop::head(error)),
+            }
+        }
+        let since = Instant::now();
+        self.limits.limit_connecting(Some(self.client.connect_timeout.saturating_sub(looked_up)));
+        let connecting = self.limits.watch_connecting(direct.connect(url)).await.map_err(Stop::Limit)?;
+        let connection = connecting.map_err(ExchangeError::Direct).map_err(Stop::Error)?;
+        let now = Instant::now();
+        self.time_connect = Some(looked_up + (now - since));
+        self.limits.heard_at(now);
+        match self.limits.watch(direct.send(connection, request)).await.map_err(Stop::Limit)? {
+            Sent::Answered(response) => Ok(Response::Direct(response)),
+            Sent::Unsent(_, error) | Sent::Failed(error) => Err(Stop::head(error)),
+        }
+    }
+
+    /// The same to any server.
+    async fn send_by_library(&mut self, client: &reqwest::Client, url: &Url) -> Result<Response, Stop> {
         let looked_up = std::mem::take(&mut self.looked_up);
         // Where the name came at once, the HTTP library's own limit for connections is right.
         let time_left = self.client.connect_timeout.saturating_sub(looked_up);
@@ -334,7 +375,8 @@ impl Attempt<'_> {
                 *time_connect = Some(looked_up + connected.took);
             }
             if let Poll::Ready(answer) = polled {
-                return Poll::Ready(answer.map_err(Stop::Error));
+                let answer = answer.map(|response| Response::Library(Box::new(response)));
+                return Poll::Ready(answer.map_err(ExchangeError::Library).map_err(Stop::Error));
             }
             let reached = match state {
                 State::Kept => limits.poll_reached(context),
@@ -350,7 +392,7 @@ impl Attempt<'_> {
     }
 
     /// Reads the body of the final response.
-    async fn finish(&mut self, url: Url, response: &mut reqwest::Response, at: Instant) -> Fetched {
+    async fn finish(&mut self, url: Url, response: &mut Response, at: Instant) -> Fetched {
         if let Some(limit) = self.client.speed_limit {
             self.limits.watch_speed(at, limit);
         }
@@ -385,7 +427,7 @@ impl Attempt<'_> {
     }
 
     /// Reads a redirect's body away, so that its connection can be used again; gives up on it early.
-    async fn discard(&mut self, mut response: reqwest::Response, now: Instant) {
+    async fn discard(&mut self, mut response: Response, now: Instant) {
         let mut body = Body::new(REDIRECT_BODY, &[]);
         let time = REDIRECT_BODY_TIME.min(self.limits.total_left(now));
         // However this ends, the attempt goes on; dropping what is not read whole closes the connection.
@@ -393,7 +435,7 @@ impl Attempt<'_> {
         self.limits.heard_at(Instant::now());
     }
 
-    fn classify(&self, error: &reqwest::Error, url: &Url) -> Classified {
+    fn classify(&self, error: &ExchangeError, url: &Url) -> Classified {
         let mut classified = classify(error, self.client.proxies.route(url));
         if classified.failure.kind == FailureKind::InvalidUrl && self.redirects > 0 {
             classified.failure.kind = FailureKind::BadRedirect;
@@ -445,7 +487,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn exchanged(&self, url: &Url, response: &reqwest::Response) -> Option<Box<Exchanged>> {
+    fn exchanged(&self, url: &Url, response: &Response) -> Option<Box<Exchanged>> {
         let is_wanted = self.client.keeps_exchanges && self.purpose.is_page();
         is_wanted.then(|| {
             let is_by_proxy = self.client.proxies.route(url) == Route::Forwarded;
@@ -475,7 +517,7 @@ impl Answer {
     }
 
     /// A response head that came at this instant; it is taken out of the response.
-    fn head(response: &mut reqwest::Response, at: Instant) -> Self {
+    fn head(response: &mut Response, at: Instant) -> Self {
         Self {
             remote_addr: response.remote_addr(),
             headers: std::mem::take(response.headers_mut()),
@@ -487,18 +529,14 @@ impl Answer {
 
 /// Reads a body to its end or to the limit of `body`.
 async fn read_body(
-    response: &mut reqwest::Response,
+    response: &mut Response,
     body: &mut Body,
     limits: &mut Limits<'_>,
 ) -> Result<Pushed, BodyStop> {
     loop {
-        let chunk = {
-            let mut chunk = pin!(response.chunk());
-            poll_fn(|context| match chunk.as_mut().poll(context) {
-                Poll::Ready(chunk) => Poll::Ready(chunk.map_err(Stop::Error)),
-                Poll::Pending => limits.poll_reached(context).map(|limit| Err(Stop::Limit(limit))),
-            })
-            .await
+        let chunk = match limits.watch(response.chunk()).await {
+            Ok(chunk) => chunk.map_err(Stop::Error),
+            Err(limit) => Err(Stop::Limit(limit)),
         };
         let chunk = match chunk {
             Err(Stop::Error(error)) if ends_with_connection(response) && is_bare_end(&error) => None,
@@ -515,7 +553,7 @@ async fn read_body(
 }
 
 /// Whether nothing but the end of the connection says that the body is whole (RFC 9112 section 6.3).
-fn ends_with_connection(response: &reqwest::Response) -> bool {
+fn ends_with_connection(response: &Response) -> bool {
     response.version() < Version::HTTP_2
         && response.content_length().is_none()
         && !response.headers().contains_key(header::TRANSFER_ENCODING)
@@ -523,7 +561,7 @@ fn ends_with_connection(response: &reqwest::Response) -> bool {
 
 /// The codings to undo in the body of a final response. Part of a coded body (RFC 9110 section 15.3.7) is kept as it
 /// came: it can be decoded with the other parts alone.
-fn codings(response: &reqwest::Response) -> Vec<Coding> {
+fn codings(response: &Response) -> Vec<Coding> {
     match response.status() {
         StatusCode::PARTIAL_CONTENT => Vec::new(),
         _ => coding::codings(response.headers()),

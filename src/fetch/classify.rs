@@ -10,8 +10,10 @@ use std::io;
 use rustls::pki_types::InvalidDnsNameError;
 use rustls::{CertificateError, InvalidMessage, OtherError};
 
+use super::direct::DirectError;
 use super::http2::{self, Part};
 use super::resolver::LookUpError;
+use super::response::ExchangeError;
 use super::tls::SelfSigned;
 use crate::fetch::Failure;
 use crate::model::FailureKind;
@@ -61,25 +63,72 @@ pub(super) enum Route {
     Tunnelled,
 }
 
-/// Classifies what `send` or the reading of a body failed of.
-pub(super) fn classify(error: &reqwest::Error, route: Route) -> Classified {
-    let causes = Causes::of(error);
+/// What was being done when it failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// Making a request of the URL.
+    Request,
+    /// Looking the name up.
+    LookUp,
+    /// Connecting.
+    Connect,
+    /// Connecting, until the time for that was over.
+    ConnectTimeout,
+    /// Asking for the response head.
+    Head,
+    /// Reading the body.
+    Body,
+}
+
+/// Classifies what a request, or the reading of a body, failed of.
+pub(super) fn classify(error: &ExchangeError, route: Route) -> Classified {
+    match error {
+        ExchangeError::Library(error) => {
+            let stage = if error.is_builder() {
+                Stage::Request
+            } else if error.is_dns() {
+                Stage::LookUp
+            } else if error.is_connect() {
+                if error.is_timeout() { Stage::ConnectTimeout } else { Stage::Connect }
+            } else if error.is_decode() {
+                Stage::Body
+            } else {
+                Stage::Head
+            };
+            classify_causes(&Causes::of(error), stage, route)
+        }
+        ExchangeError::Direct(error) => {
+            let causes = Causes::of(error);
+            let stage = match error {
+                DirectError::Url => Stage::Request,
+                DirectError::Connect(_) if causes.look_up.is_some() => Stage::LookUp,
+                DirectError::Connect(_) if causes.is_time_out() => Stage::ConnectTimeout,
+                DirectError::Connect(_) => Stage::Connect,
+                DirectError::Head(_) => Stage::Head,
+                DirectError::Body(_) => Stage::Body,
+            };
+            classify_causes(&causes, stage, route)
+        }
+    }
+}
+
+fn classify_causes(causes: &Causes<'_>, stage: Stage, route: Route) -> Classified {
     let (failure, remedy) = if let Some(message) = causes.exhaustion() {
         (Failure::local_exhaustion(message), Remedy::Nothing)
     } else if let Some(error @ LookUpError::Forbidden { .. }) = causes.look_up {
         (failure(FailureKind::ForbiddenAddress, error.to_string()), Remedy::Nothing)
-    } else if error.is_builder() {
+    } else if stage == Stage::Request {
         (failure(FailureKind::InvalidUrl, "HTTP can not carry this URL"), Remedy::Nothing)
     } else if let Some(tls) = causes.tls {
         let is_of_proxy = causes.is_tunnel || route == Route::Forwarded;
         (tls_failure(tls_message(tls), is_of_proxy), Remedy::Nothing)
     } else if causes.is_tunnel {
-        (failure(FailureKind::Proxy, tunnel_message(&causes)), Remedy::Nothing)
-    } else if error.is_dns() || error.is_connect() {
-        (connect_failure(error, &causes, route), Remedy::Nothing)
+        (failure(FailureKind::Proxy, tunnel_message(causes)), Remedy::Nothing)
+    } else if matches!(stage, Stage::LookUp | Stage::Connect | Stage::ConnectTimeout) {
+        (connect_failure(stage, causes, route), Remedy::Nothing)
     } else {
-        let (failure, remedy) =
-            exchange_failure(&causes, if error.is_decode() { Part::Body } else { Part::Head });
+        let part = if stage == Stage::Body { Part::Body } else { Part::Head };
+        let (failure, remedy) = exchange_failure(causes, part);
         // The library cancels a request that it did not begin to write.
         let is_unsent = causes.hyper.is_some_and(hyper::Error::is_canceled);
         (failure, if is_unsent { Remedy::Unprocessed } else { remedy })
@@ -90,7 +139,8 @@ pub(super) fn classify(error: &reqwest::Error, route: Route) -> Classified {
 /// Whether the reading of a body failed of nothing but a TLS connection that ended without its farewell. Many servers
 /// leave it out, so browsers and curl take such an end for one; over HTTP without TLS there never is another. Who can
 /// cut a connection can therefore cut such a body unseen (RFC 9112 section 9.8).
-pub(super) fn is_bare_end(error: &reqwest::Error) -> bool {
+pub(super) fn is_bare_end(error: &ExchangeError) -> bool {
+    let ExchangeError::Library(error) = error else { return false };
     Causes::of(error).io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
 }
 
@@ -137,6 +187,10 @@ impl<'e> Causes<'e> {
         causes
     }
 
+    fn is_time_out(&self) -> bool {
+        self.io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
+    }
+
     fn exhaustion(&self) -> Option<&'static str> {
         match self.io?.raw_os_error()? {
             nix::libc::EMFILE => Some("no descriptor left in this process"),
@@ -164,6 +218,7 @@ fn cause_of<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'st
 fn is_known_type(error: &(dyn Error + 'static)) -> bool {
     error.is::<io::Error>()
         || error.is::<reqwest::Error>()
+        || error.is::<DirectError>()
         || error.is::<hyper::Error>()
         || error.is::<h2::Error>()
         || error.is::<LookUpError>()
@@ -176,12 +231,12 @@ fn is_tunnel_text(text: &str) -> bool {
         .any(|start| text.starts_with(start))
 }
 
-fn connect_failure(error: &reqwest::Error, causes: &Causes<'_>, route: Route) -> Failure {
-    if error.is_timeout() {
+fn connect_failure(stage: Stage, causes: &Causes<'_>, route: Route) -> Failure {
+    if stage == Stage::ConnectTimeout {
         return failure(FailureKind::ConnectTimeout, "no connection in time");
     }
     let (kind, message) = match causes.io.map(io::Error::kind) {
-        _ if error.is_dns() => (FailureKind::Dns, dns_message(causes)),
+        _ if stage == Stage::LookUp => (FailureKind::Dns, dns_message(causes)),
         _ if causes.root.is::<InvalidDnsNameError>() => {
             return failure(FailureKind::Tls, "the host has a name that no certificate can be for");
         }

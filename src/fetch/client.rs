@@ -4,17 +4,19 @@
 //!
 //! Everything that the HTTP library would decide by itself is off: redirects, retries, referer, its two timers.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
+use hyper::client::conn::http1;
 use thiserror::Error;
 use url::{Host, Url};
 
 use super::address::Allowance;
 use super::cookies::CookieJar;
+use super::direct::Direct;
 use super::headers::{self, HeaderError};
 use super::probe::ProbeLayer;
 use super::proxy::Proxies;
@@ -249,17 +251,33 @@ pub struct HttpClient {
 /// gets one request for a page like any other. A request that may be sent only once has a lenient client from the start.
 pub(super) struct Pool {
     /// Keeps connections and uses them again.
-    pub(super) kept: reqwest::Client,
+    pub(super) kept: Sender,
     /// The same for servers that are known to need a lenient one.
-    pub(super) lenient: reqwest::Client,
+    pub(super) lenient: Sender,
     /// A lenient one for requests that may be sent only once, where others may not. Over HTTP/1 it keeps nothing, since
     /// these requests ask for that; a connection that another request has left must not be theirs.
-    pub(super) once: reqwest::Client,
+    pub(super) once: Sender,
     /// Lenient; makes a new connection for each request and never keeps one: where a kept connection was stale, the
     /// pool could hand out the next stale one, and this one can not.
-    pub(super) fresh: reqwest::Client,
+    pub(super) fresh: Sender,
     /// As `fresh`, for servers that speak HTTP/2 and answer some requests over HTTP/1.1 alone.
-    pub(super) http1: reqwest::Client,
+    pub(super) http1: Sender,
+}
+
+/// The two ways in which a client sends requests.
+#[derive(Clone)]
+pub(super) struct Sender {
+    /// Any URL, over TLS, HTTP/2 and proxies.
+    pub(super) library: reqwest::Client,
+    /// Plain HTTP alone, at less cost; `None` where there are proxies.
+    direct: Option<Arc<Direct>>,
+}
+
+impl Sender {
+    /// The client that asks this URL at less cost, where there is one.
+    pub(super) fn direct(&self, url: &Url) -> Option<&Direct> {
+        self.direct.as_deref().filter(|_| url.scheme() == "http")
+    }
 }
 
 impl HttpClient {
@@ -276,14 +294,14 @@ impl HttpClient {
             tls: tls::client_config(options)?,
             proxies: &proxies,
             resolver: Arc::new(Resolver::new(options, proxies.names())),
-            n_kept: usize::try_from(connections_per_host.get()).unwrap_or(usize::MAX),
+            n_kept: connections_per_host.try_into().unwrap_or(NonZeroUsize::MAX),
             idle_time,
             may_be_sent_twice: outgoing::may_be_sent_twice(&method, options.body.as_ref()),
         };
         let (rules, hands) = resolve::deal(&options.resolve);
         let plain = recipe.pool(&[])?;
         let authorization = options.user.as_ref().and_then(|(name, password)| {
-            let request = plain.kept.get("http://localhost/").basic_auth(name, Some(password));
+            let request = plain.kept.library.get("http://localhost/").basic_auth(name, Some(password));
             authorization_of(request)
         });
         let mut headers = headers::prepare(options, authorization)?;
@@ -352,7 +370,7 @@ impl HttpClient {
         headers: &mut HeaderMap,
         given: Option<&HeaderValue>,
     ) {
-        let request = self.pools[0].kept.get(url.clone());
+        let request = self.pools[0].kept.library.get(url.clone());
         let is_spoken_for = given.is_some() && headers.get(header::AUTHORIZATION) == given;
         if let Some(authorization) = authorization_of(request).filter(|_| !is_spoken_for) {
             headers.insert(header::AUTHORIZATION, authorization);
@@ -367,7 +385,7 @@ struct Recipe<'a> {
     tls: rustls::ClientConfig,
     proxies: &'a Proxies,
     resolver: Arc<Resolver>,
-    n_kept: usize,
+    n_kept: NonZeroUsize,
     idle_time: Duration,
     may_be_sent_twice: bool,
 }
@@ -375,19 +393,43 @@ struct Recipe<'a> {
 impl Recipe<'_> {
     /// The clients that go by these `--resolve` rules, of which no two may be for one name.
     fn pool(&self, rules: &[&ResolveRule]) -> Result<Pool, BuildError> {
-        let build = |builder: reqwest::ClientBuilder| builder.build().map_err(BuildError::Http);
-        let keeping = || self.builder(rules, &self.tls).pool_max_idle_per_host(self.n_kept);
-        let lenient_one = build(lenient(keeping()))?;
+        let n_kept = Some(self.n_kept);
+        let lenient = self.sender(rules, Heads::Lenient, n_kept)?;
         let (kept, once) = if self.may_be_sent_twice {
-            (build(keeping())?, build(lenient(keeping()))?)
+            (self.sender(rules, Heads::Strict, n_kept)?, self.sender(rules, Heads::Lenient, n_kept)?)
         } else {
-            (lenient_one.clone(), lenient_one.clone())
+            (lenient.clone(), lenient.clone())
         };
-        let fresh = build(lenient(self.builder(rules, &self.tls).pool_max_idle_per_host(0)))?;
+        let fresh = self.sender(rules, Heads::Lenient, None)?;
         let mut tls = self.tls.clone();
         tls::offer_http1_only(&mut tls);
-        let http1 = build(lenient(self.builder(rules, &tls).pool_max_idle_per_host(0)).http1_only())?;
-        Ok(Pool { kept, lenient: lenient_one, once, fresh, http1 })
+        let http1 = lenient_library(self.builder(rules, &tls).pool_max_idle_per_host(0)).http1_only();
+        let http1 = Sender { library: http1.build().map_err(BuildError::Http)?, direct: None };
+        Ok(Pool { kept, lenient, once, fresh, http1 })
+    }
+
+    /// Sends requests over connections of which so many are kept for each server.
+    fn sender(
+        &self,
+        rules: &[&ResolveRule],
+        heads: Heads,
+        n_kept: Option<NonZeroUsize>,
+    ) -> Result<Sender, BuildError> {
+        let builder =
+            self.builder(rules, &self.tls).pool_max_idle_per_host(n_kept.map_or(0, NonZeroUsize::get));
+        let mut handshake = http1::Builder::new();
+        let builder = match heads {
+            Heads::Strict => builder,
+            Heads::Lenient => {
+                lenient_handshake(&mut handshake);
+                lenient_library(builder)
+            }
+        };
+        let direct = matches!(self.proxies, Proxies::Off).then(|| {
+            let resolver = RuledResolver::new(rules, &self.resolver);
+            Arc::new(Direct::new(resolver, handshake, self.options.connect_timeout, n_kept, self.idle_time))
+        });
+        Ok(Sender { library: builder.build().map_err(BuildError::Http)?, direct })
     }
 
     fn builder(&self, rules: &[&ResolveRule], tls: &rustls::ClientConfig) -> reqwest::ClientBuilder {
@@ -409,8 +451,24 @@ impl Recipe<'_> {
     }
 }
 
-/// Takes what browsers take.
-fn lenient(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+/// Which response heads are taken.
+#[derive(Clone, Copy)]
+enum Heads {
+    /// Those that are as they should be.
+    Strict,
+    /// Those that browsers take.
+    Lenient,
+}
+
+fn lenient_handshake(handshake: &mut http1::Builder) {
+    handshake
+        .max_headers(MAX_FIELDS)
+        .ignore_invalid_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true);
+}
+
+fn lenient_library(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     builder
         .http1_max_headers(MAX_FIELDS)
         .http1_ignore_invalid_headers_in_responses(true)

@@ -12,7 +12,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "holds the deadlines of an attempt against the clock")]
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -122,6 +123,26 @@ impl<'a> Limits<'a> {
     /// What is left of the whole at this instant.
     pub(super) fn total_left(&self, now: Instant) -> Duration {
         self.total.saturating_duration_since(now)
+    }
+
+    /// What comes of a future, unless a limit is reached first.
+    pub(super) async fn watch<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Limit> {
+        let mut future = pin!(future);
+        poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.poll_reached(context).map(Err),
+        })
+        .await
+    }
+
+    /// The same for one that makes a connection.
+    pub(super) async fn watch_connecting<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Limit> {
+        let mut future = pin!(future);
+        poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.poll_reached_connecting(context).map(Err),
+        })
+        .await
     }
 
     /// Ready when a limit is reached.

@@ -20,10 +20,12 @@ mod coding;
 mod content;
 mod cookies;
 mod decode;
+mod direct;
 mod exchanged;
 mod fetched;
 mod headers;
 mod http2;
+mod kept;
 mod limits;
 mod line_request;
 mod name_cache;
@@ -38,6 +40,7 @@ mod purpose;
 mod redirect;
 mod resolve;
 mod resolver;
+mod response;
 mod servers;
 mod target;
 mod tls;
@@ -52,6 +55,8 @@ mod tests;
 mod tests_bodies;
 #[cfg(test)]
 mod tests_cookies;
+#[cfg(test)]
+mod tests_direct;
 #[cfg(test)]
 mod tests_exchanged;
 #[cfg(test)]

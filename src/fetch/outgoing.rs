@@ -11,9 +11,11 @@ use hyper::ext::ReasonPhrase;
 use url::Url;
 
 use super::client::HttpClient;
+use super::direct::{self, DirectError, Outbound};
 use super::exchanged::Exchanged;
 use super::purpose::Purpose;
 use super::redirect::{Hop, Origin, Resend};
+use super::response::Response;
 use super::{Chain, LineRequest, headers};
 
 /// The request of the current hop, but for its URL.
@@ -76,12 +78,35 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// The request as the client for plain HTTP takes it.
+    ///
+    /// # Errors
+    /// HTTP can not carry the URL.
+    pub(super) fn direct_request(&self, url: &Url) -> Result<Box<Outbound>, DirectError> {
+        let mut request = Box::new(Outbound::new(self.body.cloned().unwrap_or_default().into()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = direct::request_target(url)?;
+        let mut headers = self.fields();
+        if !headers.contains_key(header::HOST) {
+            let server = HeaderValue::from_str(direct::server(url)).map_err(|_| DirectError::Url)?;
+            headers.insert(header::HOST, server);
+        }
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn fields(&self) -> HeaderMap {
+        let mut headers = HeaderMap::clone(&self.headers);
+        if let Some(cookie) = &self.cookie {
+            headers.insert(header::COOKIE, cookie.clone());
+        }
+        headers
+    }
+
+    /// The request as the general client takes it.
     pub(super) fn request(&self, url: &Url) -> reqwest::Request {
         let mut request = reqwest::Request::new(self.method.clone(), url.clone());
-        *request.headers_mut() = HeaderMap::clone(&self.headers);
-        if let Some(cookie) = &self.cookie {
-            request.headers_mut().insert(header::COOKIE, cookie.clone());
-        }
+        *request.headers_mut() = self.fields();
         if let Some(body) = self.body {
             *request.body_mut() = Some(body.clone().into());
         }
@@ -102,7 +127,7 @@ impl<'a> Outgoing<'a> {
         &self,
         url: &Url,
         is_by_proxy: bool,
-        response: &reqwest::Response,
+        response: &Response,
         date: SystemTime,
     ) -> Exchanged {
         let reason = response.extensions().get::<ReasonPhrase>();

@@ -15,11 +15,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
+use hyper_util::client::legacy::connect::dns;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
 use tokio::sync::Semaphore;
+use tower_service::Service;
 
 use super::address::{is_global, is_localhost};
 use super::name_cache::{CAPACITY, Known, NameCache};
@@ -194,6 +198,7 @@ impl Resolver {
 }
 
 /// The look-ups of one client: `--resolve` rules first, then what all clients share.
+#[derive(Clone)]
 pub(super) struct RuledResolver {
     rules: Arc<HashMap<String, Vec<IpAddr>>>,
     shared: Arc<Resolver>,
@@ -207,23 +212,46 @@ impl RuledResolver {
     }
 }
 
+/// Why a name can not be connected to, as HTTP libraries want it.
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+impl RuledResolver {
+    /// The addresses of a name; port 0 stands for that of the URL.
+    async fn addresses(self, name: &str) -> Result<Vec<SocketAddr>, BoxedError> {
+        let found = match (literal(name), self.rules.get(name)) {
+            // Before a proxy that is told addresses, the library has literals resolved too; who may be asked by
+            // address was decided when the URL was.
+            (Some(address), _) => Ok(vec![address]),
+            (None, Some(given)) => self.shared.permitted(name, given.clone()),
+            (None, None) => self.shared.look_up(name).await,
+        };
+        let addresses = found.map_err(LookUpError::into_boxed)?;
+        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
+    }
+}
+
 impl Resolve for RuledResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (rules, shared) = (Arc::clone(&self.rules), Arc::clone(&self.shared));
+        let resolver = self.clone();
         Box::pin(async move {
-            let name = name.as_str();
-            let found = match (literal(name), rules.get(name)) {
-                // Before a proxy that is told addresses, the library has literals resolved too; who may be asked by
-                // address was decided when the URL was.
-                (Some(address), _) => Ok(vec![address]),
-                (None, Some(given)) => shared.permitted(name, given.clone()),
-                (None, None) => shared.look_up(name).await,
-            };
-            let addresses = found.map_err(LookUpError::into_boxed)?;
-            // Port 0 stands for that of the URL.
-            let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
-            Ok(Box::new(addresses) as Addrs)
+            let addresses = resolver.addresses(name.as_str()).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
         })
+    }
+}
+
+impl Service<dns::Name> for RuledResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = BoxedError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxedError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxedError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: dns::Name) -> Self::Future {
+        let resolver = self.clone();
+        Box::pin(async move { Ok(resolver.addresses(name.as_str()).await?.into_iter()) })
     }
 }
 
