@@ -101,6 +101,9 @@ impl Direct {
         let (sender, connection) = self.handshake.handshake(connected).await.map_err(DirectError::Head)?;
         // What it ends with is told to the request that it has, if any.
         tokio::spawn(async move { drop(connection.await) });
+        if let Some(kept) = &self.kept {
+            kept.look_after();
+        }
         Ok(Connection { server: server(url).into(), sender, peer })
     }
 

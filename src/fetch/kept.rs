@@ -1,21 +1,28 @@
 //! Connections that wait for their next request.
 //!
-//! Does not know what a connection is; is told the time where it takes one, and reads the clock where it gets one back.
+//! Does not know what a connection is; is told the time, but for where it gets one back.
 //!
 //! Invariants:
 //! - no more connections of one server wait than its limit, and none is handed out that waited longer than it may;
+//! - what waited too long is closed though nobody asks for anything: somebody may wait for its descriptor;
 //! - the one that came last goes first, so that those that are not needed grow old.
 
-#![expect(clippy::disallowed_methods, reason = "notes since when a connection waits")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "notes since when a connection waits, and looks for old ones now and then"
+)]
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Old connections are looked for so often while they may wait: each is gone a quarter of that time later at the latest,
-/// where others come and go.
+/// Old connections are looked for so often while they may wait: each is gone a quarter of that time later at the latest.
 const SWEEPS_IN_IDLE_TIME: u32 = 4;
+
+/// As good as always; a shorter time between looks would cost more than it frees.
+const SHORTEST_TIME_BETWEEN_SWEEPS: Duration = Duration::from_millis(10);
 
 /// A connection that can wait.
 pub(super) trait Kept {
@@ -29,25 +36,43 @@ pub(super) trait Kept {
 pub(super) struct KeptConnections<C> {
     most_of_server: NonZeroUsize,
     idle_time: Duration,
-    waiting: Mutex<Waiting<C>>,
+    by_server: Mutex<ByServer<C>>,
+    is_looked_after: AtomicBool,
 }
 
-struct Waiting<C> {
-    by_server: HashMap<Arc<str>, Vec<(Instant, C)>>,
-    swept: Option<Instant>,
-}
+/// The connections of each server and since when they wait, the newest last.
+type ByServer<C> = HashMap<Arc<str>, Vec<(Instant, C)>>;
 
 impl<C: Kept> KeptConnections<C> {
     /// None so far; up to `most_of_server` for each, which wait up to `idle_time`.
     pub(super) fn new(most_of_server: NonZeroUsize, idle_time: Duration) -> Self {
-        let waiting = Waiting { by_server: HashMap::new(), swept: None };
-        Self { most_of_server, idle_time, waiting: Mutex::new(waiting) }
+        let (by_server, is_looked_after) = (Mutex::new(HashMap::new()), AtomicBool::new(false));
+        Self { most_of_server, idle_time, by_server, is_looked_after }
+    }
+
+    /// Closes what waits too long, from now on and as long as there is one like this. To be called from a runtime.
+    pub(super) fn look_after(self: &Arc<Self>)
+    where
+        C: Send + 'static,
+    {
+        if self.is_looked_after.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let interval = (self.idle_time / SWEEPS_IN_IDLE_TIME).max(SHORTEST_TIME_BETWEEN_SWEEPS);
+        let kept = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(interval).await;
+                let Some(kept) = kept.upgrade() else { break };
+                kept.sweep(Instant::now());
+            }
+        });
     }
 
     /// One to this server.
     pub(super) fn take(&self, server: &str, now: Instant) -> Option<C> {
-        let mut waiting = self.lock();
-        let of_server = waiting.by_server.get_mut(server)?;
+        let mut by_server = self.lock();
+        let of_server = by_server.get_mut(server)?;
         while let Some((since, connection)) = of_server.pop() {
             if now.saturating_duration_since(since) > self.idle_time {
                 // All others are older.
@@ -67,37 +92,30 @@ impl<C: Kept> KeptConnections<C> {
             return;
         }
         let now = Instant::now();
-        let mut waiting = self.lock();
-        let is_due = |swept| now.saturating_duration_since(swept) > self.idle_time / SWEEPS_IN_IDLE_TIME;
-        if waiting.swept.is_none_or(is_due) {
-            waiting.sweep(now, self.idle_time);
-        }
-        match waiting.by_server.get_mut(connection.server()) {
+        let mut by_server = self.lock();
+        match by_server.get_mut(connection.server()) {
             Some(of_server) if of_server.len() < self.most_of_server.get() => {
                 of_server.push((now, connection));
             }
             Some(_) => {}
             None => {
                 let server = Arc::clone(connection.server());
-                waiting.by_server.insert(server, vec![(now, connection)]);
+                by_server.insert(server, vec![(now, connection)]);
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting<C>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<C: Kept> Waiting<C> {
-    fn sweep(&mut self, now: Instant, idle_time: Duration) {
-        self.swept = Some(now);
-        self.by_server.retain(|_, of_server| {
+    fn sweep(&self, now: Instant) {
+        self.lock().retain(|_, of_server| {
             of_server.retain(|(since, connection)| {
-                now.saturating_duration_since(*since) <= idle_time && !connection.has_ended()
+                now.saturating_duration_since(*since) <= self.idle_time && !connection.has_ended()
             });
             !of_server.is_empty()
         });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ByServer<C>> {
+        self.by_server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -169,7 +187,7 @@ mod tests {
         let connections = connections(8);
         connections.put(numbered("a", 1));
         check(&connections, "a", Instant::now() + TIME + TIME, None);
-        assert!(connections.lock().by_server["a"].is_empty(), "and so are those before it");
+        assert!(connections.lock()["a"].is_empty(), "and so are those before it");
     }
 
     #[test]
@@ -178,7 +196,7 @@ mod tests {
         let ended = numbered("a", 1);
         ended.has_ended.set(true);
         connections.put(ended);
-        assert!(connections.lock().by_server.is_empty());
+        assert!(connections.lock().is_empty());
         let ends = numbered("a", 3);
         let has_ended = Rc::clone(&ends.has_ended);
         connections.put(numbered("a", 2));
@@ -191,7 +209,7 @@ mod tests {
     fn servers_that_are_no_longer_asked_are_forgotten() {
         let connections = connections(8);
         (0..100).for_each(|number| connections.put(numbered(&number.to_string(), number)));
-        connections.lock().sweep(Instant::now() + TIME + TIME, TIME);
-        assert!(connections.lock().by_server.is_empty());
+        connections.sweep(Instant::now() + TIME + TIME);
+        assert!(connections.lock().is_empty());
     }
 }

@@ -1,6 +1,10 @@
 //! The client for plain HTTP beside the general one: servers hear the same, whichever it is, and connections are kept.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::scripted::{Server, Step, answer, ok, say};
 use super::tests::{client_with, kind};
@@ -86,6 +90,24 @@ async fn kept_connections_that_have_ended_are_passed_by() {
         assert_eq!((kind(&fetched), fetched.body.is_empty()), (None, false));
     }
     assert_eq!(server.heard().len(), 4);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_used_again_is_closed_though_nothing_is_asked() {
+    let idle_time = Duration::from_millis(100);
+    let client = Client::build(&super::tests::options(), NonZeroU32::MIN, idle_time).unwrap();
+    let (closed_tx, closed) = tokio::sync::oneshot::channel();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+        stream.write_all(ok("page").as_bytes()).await.unwrap();
+        let _ = closed_tx.send(stream.read(&mut request).await.unwrap());
+    });
+    assert_eq!(kind(&client.fetch(url).await), None);
+    assert_eq!(tokio::time::timeout(Duration::from_secs(10), closed).await.unwrap(), Ok(0));
 }
 
 #[tokio::test]
