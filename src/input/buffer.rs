@@ -15,6 +15,9 @@ use crate::input::table::CsvEnds;
 /// The most bytes of one read. A guess: larger ones are no faster, and take a longer way through the caches.
 const MAX_READ: usize = 2 * MAX_LINE;
 
+/// What a buffer begins with, where longer lines are allowed: most are shorter, and it grows when one is not.
+const FIRST_SIZE: usize = 4 * MAX_READ;
+
 /// What lines are, and how long they may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
@@ -54,7 +57,7 @@ impl Cut {
 /// Take lines until there is none, then `fill`, until it `has_ended`.
 pub(super) struct LineBuffer {
     cut: Cut,
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     /// What was read and not yet taken.
     pending: Range<usize>,
     /// The first of `pending` that was not yet searched for a line feed.
@@ -81,7 +84,7 @@ impl LineBuffer {
         Self {
             cut,
             // With a line as long as may be waiting for its end, a read is still large.
-            bytes: vec![0; 2 * cut.limit].into(),
+            bytes: vec![0; FIRST_SIZE.min(2 * cut.limit)],
             pending: 0..0,
             searched: 0,
             position: Position::InLine,
@@ -181,6 +184,10 @@ impl LineBuffer {
             self.bytes.copy_within(self.pending.clone(), 0);
             self.searched -= self.pending.start;
             self.pending = 0..self.pending.len();
+        }
+        let most = 2 * self.cut.limit;
+        if self.bytes.len() < most && self.bytes.len() - self.pending.end < MAX_READ {
+            self.bytes.resize(most.min(2 * self.bytes.len()), 0);
         }
         self.settled = self.pending.start;
     }

@@ -22,7 +22,7 @@ use crate::model::RejectReason;
 pub const MAX_RECORD: usize = 1024 * 1024;
 
 /// The longest row of an earlier run, in bytes: what goes through a pipe in one piece.
-const MAX_ROW: usize = 16 * 1024 * 1024;
+pub(super) const MAX_ROW: usize = 16 * 1024 * 1024;
 
 /// A source of lines that is being read.
 ///
@@ -242,7 +242,7 @@ fn too_long<'a>(record: &'a [u8], wanted: &Wanted) -> Option<Record<'a>> {
     is_too_long.then(|| Record::Entry(Entry::unreadable(record, RejectReason::TooLong { limit })))
 }
 
-fn header_error(origin: Origin, fault: HeaderFault) -> InputError {
+pub(super) fn header_error(origin: Origin, fault: HeaderFault) -> InputError {
     match fault {
         HeaderFault::Missing { column, columns } => InputError::NoColumn { origin, column, columns },
         HeaderFault::Ambiguous { column } => InputError::SameColumn { origin, column },
