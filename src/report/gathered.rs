@@ -1,0 +1,75 @@
+//! What the rows of a run tell that no summary does: when, of which hosts, for example.
+//!
+//! Does not know where rows are kept; is handed one after the other.
+//!
+//! Invariant: its size does not grow with the number of rows, nor with that of hosts.
+
+use std::time::Duration;
+
+use crate::report::examples::Examples;
+use crate::report::hosts::Hosts;
+use crate::report::series::Series;
+use crate::report::{RowFacts, Stats};
+
+/// The lowest status that is worth an example.
+const FIRST_ERROR_STATUS: u16 = 400;
+
+/// A row as it is read again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SeenRow<'a> {
+    /// What is counted of it. Rows do not tell the number of requests.
+    pub facts: RowFacts,
+    /// The URL as given.
+    pub url: &'a str,
+    /// What went wrong, in words; empty where nothing did.
+    pub message: &'a str,
+    /// When the first attempt began, in milliseconds since 1970; `None` where there was none.
+    pub began: Option<u64>,
+}
+
+/// What all rows together tell.
+#[derive(Clone, Default, Debug)]
+pub struct Gathered {
+    stats: Stats,
+    series: Series,
+    hosts: Hosts,
+    examples: Examples,
+}
+
+impl Gathered {
+    /// Takes one row. Rows are to come in the order in which they were written.
+    pub fn add(&mut self, row: &SeenRow<'_>) {
+        let facts = &row.facts;
+        self.stats.record(facts);
+        let took = |latency: Duration| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        // Of a row that took several attempts the time of the last alone is known.
+        let ended = row.began.map(|began| began.saturating_add(facts.latency.map_or(0, took)));
+        self.series.record(ended, facts.outcome, facts.bytes);
+        self.hosts.record(row.url, facts.outcome, facts.latency);
+        if let Some(kind) = facts.kind {
+            self.examples.offer_kind(kind, row.url, row.message);
+        } else if let Some(status) = facts.status.filter(|status| *status >= FIRST_ERROR_STATUS) {
+            self.examples.offer_status(status, row.url);
+        }
+    }
+
+    /// The counts, but for requests.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Rows over time.
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// The hosts that gave trouble.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// What did not end well, for example.
+    pub fn examples(&self) -> &Examples {
+        &self.examples
+    }
+}

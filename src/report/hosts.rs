@@ -1,0 +1,249 @@
+//! Which hosts gave the most trouble, in bounded memory.
+//!
+//! Does not know politeness: a host here is what a URL says, without a look at names or addresses.
+//!
+//! A list may name more hosts than memory should hold, and those worth telling are few. The summary is that of Misra
+//! and Gries (1982) with weights: when the table is full, all are charged the weight of the median host, and whoever
+//! has nothing left goes; so a row costs a look-up and, spread over many, a few steps more (Anderson and others, "A
+//! high-performance algorithm for identifying frequent items in data streams", 2017).
+//! The weight is trouble: the time that a row took, and a second for each that failed.
+//!
+//! Invariants:
+//! - never more than twice [`KEPT_HOSTS`] hosts;
+//! - a host with more than one part in `KEPT_HOSTS` of all trouble is there; up to twice as many hosts, all are, exactly.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use crate::model::Outcome;
+
+/// Far more than are told, so that the slow ones are there as well as the failing ones.
+const KEPT_HOSTS: usize = 1024;
+
+/// What a row that failed weighs beside its time, in microseconds. A guess: what a person would wait for a page.
+const FAILURE_MICROS: u64 = 1_000_000;
+
+/// The longest name of a host; names of the domain system end at 253.
+const LONGEST_NAME: usize = 300;
+
+/// What was seen of a host since it is in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct HostFacts {
+    /// Rows.
+    pub rows: u64,
+    /// Rows that failed.
+    pub failed: u64,
+    /// Rows with an answer of 400 or above.
+    pub http_errors: u64,
+    /// Rows with a time.
+    pub timed: u64,
+    /// The time of these.
+    pub total: Duration,
+    /// The longest of these.
+    pub longest: Duration,
+    weight: u64,
+}
+
+/// The hosts of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    table: HashMap<Box<str>, HostFacts>,
+    /// How much of the weight of a host may be missing.
+    charged: u64,
+}
+
+impl HostFacts {
+    /// Rows that did not end well.
+    pub fn troubled(&self) -> u64 {
+        self.failed + self.http_errors
+    }
+
+    /// The number of these times their share.
+    fn badness(&self) -> u64 {
+        self.troubled().saturating_mul(self.troubled()).checked_div(self.rows).unwrap_or(0)
+    }
+
+    /// The time of a row, on average; `None` where none has one.
+    pub fn mean(&self) -> Option<Duration> {
+        let micros = u64::try_from(self.total.as_micros()).unwrap_or(u64::MAX);
+        micros.checked_div(self.timed).map(Duration::from_micros)
+    }
+
+    fn add(&mut self, outcome: Outcome, latency: Option<Duration>) {
+        self.rows += 1;
+        self.failed += u64::from(outcome == Outcome::Failed);
+        self.http_errors += u64::from(outcome == Outcome::HttpError);
+        let mut weight = 1;
+        if let Some(latency) = latency {
+            self.timed += 1;
+            self.total = self.total.saturating_add(latency);
+            self.longest = self.longest.max(latency);
+            weight += u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        }
+        if matches!(outcome, Outcome::Failed | Outcome::HttpError) {
+            weight = weight.saturating_add(FAILURE_MICROS);
+        }
+        self.weight = self.weight.saturating_add(weight);
+    }
+}
+
+impl Hosts {
+    /// Adds a row of this URL.
+    pub fn record(&mut self, url: &str, outcome: Outcome, latency: Option<Duration>) {
+        let Some(host) = host_of(url) else { return };
+        if let Some(facts) = self.table.get_mut(&*host) {
+            facts.add(outcome, latency);
+            return;
+        }
+        let mut facts = HostFacts::default();
+        facts.add(outcome, latency);
+        self.table.insert(host.into(), facts);
+        if self.table.len() >= 2 * KEPT_HOSTS {
+            self.prune();
+        }
+    }
+
+    fn prune(&mut self) {
+        let mut weights: Vec<u64> = self.table.values().map(|facts| facts.weight).collect();
+        let (.., charge, _) = weights.select_nth_unstable(KEPT_HOSTS);
+        let charge = *charge;
+        self.charged = self.charged.saturating_add(charge);
+        self.table.retain(|_, facts| {
+            facts.weight = facts.weight.saturating_sub(charge);
+            facts.weight > 0
+        });
+    }
+
+    /// Whether all hosts are there, each with all its rows.
+    pub fn are_all(&self) -> bool {
+        self.charged == 0
+    }
+
+    /// How many hosts there are, of those that are kept.
+    pub fn n_kept(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The hosts that failed most, the worst first: by the number of rows that did not end well and by their share, so
+    /// that a small host that is down comes before a large one with a few errors.
+    pub fn most_failing(&self, n_hosts: usize) -> Vec<(&str, &HostFacts)> {
+        self.first(n_hosts, |facts| (facts.troubled() > 0).then(|| (facts.badness(), facts.troubled())))
+    }
+
+    /// The hosts whose rows took longest on average, the slowest first.
+    pub fn slowest(&self, n_hosts: usize) -> Vec<(&str, &HostFacts)> {
+        self.first(n_hosts, |facts| facts.mean().map(|mean| (mean, facts.timed)))
+    }
+
+    fn first<K: Ord>(
+        &self,
+        n_hosts: usize,
+        rank: impl Fn(&HostFacts) -> Option<K>,
+    ) -> Vec<(&str, &HostFacts)> {
+        let ranked = self.table.iter().filter_map(|(host, facts)| Some((rank(facts)?, &**host, facts)));
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_by(|(one, host, _), (other, name, _)| other.cmp(one).then_with(|| host.cmp(name)));
+        ranked.into_iter().take(n_hosts).map(|(_, host, facts)| (host, facts)).collect()
+    }
+}
+
+/// Scheme, name and port of a URL, read off its text; `None` where it names no host.
+///
+/// Credentials are left out, and so is the port that the scheme implies.
+pub(super) fn host_of(url: &str) -> Option<Cow<'_, str>> {
+    let (start, end) = authority(url)?;
+    let name_start = url[start..end].rfind('@').map_or(start, |at| start + at + 1);
+    let implied = match &url[..start] {
+        "http://" => ":80",
+        "https://" => ":443",
+        _ => "",
+    };
+    let name = &url[name_start..end];
+    let name = name.strip_suffix(implied).filter(|rest| !rest.is_empty()).unwrap_or(name);
+    if name.is_empty() || name.len() > LONGEST_NAME {
+        return None;
+    }
+    if name_start == start && !url[..end].bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(Cow::Borrowed(&url[..start + name.len()]));
+    }
+    Some(Cow::Owned([&url[..start], name].concat().to_ascii_lowercase()))
+}
+
+/// A URL without its credentials, which nobody needs to see in a report.
+pub(super) fn without_credentials(url: &str) -> Cow<'_, str> {
+    let found = authority(url).and_then(|(start, end)| Some((start, start + url[start..end].rfind('@')?)));
+    match found {
+        Some((start, at)) => Cow::Owned([&url[..start], "***", &url[at..]].concat()),
+        None => Cow::Borrowed(url),
+    }
+}
+
+/// Where the part between the scheme and the path stands.
+fn authority(url: &str) -> Option<(usize, usize)> {
+    let start = url.find("://")? + 3;
+    // A backslash is a slash, as browsers have it.
+    let length = url[start..].find(['/', '?', '#', '\\']).unwrap_or(url.len() - start);
+    Some((start, start + length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Option<Duration> = Some(Duration::from_secs(1));
+
+    #[test]
+    fn the_host_is_read_off_the_url() {
+        let check = |url: &str, host: Option<&str>, shown: &str| {
+            assert_eq!(host_of(url).as_deref(), host, "{url}");
+            assert_eq!(without_credentials(url), shown, "{url}");
+        };
+        check("http://h/", Some("http://h"), "http://h/");
+        check("HTTP://Host:8080?q", Some("http://host:8080"), "HTTP://Host:8080?q");
+        check("https://h:443/x", Some("https://h"), "https://h:443/x");
+        check("http://h:443/x", Some("http://h:443"), "http://h:443/x");
+        check("http://me:p@ss@h:80/a@b", Some("http://h"), "http://***@h:80/a@b");
+        check("http://h\\@x/", Some("http://h"), "http://h\\@x/");
+        check("http://[::1]:80/", Some("http://[::1]"), "http://[::1]:80/");
+        check("http:///", None, "http:///");
+        check("no url", None, "no url");
+        check("http://é/", Some("http://é"), "http://é/");
+    }
+
+    #[test]
+    fn hosts_are_told_by_failures_and_by_time() {
+        let mut hosts = Hosts::default();
+        for _ in 0..3 {
+            hosts.record("http://fails/", Outcome::Failed, None);
+        }
+        hosts.record("http://fails/", Outcome::Ok, Some(Duration::from_millis(2)));
+        hosts.record("http://slow/", Outcome::Ok, SECOND);
+        hosts.record("http://errs/", Outcome::HttpError, Some(Duration::from_millis(1)));
+        let failing: Vec<_> =
+            hosts.most_failing(9).iter().map(|(host, facts)| (*host, facts.troubled(), facts.rows)).collect();
+        assert_eq!(failing, [("http://fails", 3, 4), ("http://errs", 1, 1)]);
+        let slowest: Vec<_> = hosts.slowest(2).iter().map(|(host, facts)| (*host, facts.mean())).collect();
+        assert_eq!(slowest, [("http://slow", SECOND), ("http://fails", Some(Duration::from_millis(2)))]);
+        assert!(hosts.are_all());
+    }
+
+    #[test]
+    fn a_host_of_much_trouble_stays_among_very_many() {
+        let mut hosts = Hosts::default();
+        for number in 0..50_000 {
+            hosts.record(&format!("http://h{number}/"), Outcome::Ok, Some(Duration::from_millis(1)));
+            if number % 100 == 0 {
+                hosts.record("http://slow/", Outcome::Ok, SECOND);
+            }
+            if number % 500 == 0 {
+                hosts.record("http://fails/", Outcome::Failed, None);
+            }
+        }
+        assert!(!hosts.are_all() && hosts.n_kept() < 2 * KEPT_HOSTS);
+        assert_eq!(hosts.slowest(1)[0].0, "http://slow");
+        assert_eq!(hosts.slowest(1)[0].1.rows, 500);
+        assert_eq!((hosts.most_failing(1)[0].0, hosts.most_failing(1)[0].1.rows), ("http://fails", 100));
+    }
+}
