@@ -41,6 +41,7 @@ pub(super) fn master_command() -> Command {
         .arg(version_flag())
         .subcommand(crawl())
         .subcommand(origin())
+        .subcommand(report())
         .subcommand(completions())
         .subcommand(base(Command::new("man").about("Print the manual page, for 'man -l -'")).arg(help_flag()))
 }
@@ -97,6 +98,24 @@ fn origin() -> Command {
             flag("list", "Print the pages that it serves, and exit"),
             flag("until-input-ends", "End when standard input does").hide(true),
         ])
+        .arg(help_flag())
+}
+
+fn report() -> Command {
+    base(Command::new("report"))
+        .about("Write the report of a run, finished or not, into its directory")
+        .after_help(
+            "Prints the path of the page, RUN_DIR/report.html. Every run with --output has one when it ends; this \
+             makes it anew, also of a run that is going on or was killed.\n\n\
+             Exit codes: 0, 1 where the page can not be written, 2 where there is no run or its rows can not be read.",
+        )
+        .arg(
+            Arg::new("run-dir")
+                .value_name("RUN_DIR")
+                .required(true)
+                .value_hint(ValueHint::DirPath)
+                .help("The directory that 'myriapod crawl --output' was given"),
+        )
         .arg(help_flag())
 }
 

@@ -74,6 +74,7 @@ pub fn parse(
     match name {
         "crawl" => session.crawl(typed, &arguments, is_whole),
         "origin" => session.origin(typed),
+        "report" => session.report(typed),
         "completions" => session.completions(typed),
         _ => session.print(help::manual(master_command())),
     }
@@ -130,6 +131,12 @@ impl<'a> Session<'a> {
         let settings = self.settings(typed, &ConfigFile::default());
         let plan = plan::origin_plan(&mut self.reader(&settings));
         self.finish(plan.map(MasterPlan::Origin))
+    }
+
+    fn report(&mut self, typed: &ArgMatches) -> Parsed<MasterPlan> {
+        let directory =
+            typed.get_one::<String>("run-dir").expect("the table of options requires a directory");
+        self.finish(Some(MasterPlan::Report(directory.into())))
     }
 
     fn completions(&mut self, typed: &ArgMatches) -> Parsed<MasterPlan> {

@@ -35,6 +35,8 @@ pub enum MasterPlan {
     Crawl(Box<RunPlan>),
     /// Serve pages to test with.
     Origin(OriginPlan),
+    /// Write the report of the run in this directory.
+    Report(PathBuf),
 }
 
 /// The local test server, as meant.

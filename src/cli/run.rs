@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::process;
 
 use anyhow::Context;
@@ -28,7 +29,7 @@ use crate::crawl::{
 use crate::descriptors;
 use crate::input::{InputPlan, Source};
 use crate::origin::{self, OriginOptions};
-use crate::text::escape_control;
+use crate::text::{escape_control, with_causes};
 
 /// The `myriapod` command with these arguments, the first of which is the program's name.
 pub fn run_master(arguments: impl IntoIterator<Item = OsString>) -> process::ExitCode {
@@ -47,6 +48,7 @@ pub fn run_master(arguments: impl IntoIterator<Item = OsString>) -> process::Exi
                 ExitCode::Internal
             }
         },
+        MasterPlan::Report(directory) => report(&directory),
     };
     code.into()
 }
@@ -101,6 +103,23 @@ fn crawl(plan: RunPlan) -> ExitCode {
         | RunEnd::FailedRow => {}
     }
     code
+}
+
+fn report(directory: &Path) -> ExitCode {
+    let written = match crawl::write_report(directory) {
+        Ok(path) => put_out(&format!("{}\n", path.display())),
+        Err(error) => {
+            tell_error(&format!("could not {}", with_causes(&error)));
+            return if error.is_of_input() { ExitCode::Usage } else { ExitCode::Internal };
+        }
+    };
+    match written {
+        Ok(()) => ExitCode::Success,
+        Err(error) => {
+            tell_error(&format!("{error:#}"));
+            ExitCode::Internal
+        }
+    }
 }
 
 fn demo(mut plan: RunPlan) -> ExitCode {

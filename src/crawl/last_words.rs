@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use crate::crawl::bodies::BodiesFolder;
 use crate::crawl::prepare::FinishedBefore;
+use crate::crawl::report;
 use crate::crawl::sink::Sink;
 use crate::crawl::{Mode, ProgressStyle, RunEnd, RunPlan};
 use crate::ids::SlotId;
 use crate::model::Outcome;
-use crate::output::RunDirectory;
+use crate::output::{FoundRun, RunDirectory};
 use crate::report::{Destination, Ending, MasterFigures, Stats, Summary, UrlCount, Waiting, WorkerFigures};
 use crate::rusage;
 use crate::text::{escape_control, with_causes};
@@ -42,6 +43,9 @@ pub(super) fn tell_finished(plan: &RunPlan, finished: &FinishedBefore) -> RunEnd
         if let Err(error) = directory.write_summary(&summary.to_json()) {
             return RunEnd::Failed(format!("could not {}", with_causes(&error)));
         }
+    }
+    if !FoundRun::at(directory.path()).has_report() {
+        report::write_again(directory.path());
     }
     // It may have died when that alone was left to do.
     if let Some(bodies) = BodiesFolder::of(plan.bodies, directory) {

@@ -33,6 +33,7 @@ mod page;
 mod pauses;
 mod plan;
 mod prepare;
+mod report;
 mod robots;
 mod robots_cache;
 mod run;
@@ -58,6 +59,7 @@ pub use outcome::RunEnd;
 pub use plan::{
     BodiesPlan, ExtractPlan, LogFormat, LogPlan, Mode, OutputPlan, ProgressStyle, RunPlan, WorkerPlan,
 };
+pub use report::{ReportError, write_report};
 pub use run::run;
 pub use shape::{shape_difference, shape_hash};
 pub use signals::Signal;

@@ -30,7 +30,7 @@ use crate::crawl::sink::Sink;
 use crate::crawl::wire::facts_of;
 use crate::crawl::{OutputPlan, RunPlan, shape_difference};
 use crate::input::{InputIdentity, Place, Reader, ResumeFrom, StreamCheck};
-use crate::output::{FoundRows, Opened, RowFiles, RowsEnd, RunDirectory, segment_length};
+use crate::output::{FoundRows, FoundRun, Opened, RowFiles, RowsEnd, RunDirectory, segment_length};
 use crate::report::{Stats, Tally};
 use crate::state::{
     self, Counters, Header, InputPlace, JournalEnd, JournalFiles, JournalStore, OutputMark, Resumed,
@@ -175,6 +175,7 @@ fn take_up(
     let (reader, feed) = reading_on(plan, &resumed)?;
     let sent = marks_in(plan, &directory)?;
     directory.remove_summary()?;
+    FoundRun::at(directory.path()).remove_report();
     let n_rows = resumed.output.rows;
     let rows = rows.into_files(&rows_end(&resumed.output))?;
     let Resumed { header, done, output, place, checks, suspicions, segments, .. } = resumed;
@@ -312,7 +313,7 @@ impl Identity {
 }
 
 /// What was counted up to the snapshot and after it; `None` where this program does not know what.
-fn stats_of(resumed: &Resumed) -> Option<Stats> {
+pub(super) fn stats_of(resumed: &Resumed) -> Option<Stats> {
     let Counters { outcomes, kinds, status, bytes, requests, latency, longest_micros, rows_by_slot } =
         resumed.counters.clone();
     // A run that was killed before its first snapshot has counted nothing there.

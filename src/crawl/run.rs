@@ -33,6 +33,7 @@ use crate::crawl::logging;
 use crate::crawl::outcome::{Causes, Fault, RunEnd};
 use crate::crawl::pace::Pacer;
 use crate::crawl::prepare::{Preparation, Prepared, input_place, prepare, stream_checks};
+use crate::crawl::report;
 use crate::crawl::sent::SentMarks;
 use crate::crawl::shown::Shown;
 use crate::crawl::signals::{self, Signal, Signals};
@@ -163,7 +164,12 @@ async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, start
     drop(marks);
     crawl.conclude_rows();
     crawl.convert_rows(&mut signals).await;
-    crawl.conclude(plan, prepared.n_resumed, report, started)
+    let is_left = crawl.course.is_told_to_leave();
+    let (end, directory) = crawl.conclude(plan, prepared.n_resumed, report, started);
+    if let Some(directory) = directory {
+        report::write_at_end(&directory, &end, is_left, &mut signals).await;
+    }
+    end
 }
 
 /// The lines that wait for their hosts, those that do not fit the memory beside the rows.
@@ -378,7 +384,14 @@ impl Crawl {
     }
 
     /// Writes the summary, and says how the run ended.
-    fn conclude(mut self, plan: &RunPlan, n_resumed: u64, report: EngineReport, started: Instant) -> RunEnd {
+    /// Gives back the directory, which is held until nothing more is written to it.
+    fn conclude(
+        mut self,
+        plan: &RunPlan,
+        n_resumed: u64,
+        report: EngineReport,
+        started: Instant,
+    ) -> (RunEnd, Option<RunDirectory>) {
         let EngineReport { mut workers, failure } = report;
         add_earlier_workers(&mut workers, self.books.stats());
         let n_lines = self.feed.n_lines();
@@ -413,13 +426,14 @@ impl Crawl {
         };
         let written = write_end(&self.sink, self.directory.as_ref(), &summary, &end, n_lines);
         self.shown.finish(&summary, &end);
-        match written {
+        let end = match written {
             // An earlier reason to end is the better one to tell.
             Err(error) if end.reason().is_none() => {
                 RunEnd::Failed(format!("could not {}", with_causes(&*error)))
             }
             _ => end,
-        }
+        };
+        (end, self.directory)
     }
 
     /// Leaves of the bodies what rows name. A run that can not do so has not ended well.

@@ -20,13 +20,13 @@ use nix::sys::statvfs::statvfs;
 
 use crate::output::layout::{LEFT_ON_THE_WAY, is_of_rows};
 
-const JOURNAL: &str = "journal";
-const RUN: &str = "run.json";
-const SUMMARY: &str = "summary.json";
+pub(in crate::output) const JOURNAL: &str = "journal";
+pub(in crate::output) const RUN: &str = "run.json";
+pub(in crate::output) const SUMMARY: &str = "summary.json";
 
 /// Marks of requests that must not be sent twice; only while a run has such.
 const SENT: &str = ".sent";
-const ARCHIVE: &str = "warc";
+pub(in crate::output) const ARCHIVE: &str = "warc";
 const BODIES: &str = "bodies";
 
 /// Held locked while a master works here, and left behind: removing it would race with the next master.
@@ -268,21 +268,27 @@ impl RunDirectory {
         self.path.join(SENT)
     }
 
-    /// Writes a file beside its place and moves it there, so that no reader and no crash sees half of it.
     fn replace(&self, name: &str, content: &[u8]) -> Result<(), DirectoryError> {
-        let path = self.path.join(name);
-        let temporary = self.path.join(format!("{name}.tmp"));
-        let replaced = write_synced(&temporary, content).and_then(|()| fs::rename(&temporary, &path));
-        if let Err(source) = replaced {
-            // It is of no use to anyone, and on a full disk its room is.
-            let _ = fs::remove_file(&temporary);
-            return Err(io_error("write", &path)(source));
-        }
-        // A rename survives the machine only when the directory is synced too.
-        File::open(&self.path)
-            .and_then(|directory| directory.sync_all())
-            .map_err(io_error("sync", &self.path))
+        replace(&self.path, name, &format!("{name}.tmp"), content)
     }
+}
+
+/// Writes a file beside its place and moves it there, so that no reader and no crash sees half of it.
+pub(super) fn replace(
+    folder: &Path,
+    name: &str,
+    temporary: &str,
+    content: &[u8],
+) -> Result<(), DirectoryError> {
+    let (path, temporary) = (folder.join(name), folder.join(temporary));
+    let replaced = write_synced(&temporary, content).and_then(|()| fs::rename(&temporary, &path));
+    if let Err(source) = replaced {
+        // It is of no use to anyone, and on a full disk its room is.
+        let _ = fs::remove_file(&temporary);
+        return Err(io_error("write", &path)(source));
+    }
+    // A rename survives the machine only when the directory is synced too.
+    File::open(folder).and_then(|directory| directory.sync_all()).map_err(io_error("sync", folder))
 }
 
 fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {

@@ -31,6 +31,7 @@ mod modes;
 mod parquet;
 mod politeness;
 mod posts;
+mod report;
 mod requests;
 mod resume;
 mod resume_input;

@@ -13,7 +13,7 @@ use super::command::{Invocation, crawl, myriapod};
 use super::rows::{Rows, Summary};
 
 /// All that a run leaves behind beside its rows.
-const FILES: [&str; 4] = [".lock", "journal", "run.json", "summary.json"];
+const FILES: [&str; 5] = [".lock", "journal", "report.html", "run.json", "summary.json"];
 
 /// Files by their names, each with when it was last written to and what it holds.
 pub(crate) type Contents = BTreeMap<String, (SystemTime, Vec<u8>)>;
