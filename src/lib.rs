@@ -5,10 +5,12 @@
 //! - [`pool`] is a library of its own: worker processes that run tasks of any type. [`ipc`] is how it speaks to them.
 //! - [`crawl`] composes a run of [`input`], [`frontier`], [`fetch`], [`extract`], [`output`] and [`report`]; [`model`] is
 //!   what they speak of.
+//! - [`bench`] runs the same crawl through every mode and compares them.
 //! - [`cli`] is the command line, [`origin`] the server that the rest is tested with.
 //! - The others are small and know nothing of the rest.
 
 pub mod backoff;
+pub mod bench;
 pub mod calendar;
 pub mod cli;
 pub mod crawl;

@@ -60,7 +60,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "version",
         ],
     ),
-    ("cli", &["crawl", "descriptors", "input", "model", "origin", "report", "text", "version"]),
+    ("bench", &["crawl", "report", "rusage", "text", "version"]),
+    ("cli", &["bench", "crawl", "descriptors", "input", "model", "origin", "report", "text", "version"]),
     ("bin", &["cli", "crawl"]),
 ];
 
@@ -89,7 +90,7 @@ const MAY_STAND_IN: &[(&str, &[&str])] = &[
     ("roaring", &["state/"]),
     ("rustls", &["fetch/", "origin/page.rs"]),
     ("selectors", &["extract/select/"]),
-    ("tokio", &["cli/", "crawl/", "fetch/", "ipc/", "origin/", "pool/"]),
+    ("tokio", &["bench/", "cli/", "crawl/", "fetch/", "ipc/", "origin/", "pool/"]),
     ("toml", &["cli/"]),
     ("unsafe", &["pool/blackbox.rs", "pool/entry.rs"]),
 ];

@@ -6,6 +6,7 @@
 
 use std::process;
 
+use crate::bench::BenchEnd;
 use crate::crawl::{RunEnd, Signal};
 
 /// How the `myriapod` command ends.
@@ -47,11 +48,30 @@ impl From<&RunEnd> for ExitCode {
             RunEnd::EndedEarly(_) | RunEnd::Limited(_) => Self::EndedEarly,
             RunEnd::TooManyFailed(_) | RunEnd::FailedRow => Self::TooManyFailures,
             RunEnd::Failed(_) => Self::Internal,
-            RunEnd::Interrupted(Signal::Hangup) => Self::Hangup,
-            RunEnd::Interrupted(Signal::Interrupt) => Self::Interrupt,
-            RunEnd::Interrupted(Signal::Quit) => Self::Quit,
-            // A crawl that is asked for a report goes on, so that is never how it ends.
-            RunEnd::Interrupted(Signal::Terminate | Signal::Report) => Self::Terminate,
+            RunEnd::Interrupted(signal) => Self::from(*signal),
+        }
+    }
+}
+
+impl From<&BenchEnd> for ExitCode {
+    fn from(end: &BenchEnd) -> Self {
+        match end {
+            BenchEnd::Measured { difference: None, .. } => Self::Success,
+            BenchEnd::Measured { difference: Some(_), .. } | BenchEnd::Failed(_) => Self::Internal,
+            BenchEnd::Unusable(_) => Self::Usage,
+            BenchEnd::Interrupted(signal) => Self::from(*signal),
+        }
+    }
+}
+
+impl From<Signal> for ExitCode {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Hangup => Self::Hangup,
+            Signal::Interrupt => Self::Interrupt,
+            Signal::Quit => Self::Quit,
+            // What is asked for a report goes on, so that is never how it ends.
+            Signal::Terminate | Signal::Report => Self::Terminate,
         }
     }
 }
@@ -77,6 +97,20 @@ mod tests {
             (RunEnd::EndedEarly(reason()), 3),
             (RunEnd::TooManyFailed(reason()), 4),
             (RunEnd::Interrupted(Signal::Interrupt), 130),
+        ] {
+            assert_eq!(ExitCode::from(&end).code(), code, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_comparison_with_rows_that_differ_is_an_error() {
+        let measured = |difference| BenchEnd::Measured { table: String::new(), difference };
+        for (end, code) in [
+            (measured(None), 0),
+            (measured(Some("row 3".to_owned())), 1),
+            (BenchEnd::Failed(String::new()), 1),
+            (BenchEnd::Unusable(String::new()), 2),
+            (BenchEnd::Interrupted(Signal::Interrupt), 130),
         ] {
             assert_eq!(ExitCode::from(&end).code(), code, "{end:?}");
         }

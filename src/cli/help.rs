@@ -175,7 +175,7 @@ fn write_manual(mut root: Command, text: &mut Vec<u8>) -> io::Result<()> {
     section("COMMANDS", &listed(&commands, purpose)).to_writer(text)?;
     for command in commands {
         let name = command.get_name().to_uppercase();
-        if !matches!(name.as_str(), "CRAWL" | "ORIGIN") {
+        if !matches!(name.as_str(), "CRAWL" | "BENCH" | "ORIGIN") {
             continue;
         }
         section(&format!("OPTIONS OF {name}"), "").to_writer(text)?;

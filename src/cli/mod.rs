@@ -12,6 +12,7 @@
 //! - one run tells of all mistakes, not of the first;
 //! - what `--print-config` prints gives the same plan when it is read back.
 
+mod bench;
 mod config_file;
 mod courtesy;
 mod demo;

@@ -40,6 +40,7 @@ pub(super) fn master_command() -> Command {
         .arg(help_flag())
         .arg(version_flag())
         .subcommand(crawl())
+        .subcommand(bench())
         .subcommand(origin())
         .subcommand(report())
         .subcommand(completions())
@@ -81,6 +82,46 @@ fn crawl() -> Command {
         .args(log_options())
         .args(settings_options())
         .arg(help_flag().help_heading(SETTINGS))
+}
+
+fn bench() -> Command {
+    base(Command::new("bench"))
+        .about("Run the same list through every mode, in turn, and compare them")
+        .after_help(
+            "Each run is a crawl of its own, and the modes take turns, after one turn that does not count. All modes have \
+             the same number of fetches in flight, and must come to the same rows; where they do not, the exit code is \
+             1. Rows are kept in temporary space (TMPDIR), less than 2 GB.\n\n\
+             Workloads: slow (pages that take 3 s, all at once; 100 of them), small (1 KiB; 100,000), page (20 KiB \
+             with --links; 20,000), extract (fields by CSS and XPath; 5,000). Robots.txt, the limits of hosts and \
+             options of the environment do not count there; with --input they hold as for any crawl.\n\n\
+             Examples:\n  \
+             myriapod bench\n  \
+             myriapod bench --workload slow --modes processes,threads,multi,single,serial\n  \
+             myriapod bench --workload page --runs 3 -o page-bench",
+        )
+        .args([
+            value("workload", "NAME", "Pages of our own origin: slow, small, page or extract")
+                .default_value("small"),
+            value("urls", "N", "How many of them [default: 100, 100,000, 20,000 or 5,000]"),
+            value("input", "FILE", "Crawl this list instead, as 'crawl' would").value_hint(ValueHint::FilePath),
+            value("modes", "LIST", "Modes with commas: processes, threads, multi, single, serial")
+                .default_value("processes,threads,multi,single"),
+            value("runs", "N", "Turns that count").default_value("5"),
+            value("workers", "N", "Workers, in modes that can have several [default: one per CPU that may be used]")
+                .short('w'),
+            value("concurrency", "N", "Fetches in flight in all workers together [default: 256; slow: all]")
+                .short('c'),
+            value(
+                "output",
+                "DIR",
+                "Write bench.json and bench.html with charts; makes more, shorter runs, with 1 worker to one per CPU \
+                 and with 16 to 4096 fetches in flight",
+            )
+            .short('o')
+            .value_hint(ValueHint::DirPath),
+            flag("quiet", "Show the result and errors only").short('q'),
+        ])
+        .arg(help_flag())
 }
 
 fn origin() -> Command {

@@ -15,7 +15,7 @@ use super::plan::{self, CrawlFacts, MasterPlan};
 use super::print::{self, NOT_IN_FILES};
 use super::settings::{Layers, Reader, Settings, options_of, variable_name};
 use super::text::escaped;
-use super::{help, secrets, settle};
+use super::{bench, help, secrets, settle};
 use crate::crawl::WorkerPlan;
 
 /// What the names of all variables begin with.
@@ -73,6 +73,7 @@ pub fn parse(
     let mut session = Session::new(format!("{MASTER} {name}"), command, surroundings, mistakes);
     match name {
         "crawl" => session.crawl(typed, &arguments, is_whole),
+        "bench" => session.bench(typed, &arguments),
         "origin" => session.origin(typed),
         "report" => session.report(typed),
         "completions" => session.completions(typed),
@@ -125,6 +126,14 @@ impl<'a> Session<'a> {
             return self.print(print::toml(&settings));
         }
         self.finish(plan.map(|plan| MasterPlan::Crawl(Box::new(plan))))
+    }
+
+    fn bench(&mut self, typed: &ArgMatches, arguments: &[String]) -> Parsed<MasterPlan> {
+        let settings = self.settings(typed, &ConfigFile::default());
+        let command_line = secrets::masked_arguments(self.command, arguments);
+        let surroundings = self.surroundings;
+        let plan = bench::bench_plan(&mut self.reader(&settings), surroundings, command_line);
+        self.finish(plan.map(|plan| MasterPlan::Bench(Box::new(plan))))
     }
 
     fn origin(&mut self, typed: &ArgMatches) -> Parsed<MasterPlan> {

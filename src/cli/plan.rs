@@ -18,6 +18,7 @@ use super::settings::Reader;
 use super::tables::{check_rows, rows_in, tables, warn_without_table};
 use super::value_error::ValueError;
 use super::{print, values};
+use crate::bench::BenchPlan;
 use crate::crawl::{BodiesPlan, OutputPlan, ProgressStyle, RunPlan, WorkerPlan};
 use crate::input::{Braces, InputPlan, Source};
 use crate::text::with_causes;
@@ -33,6 +34,8 @@ const MOST_IN_FLIGHT: u32 = 100_000;
 pub enum MasterPlan {
     /// Crawl a list.
     Crawl(Box<RunPlan>),
+    /// Run the same list through every mode.
+    Bench(Box<BenchPlan>),
     /// Serve pages to test with.
     Origin(OriginPlan),
     /// Write the report of the run in this directory.

@@ -22,6 +22,7 @@ use super::files::Surroundings;
 use super::panics;
 use super::parse::{Parsed, parse, parse_worker};
 use super::plan::{MasterPlan, OriginPlan};
+use crate::bench::{self, BenchEnd, BenchPlan};
 use crate::crawl::{
     self, BodiesPlan, Layout, Mode, OutputPlan, Pace, ProgressStyle, ProxyChoice, RowForm, RunEnd, RunLimits,
     RunPlan, WorkerPlan,
@@ -41,6 +42,7 @@ pub fn run_master(arguments: impl IntoIterator<Item = OsString>) -> process::Exi
     let code = match plan {
         MasterPlan::Crawl(plan) if plan.demo => demo(*plan),
         MasterPlan::Crawl(plan) => crawl(*plan),
+        MasterPlan::Bench(plan) => compare(&plan),
         MasterPlan::Origin(plan) => match serve_origin(plan) {
             Ok(()) => ExitCode::Success,
             Err(error) => {
@@ -135,6 +137,27 @@ fn demo(mut plan: RunPlan) -> ExitCode {
     plan.fetch.proxy = ProxyChoice::Direct;
     plan.input.sources = urls.into_iter().map(Source::Url).collect();
     crawl(plan)
+}
+
+/// Tells what a comparison came to. Its figures are told also where rows differ: what they are worth is said beside them.
+fn compare(plan: &BenchPlan) -> ExitCode {
+    let end = bench::run(plan);
+    let code = ExitCode::from(&end);
+    match end {
+        BenchEnd::Measured { table, difference } => {
+            let printed = put_out(&table);
+            if let Some(difference) = difference {
+                tell_error(&format!("the modes did not come to the same rows: {difference}"));
+            }
+            if let Err(error) = printed {
+                tell_error(&format!("{error:#}"));
+                return ExitCode::Internal;
+            }
+        }
+        BenchEnd::Unusable(reason) | BenchEnd::Failed(reason) => tell_error(&reason),
+        BenchEnd::Interrupted(signal) => tell_error(&format!("interrupted by {}", signal.as_str())),
+    }
+    code
 }
 
 /// A worker by hand is a crawl in one loop, between the two ends of a pipeline.

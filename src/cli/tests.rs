@@ -15,6 +15,7 @@ use crate::crawl::{
 };
 use crate::input::Source;
 
+mod bench;
 mod extraction;
 mod limits;
 mod rows;
@@ -506,6 +507,10 @@ fn help_tells_what_a_stranger_needs() {
         ],
     );
     check_printed(&["help", "crawl"], &["--no-templates", "Exit codes:"]);
+    check_printed(
+        &["bench", "--help"],
+        &["[default: small]", "bench.html", "1 worker to one per CPU", "TMPDIR"],
+    );
     check_printed(&["origin", "--help"], &["--listen <ADDR:PORT>", "[default: 127.0.0.1:8080]"]);
     check_printed(&["--version"], &[concat!("myriapod ", env!("CARGO_PKG_VERSION"), " (build ")]);
     let short = printed(crawl_with(&["-h"], &[]));
@@ -531,10 +536,10 @@ fn completions_and_the_manual_are_there() {
 fn no_arguments_at_all_bring_the_short_help_as_a_mistake() {
     let Parsed::Mistakes(lines) = parse(arguments(MASTER, &[]), &surroundings(&[])) else { panic!("taken") };
     assert!(lines.iter().any(|line| line.starts_with("Usage: myriapod")), "{lines:?}");
-    let Parsed::Mistakes(lines) = parse(arguments(MASTER, &["bench"]), &surroundings(&[])) else {
+    let Parsed::Mistakes(lines) = parse(arguments(MASTER, &["juggle"]), &surroundings(&[])) else {
         panic!("taken")
     };
-    assert_eq!(lines, ["myriapod: error: unknown command 'bench'", "try 'myriapod --help'"]);
+    assert_eq!(lines, ["myriapod: error: unknown command 'juggle'", "try 'myriapod --help'"]);
 }
 
 #[test]

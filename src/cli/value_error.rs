@@ -92,6 +92,12 @@ pub(super) enum ValueError {
     FramingHeader { name: String },
     #[error("mode {mode} has one worker")]
     OneWorker { mode: &'static str },
+    #[error("{mode} is there twice")]
+    ModeTwice { mode: &'static str },
+    #[error("is about the pages of the origin; --input brings its own list, and takes it whole")]
+    NotWithInput,
+    #[error("not a file that can be read once for each run")]
+    NotAFile,
     #[error("mode serial fetches one URL at a time")]
     OneAtATime,
     #[error("is for worker processes, and --mode {mode} has none")]

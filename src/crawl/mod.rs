@@ -62,6 +62,6 @@ pub use plan::{
 pub use report::{ReportError, write_report};
 pub use run::run;
 pub use shape::{shape_difference, shape_hash};
-pub use signals::Signal;
+pub use signals::{Signal, Signals};
 pub use spill_file::SpillFile;
 pub use task::serve_if_worker;

@@ -36,7 +36,8 @@ impl Signal {
 }
 
 /// All of them, as they come.
-pub(super) struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     hangup: Option<Stream>,
     interrupt: Stream,
     quit: Stream,
@@ -46,7 +47,10 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Listens from now on. A hang-up that was ignored from the start (`nohup`) stays ignored.
-    pub(super) fn listen() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The system has no room for another listener.
+    pub fn listen() -> io::Result<Self> {
         let hangup = if is_ignored(1) { None } else { Some(signal(SignalKind::hangup())?) };
         let signals = Self {
             hangup,
@@ -60,7 +64,7 @@ impl Signals {
     }
 
     /// The next one. Cancelling loses nothing.
-    pub(super) async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> Signal {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,

@@ -8,6 +8,7 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
 
+mod bench;
 mod bodies;
 mod broken_pages;
 mod courtesy;
