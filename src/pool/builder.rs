@@ -409,7 +409,8 @@ impl<T: Task> Builder<T> {
         self
     }
 
-    /// Told what happens to workers, from the loop of the pool: it must not block.
+    /// Told what happens to workers, from the loop of the pool: it must not block. A panic in it is printed like any other,
+    /// and the pool goes on.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pool_task.rs"));

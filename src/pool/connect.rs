@@ -1,3 +1,4 @@
+#![expect(clippy::disallowed_methods, reason = "gives a thread that is to end a moment for that")]
 //! Starts a worker of any kind and carries what is said between it and the driver.
 //!
 //! Does not know which task goes where, nor when a worker should be started or killed.
@@ -27,7 +28,7 @@ use crate::pool::blackbox::BlackBox;
 use crate::pool::blame::Killed;
 use crate::pool::dispatch::Dispatcher;
 use crate::pool::entry::task_name;
-use crate::pool::error::ExitCause;
+use crate::pool::error::{ExitCause, StartError};
 use crate::pool::lease::LeaseId;
 use crate::pool::link::{
     ChannelSink, Event, Inbox, Incoming, Outbox, Parting, TaskFault, Voice, caught, items, push_item,
@@ -43,6 +44,9 @@ const MAX_PRINTED: u64 = 8 * 1024;
 /// How long a process that is gone may take to have been read to the end of what it printed; much less than anyone would
 /// notice, and enough for a pipe that is full.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// How long a thread that is to end is waited for. A guess: one whose tasks wait ends at once.
+const THREAD_GRACE: Duration = Duration::from_millis(100);
 
 /// What kind of worker is started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,6 +85,7 @@ pub(super) enum Link<T: Task> {
         batch: Vec<(LeaseId, T)>,
         tasks: mpsc::UnboundedSender<Incoming<T>>,
         kill: Option<oneshot::Sender<()>>,
+        voice: Voice<T>,
     },
 }
 
@@ -140,7 +145,11 @@ impl<T: Task> Link<T> {
         // A worker that is gone needs no end.
         match self {
             Self::Process { orders, .. } => drop(orders.send(order)),
-            Self::Channel { kill, .. } => drop(kill.take().map(|kill| kill.send(()))),
+            Self::Channel { kill, voice, .. } => {
+                if kill.take().is_some_and(|kill| kill.send(()).is_ok()) {
+                    tokio::spawn(give_up_on(voice.clone()));
+                }
+            }
         }
     }
 
@@ -190,9 +199,7 @@ impl<T: Task> Connector<T> {
     }
 
     fn start_process(&self, slot: SlotId, incarnation: Incarnation) -> io::Result<Link<T>> {
-        let hello = caught(|| encode_message(&ToWorker::Hello(self.hello(slot, incarnation))))
-            .map_err(io::Error::other)?
-            .map_err(io::Error::other)?;
+        let hello = self.encoded_hello(slot, incarnation).map_err(io::Error::other)?;
         let Started { child, to_worker, from_worker, black_box, printed } =
             process::start(task_name::<T>(), &self.name, self.output)?;
         let pid = child.pid();
@@ -207,6 +214,17 @@ impl<T: Task> Connector<T> {
         let printing = printed.map(|printed| tokio::spawn(read_printed(printed, voice.clone())));
         tokio::spawn(attend(child, source, orders_rx, voice, printing));
         Ok(Link::Process { batch: Batch::default(), frames, orders, black_box, pid })
+    }
+
+    /// Whether a process can be told its setup: what can not be sent now never can.
+    pub(super) fn check_setup(&self) -> Result<(), StartError> {
+        let hello = self.encoded_hello(SlotId(0), Incarnation(0));
+        hello.map(drop).map_err(|message| StartError::Setup { message })
+    }
+
+    fn encoded_hello(&self, slot: SlotId, incarnation: Incarnation) -> Result<Bytes, String> {
+        let encode = || encode_message(&ToWorker::Hello(self.hello(slot, incarnation)));
+        caught(encode)?.map_err(|error| error.to_string())
     }
 
     fn start_thread(&self, slot: SlotId, incarnation: Incarnation) -> io::Result<Link<T>> {
@@ -259,7 +277,8 @@ impl<T: Task> Connector<T> {
             ChannelSink { voice: Voice { slot, incarnation, driver: self.driver.clone() }, own_thread };
         let (setup, task_timeout) = (self.setup.clone(), self.task_timeout);
         let worker = LoopWorker { context, setup, task_timeout, tasks: tasks_rx, killed, sink };
-        (worker, Link::Channel { batch: Vec::new(), tasks, kill: Some(kill) })
+        let voice = Voice { slot, incarnation, driver: self.driver.clone() };
+        (worker, Link::Channel { batch: Vec::new(), tasks, kill: Some(kill), voice })
     }
 
     fn hello(&self, slot: SlotId, incarnation: Incarnation) -> Hello<T::Setup> {
@@ -304,6 +323,13 @@ impl<T: Task> LoopWorker<T> {
             _ = self.killed => Finish::Abandoned,
         }
     }
+}
+
+/// A thread that blocks can not be ended. Where it does not leave soon it counts as gone, and is left to itself: nobody waits
+/// for what it may still do.
+async fn give_up_on<T: Task>(voice: Voice<T>) {
+    tokio::time::sleep(THREAD_GRACE).await;
+    voice.say(Event::Gone(Parting { cause: ExitCause::Unknown, killed: Killed::AsOrdered, cpu: None }));
 }
 
 /// Writes frames until the driver drops its end or the process is gone.

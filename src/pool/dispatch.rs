@@ -4,7 +4,7 @@
 //!
 //! Invariants:
 //! - a process holds no more tasks than its window; each answer is the credit for another;
-//! - where tasks are placed by key, no key is in two processes at a time, but for tasks in quarantine;
+//! - where tasks are placed by key, no key is in two processes at a time, but for tasks in quarantine and after a resize;
 //! - every task that was submitted is queued, leased, or has had its outcome: never two of these, never none.
 //!
 //! A task whose workers keep dying would end every worker in turn. The black box names the one that was on the CPU:
@@ -16,6 +16,7 @@ use crate::pool::blame::{Death, History, Share, Suspicion};
 use crate::pool::error::TaskError;
 use crate::pool::keys::HeldKeys;
 use crate::pool::lease::{LeaseId, LeaseTable, Owner, Pending};
+use crate::pool::link::caught;
 use crate::pool::quarantine::Quarantine;
 use crate::pool::queue::FairQueue;
 use crate::pool::supervisor::Supervisor;
@@ -98,12 +99,15 @@ impl<T: Task> Dispatcher<T> {
 
     /// Takes a new task, unless enough is held against it already: then it comes back with its outcome.
     pub(super) fn submit(&mut self, owner: Owner, task: T, slots: &Supervisor) -> Option<Ended<T>> {
-        let suspicion = (self.rules.known)(&task);
+        let suspicion = caught(|| (self.rules.known)(&task)).unwrap_or_default();
         if suspicion.convicts(self.rules.retry_crashed) {
             return Some((owner, Some(task), suspicion.outcome()));
         }
         let key = match self.rules.placement {
-            Placement::ByKey(key) => Some(key(&task)),
+            Placement::ByKey(key) => match caught(|| key(&task)) {
+                Ok(key) => Some(key),
+                Err(message) => return Some((owner, Some(task), TaskError::Panicked { message })),
+            },
             Placement::LeastLoaded | Placement::RoundRobin => None,
         };
         let place = self.place(key, slots);
@@ -262,7 +266,8 @@ impl<T: Task> Dispatcher<T> {
             }
             let is_convicted = is_charged && history.suspicion.convicts(self.rules.retry_crashed);
             match task {
-                Some(task) if !is_convicted && task.repeatable() => {
+                // One that can not say so may not.
+                Some(task) if !is_convicted && caught(|| task.repeatable()).unwrap_or(false) => {
                     left.push((Pending { owner, task, key, history }, share));
                 }
                 task => ended.push((owner, task, history.outcome(death, share))),

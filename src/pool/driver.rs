@@ -64,6 +64,10 @@ pub(super) struct Driver<T: Task> {
     on_suspicion: SuspicionHandler<T>,
     /// Told once, when the first worker is ready or the pool has failed.
     started: Option<oneshot::Sender<Result<(), PoolFailure>>>,
+    /// Told once, when no worker is on its way any more.
+    all_started: Option<oneshot::Sender<()>>,
+    /// Whether workers are started before there is anything for them to do.
+    starts_all: bool,
     clock: AwakeClock,
     /// For each slot its workers: one, and those that it has followed and that have not left.
     running: Vec<Vec<Running<T>>>,
@@ -98,6 +102,8 @@ impl<T: Task> Driver<T> {
             on_event,
             on_suspicion,
             started: None,
+            all_started: None,
+            starts_all: false,
             clock: AwakeClock::default(),
             running: Vec::new(),
             maps: FnvHashMap::default(),
@@ -157,9 +163,16 @@ impl<T: Task> Driver<T> {
         heard.extend(std::iter::from_fn(|| self.inputs.try_recv().ok()).take(n_said));
     }
 
-    /// Starts all slots at once, and tells when the first worker is ready or the pool has failed.
-    pub(super) fn start_all(&mut self, started: oneshot::Sender<Result<(), PoolFailure>>) {
+    /// Starts all slots at once, those of a later resize too, and tells when the first worker is ready or the pool has
+    /// failed, and when none is on its way any more.
+    pub(super) fn start_all(
+        &mut self,
+        started: oneshot::Sender<Result<(), PoolFailure>>,
+        all_started: oneshot::Sender<()>,
+    ) {
         self.started = Some(started);
+        self.all_started = Some(all_started);
+        self.starts_all = true;
         let now = Instant::now();
         for index in 0..self.supervisor.n_slots() {
             self.supervisor.want(SlotId::from_index(index), now);
@@ -229,6 +242,9 @@ impl<T: Task> Driver<T> {
         self.supervisor.grow(n_workers);
         self.dispatcher.grow(n_workers);
         self.supervisor.shrink(n_workers, now);
+        if self.starts_all {
+            (0..n_workers).map(SlotId::from_index).for_each(|slot| self.supervisor.want(slot, now));
+        }
         for index in n_workers..self.supervisor.n_slots() {
             self.dispatcher.replace_placed(SlotId::from_index(index), &self.supervisor);
         }
@@ -346,6 +362,12 @@ impl<T: Task> Driver<T> {
             // A process that can not be started may leave its tasks to a slot that is not wanted so far.
             let Some(slot) = self.dispatcher.wanted(&self.supervisor) else { break };
             self.supervisor.want(slot, now);
+        }
+        if self.supervisor.n_starting() == 0
+            && let Some(all_started) = self.all_started.take()
+        {
+            // Whoever started the pool may have gone.
+            let _ = all_started.send(());
         }
         for running in self.running.iter_mut().flatten() {
             running.link.flush();

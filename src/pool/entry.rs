@@ -17,17 +17,18 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::prctl::{set_name, set_pdeathsig};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::getppid;
 use tokio::net::unix::pipe;
 use tokio::runtime::LocalOptions;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ipc::{FrameReader, Hello, MAGIC, PROTOCOL_VERSION, ToWorker, decode_item};
 use crate::pool::blackbox::Recorder;
 use crate::pool::error::StartError;
 use crate::pool::link::{Inbox, Outbox, PipeInbox};
 use crate::pool::memory;
-use crate::pool::process::WORKER_VARIABLE;
+use crate::pool::process::{LEFT_TO_MASTER, WORKER_VARIABLE};
 use crate::pool::task::{Task, WorkerContext};
 use crate::pool::worker::{self, Finish};
 
@@ -142,6 +143,9 @@ async fn converse<T: Task>(reads: OwnedFd, writes: OwnedFd, recorder: Recorder) 
     else {
         return exit::PIPE_BROKEN;
     };
+    if pass_signals_by().is_err() {
+        return exit::INTERNAL;
+    }
     let mut reader = FrameReader::new(reads);
     let frame = match reader.next().await {
         Ok(Some(frame)) => frame,
@@ -169,6 +173,18 @@ async fn converse<T: Task>(reads: OwnedFd, writes: OwnedFd, recorder: Recorder) 
         Finish::Abandoned => exit::PIPE_BROKEN,
         Finish::Distrusted => exit::PROTOCOL,
     }
+}
+
+/// Signals to the whole group are for the master to act on, so workers start with them blocked. What a task starts would be
+/// born with that, and could not be interrupted: a handler that does nothing is as good, and ends with an exec.
+fn pass_signals_by() -> std::io::Result<()> {
+    let mut passed_by = SigSet::empty();
+    for number in LEFT_TO_MASTER {
+        // It stays when the listener is gone.
+        drop(signal(SignalKind::from_raw(number as i32))?);
+        passed_by.add(number);
+    }
+    Ok(passed_by.thread_unblock()?)
 }
 
 fn is_ours<S>(hello: &Hello<S>) -> bool {

@@ -273,6 +273,12 @@ pub enum StartError {
     /// A thread for the pool could not be had.
     #[error("start a thread for the pool")]
     Thread(#[source] std::io::Error),
+    /// The setup can not be sent to workers: it does not fit a frame, or can not be written down.
+    #[error("send the setup to workers: {message}")]
+    Setup {
+        /// What is wrong with it.
+        message: String,
+    },
     /// There is no runtime to run on.
     #[error("start the pool outside of a tokio runtime")]
     NoRuntime,

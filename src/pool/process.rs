@@ -34,6 +34,10 @@ const IMAGE: &CStr = c"/proc/self/exe";
 /// Names the task type that a process serves, and the descriptors of its pipes and of its black box.
 pub(super) const WORKER_VARIABLE: &str = "MYRIAPOD_POOL_WORKER";
 
+/// Signals that a worker does not act on.
+pub(super) const LEFT_TO_MASTER: [Signal; 6] =
+    [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGXFSZ];
+
 /// Names the file to start instead of this process's own image, for programs that run this one: under `valgrind`,
 /// say, `/proc/self/exe` is valgrind.
 const IMAGE_VARIABLE: &str = "MYRIAPOD_POOL_IMAGE";
@@ -138,10 +142,7 @@ pub(super) fn start(task: &str, name: &str, output: WorkerOutput) -> io::Result<
 /// hears of it over its pipe.
 fn attributes() -> nix::Result<PosixSpawnAttr> {
     let mut blocked = SigSet::empty();
-    use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGXFSZ};
-    for signal in [SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGUSR1, SIGXFSZ] {
-        blocked.add(signal);
-    }
+    LEFT_TO_MASTER.into_iter().for_each(|signal| blocked.add(signal));
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_sigmask(&blocked)?;
     attributes.set_flags(PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK)?;

@@ -17,7 +17,7 @@ use crate::pool::lease::Pending;
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
     returned: VecDeque<Pending<T>>,
-    /// Never empty lines.
+    /// Lines with a turn; empty where what was in them was taken out.
     lines: FnvHashMap<u32, VecDeque<Pending<T>>>,
     /// The maps that have lines, in the order of their turns.
     turns: VecDeque<u32>,
@@ -71,29 +71,32 @@ impl<T> FairQueue<T> {
         let of_map: VecDeque<Pending<T>> = of_map;
         self.returned = others;
         let mut removed = Vec::from(of_map);
-        if let Some(line) = self.lines.remove(&map) {
-            removed.extend(line);
-            // Maps that are dropped one after the other are mostly at the front.
-            if let Some(position) = self.turns.iter().position(|turn| *turn == map) {
-                self.turns.remove(position);
-            }
-        }
+        // Its turn stays, and is passed by when it comes: to look for it would cost more the more maps there are.
+        removed.extend(self.lines.get_mut(&map).map(std::mem::take).into_iter().flatten());
         self.len -= removed.len();
+        if self.len == self.returned.len() {
+            self.lines.clear();
+            self.turns.clear();
+        }
         removed
     }
 
     fn pop_new(&mut self) -> Option<Pending<T>> {
-        let map = self.turns.pop_front()?;
-        let Entry::Occupied(mut line) = self.lines.entry(map) else {
-            unreachable!("a map that has a turn has a line")
-        };
-        let pending = line.get_mut().pop_front();
-        if line.get().is_empty() {
-            line.remove();
-        } else {
-            self.turns.push_back(map);
+        loop {
+            let map = self.turns.pop_front()?;
+            let Entry::Occupied(mut line) = self.lines.entry(map) else {
+                unreachable!("a map that has a turn has a line")
+            };
+            let pending = line.get_mut().pop_front();
+            if line.get().is_empty() {
+                line.remove();
+            } else {
+                self.turns.push_back(map);
+            }
+            if pending.is_some() {
+                return pending;
+            }
         }
-        pending
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Results<T: Task, S> {
     ready: VecDeque<Outcome<T>>,
     next_index: u64,
     n_out: usize,
+    /// Whether others get their turn before the input is read on.
+    rests: bool,
     capacity: Capacity,
 }
 
@@ -88,6 +90,7 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
             ready: VecDeque::new(),
             next_index: 0,
             n_out: 0,
+            rests: false,
             capacity,
         }
     }
@@ -157,6 +160,8 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
             let closed = |index| Done { index, result: Err(TaskError::PoolClosed) };
             let outcome = |(index, task)| Outcome { done: closed(index), task: Some(Box::new(task)) };
             self.ready.extend(tasks.into_iter().map(outcome));
+            // Nothing is waited for any more, so others get their turn here: the input may be endless.
+            self.rests = self.source.is_some();
         }
     }
 
@@ -217,6 +222,10 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
         loop {
             if let Some(outcome) = self.ready.pop_front() {
                 return Poll::Ready(Some(outcome));
+            }
+            if std::mem::take(&mut self.rests) {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
             self.feed(context, ahead);
             if !self.ready.is_empty() {

@@ -2,6 +2,8 @@
 //!
 //! Does not know how it then works; hands the pieces to the driver.
 
+use std::time::Duration;
+
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -14,14 +16,26 @@ use crate::pool::driver::Driver;
 use crate::pool::entry::refuse_in_worker;
 use crate::pool::error::{PoolFailure, StartError};
 use crate::pool::handle::Pool;
+use crate::pool::link::caught;
 use crate::pool::options::{Mode, WorkerStart};
 use crate::pool::supervisor::Supervisor;
 use crate::pool::task::Task;
 
-type Started = oneshot::Receiver<Result<(), PoolFailure>>;
+/// How long the other workers are waited for when the first is ready. Long beside the difference between two that do the
+/// same to get ready; a worker that takes longer joins the others when it is there.
+const WAIT_FOR_OTHERS: Duration = Duration::from_secs(1);
+
+/// News of workers that are on their way.
+struct Started {
+    /// One is ready, or the pool has failed.
+    first: oneshot::Receiver<Result<(), PoolFailure>>,
+    /// None is on its way any more.
+    all: oneshot::Receiver<()>,
+}
 
 impl<T: Task> Builder<T> {
-    /// Starts the pool; with all workers at once, waits until the first of them is ready.
+    /// Starts the pool; with all workers at once, waits until they are ready, or one is and the others
+    /// take a second longer.
     ///
     /// On a single-threaded runtime the pool runs there; beside a work-stealing one it has a thread of its own,
     /// because a worker process ends with the thread that started it.
@@ -104,16 +118,23 @@ impl<T: Task> Builder<T> {
             output: self.worker_output,
             driver: sender.clone(),
         };
+        if kind == Kind::Process {
+            connector.check_setup()?;
+        }
         let supervisor = Supervisor::new(n_workers, self.rules);
         let dispatcher = Dispatcher::new(n_workers, self.concurrency, self.dispatch);
-        let (on_event, on_suspicion) = (self.on_event, self.on_suspicion);
+        let (mut on_event, mut on_suspicion) = (self.on_event, self.on_suspicion);
+        // A handler that panics has told of that on standard error; the pool goes on.
+        let on_event = Box::new(move |event| drop(caught(|| on_event(event))));
+        let on_suspicion =
+            Box::new(move |task: &T, suspicion| drop(caught(|| on_suspicion(task, suspicion))));
         let mut driver = Driver::new(inputs, supervisor, dispatcher, connector, on_event, on_suspicion);
         let started = match self.worker_start {
             WorkerStart::AsNeeded => None,
             WorkerStart::AllAtOnce => {
-                let (told, started) = oneshot::channel();
-                driver.start_all(told);
-                Some(started)
+                let ((first_tx, first), (all_tx, all)) = (oneshot::channel(), oneshot::channel());
+                driver.start_all(first_tx, all_tx);
+                Some(Started { first, all })
             }
         };
         let pool = Pool::new(sender, driver.figures(), n_workers, self.concurrency);
@@ -122,8 +143,10 @@ impl<T: Task> Builder<T> {
 }
 
 async fn ready<T: Task>(pool: Pool<T>, started: Option<Started>) -> Result<Pool<T>, StartError> {
-    if let Some(started) = started {
-        started.await.map_err(|_| StartError::NoRuntime)??;
+    if let Some(Started { first, all }) = started {
+        first.await.map_err(|_| StartError::NoRuntime)??;
+        // Whoever begins at once shall find them all: the first would take everything that it has room for.
+        let _ = tokio::time::timeout(WAIT_FOR_OTHERS, all).await;
     }
     Ok(pool)
 }

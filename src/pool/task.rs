@@ -417,7 +417,10 @@ pub enum Placement<T> {
     LeastLoaded,
     /// One after the other.
     RoundRobin,
-    /// The same one for the same key, as long as it lives.
+    /// The same one for the same key, as long as it lives and there are as many workers: a resize gives keys to others,
+    /// while tasks that run finish where they are.
+    ///
+    /// A task whose key can not be told because the function panics ends as panicked.
     ByKey(fn(&T) -> u64),
 }
 

@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test waits, and fails by panicking")]
 
 mod deaths;
+mod guests;
 mod lessons;
 mod life;
 mod odd;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let mut trials = life::trials();
+    trials.extend(guests::trials());
     for mode in [Mode::Processes, Mode::Threads, Mode::Single] {
         trials.extend([
             trial(mode, "every_task_has_one_outcome", every_task_has_one_outcome),
@@ -252,9 +254,6 @@ fn a_map_outlives_its_runtime(mode: Mode) -> Result<(), Failed> {
 fn twelve_slow_tasks(mode: Mode) -> Result<(), Failed> {
     on_runtime(|| async {
         let pool = builder(mode).workers(4).concurrency(8).start().await.unwrap();
-        // All workers have to be there before least loaded can mean anything.
-        let warm: Vec<_> = pool.map((0..64).map(|_| Probe::Sleep(Duration::from_millis(50)))).collect().await;
-        assert_eq!(warm.len(), 64);
         let slots: Vec<u64> = pool
             .map((0..12).map(|_| Probe::SlotAfter(Duration::from_millis(200))))
             .map(|done| done.result.unwrap().number())

@@ -25,6 +25,8 @@ pub(crate) enum Probe {
     Panic(String),
     Abort,
     AbortOnce,
+    /// The same, and panics when it is asked whether it may be run again.
+    AbortUnsure,
     /// Aborts from another thread while it waits for that.
     AbortBehind,
     /// Sends itself a signal until it dies of it.
@@ -56,6 +58,8 @@ pub(crate) enum Probe {
     /// The same on standard error.
     Log(u64),
     Environment,
+    /// What the system says of a process that it starts.
+    ChildStatus,
     Name,
 }
 
@@ -66,6 +70,7 @@ pub(crate) enum Setup {
     Dies,
     Panics,
     Hangs,
+    Large(Bytes),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,6 +122,7 @@ impl Task for Probe {
             Setup::Dies => std::process::abort(),
             Setup::Panics => panic!("on purpose"),
             Setup::Hangs => std::future::pending().await,
+            Setup::Large(bytes) => Err(format!("{} bytes", bytes.len())),
         }
     }
 
@@ -138,7 +144,7 @@ impl Task for Probe {
             }
             Self::SlotOf(_) => Output::Number(worker.slot().into()),
             Self::Panic(message) => panic!("{message}"),
-            Self::Abort | Self::AbortOnce => std::process::abort(),
+            Self::Abort | Self::AbortOnce | Self::AbortUnsure => std::process::abort(),
             Self::AbortBehind => {
                 std::thread::spawn(|| {
                     std::thread::sleep(Duration::from_millis(5));
@@ -205,11 +211,16 @@ impl Task for Probe {
                 let ours = std::env::vars().filter(|(name, _)| name.starts_with("MYRIAPOD_POOL"));
                 Output::Text(ours.map(|(name, _)| name).collect())
             }
+            Self::ChildStatus => {
+                let child = std::process::Command::new("cat").arg("/proc/self/status").output().unwrap();
+                Output::Text(String::from_utf8(child.stdout).unwrap())
+            }
             Self::Name => Output::Text(std::fs::read_to_string("/proc/self/comm").unwrap()),
         }
     }
 
     fn repeatable(&self) -> bool {
+        assert!(!matches!(self, Self::AbortUnsure), "on purpose");
         !matches!(
             self,
             Self::AbortOnce | Self::SleepOnce(_) | Self::BlockOnce(_) | Self::Bequeath(_) | Self::HoldOnce(_)
