@@ -5,7 +5,7 @@
 //! - [`pool`] is a library of its own: worker processes that run tasks of any type. [`ipc`] is how it speaks to them.
 //! - [`crawl`] composes a run of [`input`], [`frontier`], [`fetch`], [`extract`], [`output`] and [`report`]; [`model`] is
 //!   what they speak of.
-//! - [`bench`] runs the same crawl through every mode and compares them.
+//! - [`mod@bench`] runs the same crawl through every mode and compares them.
 //! - [`cli`] is the command line, [`origin`] the server that the rest is tested with.
 //! - The others are small and know nothing of the rest.
 
