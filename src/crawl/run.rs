@@ -43,7 +43,7 @@ use crate::crawl::spill_file::SpillFile;
 use crate::crawl::{Mode, OutputPlan, ProgressStyle, RunPlan};
 use crate::descriptors;
 use crate::input::read_on_thread;
-use crate::output::{RunDirectory, SinkError};
+use crate::output::{RunDirectory, SinkError, is_out_of_descriptors};
 use crate::pool;
 use crate::report::{Destination, Ending, Summary, UrlCount};
 use crate::state::Suspicion;
@@ -54,6 +54,11 @@ const BATCH: usize = 1024;
 
 /// How long a write to standard output that has begun may go on when the run ends at once.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
+
+/// How long the end of a run waits for a descriptor, and how often it looks. Connections that are kept are closed within 15
+/// seconds.
+const WAIT_FOR_DESCRIPTORS: Duration = Duration::from_secs(20);
+const DESCRIPTOR_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long a run that ends at once waits for what the pool gives back; it does when it has its turn.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -162,7 +167,7 @@ async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, start
     let (mut crawl, report) = crawl.carry_out(plan, engine, &mut signals).await;
     // A worker that starts as the last line is done opens them still.
     drop(marks);
-    crawl.conclude_rows();
+    crawl.conclude_rows().await;
     crawl.convert_rows(&mut signals).await;
     let is_left = crawl.course.is_told_to_leave();
     let (end, directory) = crawl.conclude(plan, prepared.n_resumed, report, started);
@@ -345,13 +350,22 @@ impl Crawl {
         self.shown.draw(&self.books, self.feed.fraction(self.books.n_rows()), engine.n_out());
     }
 
-    /// Makes the rows that are there survive the machine.
-    fn conclude_rows(&mut self) {
-        let surroundings = surroundings(&self.sink, &self.books, &self.feed);
-        if !matches!(self.fault, Some(Fault::Sink(_)))
-            && let Err(error) = self.sink.conclude(&surroundings)
-        {
-            self.fault = Some(Fault::Sink(error));
+    /// Makes the rows that are there survive the machine. Where there is no descriptor for that, connections of this process
+    /// that nobody uses any more are about to give theirs back.
+    async fn conclude_rows(&mut self) {
+        if matches!(self.fault, Some(Fault::Sink(_))) {
+            return;
+        }
+        let deadline = Instant::now() + WAIT_FOR_DESCRIPTORS;
+        loop {
+            let concluded = self.sink.conclude(&surroundings(&self.sink, &self.books, &self.feed));
+            match concluded {
+                Err(error) if is_out_of_descriptors(&error.source) && Instant::now() < deadline => {
+                    until(Some(Instant::now() + DESCRIPTOR_INTERVAL)).await;
+                }
+                Err(error) => break self.fault = Some(Fault::Sink(error)),
+                Ok(()) => break,
+            }
         }
     }
 

@@ -170,6 +170,7 @@ impl Death {
             (ExitCause::NotStarted { .. }, _) | (ExitCause::Unknown, Killed::AsOrdered) => {
                 Self::Spared { signal: None }
             }
+            (cause, _) if cause.is_refusal() => Self::Spared { signal: None },
             (ExitCause::Exited { .. } | ExitCause::ThreadPanicked | ExitCause::Unknown, _) => {
                 Self::Crash { signal: None }
             }
@@ -202,7 +203,7 @@ mod tests {
         check(signaled(9), Killed::AsFaulty, Death::Crash { signal: Some(9) });
         check(ExitCause::Exited { code: 3 }, Killed::Not, Death::Crash { signal: None });
         check(ExitCause::Exited { code: 0 }, Killed::Not, Death::Crash { signal: None });
-        check(ExitCause::Exited { code: 78 }, Killed::Not, Death::Crash { signal: None });
+        check(ExitCause::Exited { code: 78 }, Killed::Not, Death::Spared { signal: None });
         check(ExitCause::Hung { after: Duration::ZERO }, Killed::AsOrdered, Death::Hang);
         check(ExitCause::Unknown, Killed::Not, Death::Kill);
         check(ExitCause::NotStarted { message: String::new() }, Killed::Not, Death::Spared { signal: None });

@@ -224,8 +224,7 @@ impl Supervisor {
         let Some((process, role)) = gone else { return Departure::Stale };
         let was_told = matches!(process.phase, Phase::Draining { .. });
         let is_unneeded = self.closing || self.slots[slot.index()].standing == Standing::Left;
-        // A worker that was ready has a configuration that works; the code is then a task's.
-        if cause.is_refusal() && matches!(process.phase, Phase::Starting { .. }) && !is_unneeded {
+        if cause.is_refusal() && !is_unneeded {
             self.slots[slot.index()].n_crashes += 1;
             // What the worker itself said has come before, and stands.
             self.fail(PoolFailure::Refused { message: "it gave no reason (exit code 78)".into() });

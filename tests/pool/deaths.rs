@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use libtest_mimic::{Failed, Trial};
-use myriapod::pool::{Builder, ExitCause, Mode, Placement, Pool, PoolEvent, Suspicion, TaskError};
+use myriapod::pool::{
+    Builder, ExitCause, Mode, Placement, Pool, PoolEvent, PoolFailure, Suspicion, TaskError,
+};
 use nix::sys::signal::Signal;
 
 use crate::probe::{Probe, Setup};
@@ -31,7 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_cluster_of_poisons_before_one_worker_ends_no_pool", || cluster_of_poisons(1)),
         trial("a_cluster_of_poisons_before_two_workers_ends_no_pool", || cluster_of_poisons(2)),
         trial("a_crash_that_names_nobody_finds_its_task", a_crash_that_names_nobody),
-        trial("a_task_that_exits_with_78_is_one_tasks_failure", exit_78),
+        trial("a_worker_that_says_nothing_but_78_ends_the_pool", nothing_but_78),
         trial("a_worker_is_a_better_victim_than_its_master", a_better_victim),
         trial("no_answer_is_stale_where_nobody_dies", no_answer_is_stale),
     ];
@@ -239,14 +241,16 @@ fn a_crash_that_names_nobody() -> Result<(), Failed> {
     })
 }
 
-fn exit_78() -> Result<(), Failed> {
+fn nothing_but_78() -> Result<(), Failed> {
     on_runtime(|| async {
         let (builder, seen) = watched(unknown);
         let pool = builder.start().await.unwrap();
-        let crashed = TaskError::Crashed { signal: None, attempts: 2 };
-        assert_eq!(pool.submit(Probe::Exit(78)).await.unwrap_err(), crashed);
-        assert!(pool.submit(Probe::Double(2)).await.is_ok());
-        assert_eq!(seen.n_deaths(), 2);
+        assert_eq!(pool.submit(Probe::Exit(78)).await.unwrap_err(), TaskError::PoolClosed);
+        match pool.close().await {
+            Err(PoolFailure::Refused { message }) => assert!(message.contains("78"), "{message}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(seen.n_deaths(), 1, "nothing is started again");
     })
 }
 
