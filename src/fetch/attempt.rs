@@ -125,9 +125,9 @@ enum Stop {
     Error(ExchangeError),
 }
 
-impl Stop {
-    fn head(error: hyper::Error) -> Self {
-        Self::Error(ExchangeError::Direct(DirectError::Head(error)))
+impl From<DirectError> for Stop {
+    fn from(error: DirectError) -> Self {
+        Self::Error(ExchangeError::Direct(error))
     }
 }
 
@@ -336,26 +336,25 @@ impl Attempt<'_> {
 
     /// The same to a server of plain HTTP: over the kept connections that turn out to stand, or else a new one.
     async fn send_directly(&mut self, direct: &Direct, url: &Url) -> Result<Response, Stop> {
-        let mut request =
-            self.outgoing.direct_request(url).map_err(ExchangeError::Direct).map_err(Stop::Error)?;
+        let mut request = self.outgoing.direct_request(url)?;
         let looked_up = std::mem::take(&mut self.looked_up);
         while let Some(connection) = direct.take_kept(url, Instant::now()) {
             match self.limits.watch(direct.send(connection, request)).await.map_err(Stop::Limit)? {
                 Sent::Answered(response) => return Ok(Response::Direct(response)),
                 Sent::Unsent(unsent, _) => request = unsent,
-                Sent::Failed(error) => return Err(Stop::head(error)),
+                Sent::Failed(error) => return Err(DirectError::Head(error).into()),
             }
         }
         let since = Instant::now();
         self.limits.limit_connecting(Some(self.client.connect_timeout.saturating_sub(looked_up)));
-        let connecting = self.limits.watch_connecting(direct.connect(url)).await.map_err(Stop::Limit)?;
-        let connection = connecting.map_err(ExchangeError::Direct).map_err(Stop::Error)?;
+        let connecting = self.limits.watch_connecting(direct.connect(url)).await;
+        let connection = connecting.map_err(Stop::Limit)??;
         let now = Instant::now();
         self.time_connect = Some(looked_up + (now - since));
         self.limits.heard_at(now);
         match self.limits.watch(direct.send(connection, request)).await.map_err(Stop::Limit)? {
             Sent::Answered(response) => Ok(Response::Direct(response)),
-            Sent::Unsent(_, error) | Sent::Failed(error) => Err(Stop::head(error)),
+            Sent::Unsent(_, error) | Sent::Failed(error) => Err(DirectError::Head(error).into()),
         }
     }
 
