@@ -36,7 +36,9 @@ impl Visitor {
         let mut looked_up = Duration::ZERO;
         // Who will be turned away needs no name.
         if self.client.must_look_up(url) && self.gate.is_open_to(host) {
-            looked_up = self.gate.unless_closed(self.client.look_up(url)).await.ok_or(Refused::Closed)?;
+            // Large and rare: in a place of its own, or every request would carry room for it.
+            let look_up = Box::pin(self.client.look_up(url));
+            looked_up = self.gate.unless_closed(look_up).await.ok_or(Refused::Closed)?;
         }
         Ok(Admission { _pass: self.gate.pass(host, delay).await?, looked_up })
     }

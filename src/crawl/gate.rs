@@ -52,6 +52,8 @@ struct State {
     sleeps_until: Option<Instant>,
     /// When it was told last what was waited.
     waits_told: Instant,
+    /// What the clock said last.
+    seen: Instant,
     closed: bool,
 }
 
@@ -94,6 +96,7 @@ impl Gate {
             waiting: FnvHashMap::default(),
             sleeps_until: None,
             waits_told: now(),
+            seen: now(),
             closed: false,
         };
         Self { state: Mutex::new(state), earlier: Notify::new(), closing: Semaphore::new(0) }
@@ -134,7 +137,7 @@ impl Gate {
         if state.closed {
             return Err(Refused::Closed);
         }
-        let now = now();
+        let now = state.look_at_clock();
         if let Some(delay) = crawl_delay
             && state.table.crawl_delay(host) != delay
         {
@@ -157,7 +160,7 @@ impl Gate {
     /// Asks or tells the table of hosts something; whoever may start because of it does.
     pub(super) fn with_table<R>(self: &Arc<Self>, act: impl FnOnce(&mut HostTable, Instant) -> R) -> R {
         let mut state = self.lock();
-        let now = now();
+        let now = state.look_at_clock();
         let answer = act(&mut state.table, now);
         if !state.waiting.is_empty() {
             state.deal(now, None);
@@ -166,11 +169,12 @@ impl Gate {
         answer
     }
 
-    /// What was waited for hosts since this was told last, now and then. To be asked when a request has ended; the
+    /// What was waited for hosts since this was told last, now and then. To be asked when a request has just ended; the
     /// last that does so is told all.
     pub(super) fn due_waits(&self) -> Option<Waits> {
         let mut state = self.lock();
-        let now = now();
+        // The end of that request has just looked at the clock.
+        let now = state.seen;
         let is_idle = state.waiting.is_empty() && state.n_free == state.n_slots;
         let interval = if is_idle { IDLE_WAITS_INTERVAL } else { WAITS_INTERVAL };
         if now < state.waits_told + interval {
@@ -255,7 +259,8 @@ async fn wake_at_turns(gate: Arc<Gate>, first: Instant) {
         // However this ends, it is time to look.
         let _ = tokio::time::timeout_at(next.into(), earlier).await;
         let mut state = gate.lock();
-        state.deal(now(), None);
+        let now = state.look_at_clock();
+        state.deal(now, None);
         state.sleeps_until = state.next_wake();
         match state.sleeps_until {
             Some(wake) => next = wake,
@@ -265,6 +270,11 @@ async fn wake_at_turns(gate: Arc<Gate>, first: Instant) {
 }
 
 impl State {
+    fn look_at_clock(&mut self) -> Instant {
+        self.seen = now();
+        self.seen
+    }
+
     /// Gives out the turns that have come, while slots are free. That of `own` is returned.
     fn deal(&mut self, now: Instant, own: Option<Ticket>) -> Option<Told> {
         let mut found = None;
@@ -309,7 +319,7 @@ impl Drop for Pass<'_> {
                 matches!(turn.try_recv(), Ok(Ok(())))
             }
         };
-        let now = now();
+        let now = state.look_at_clock();
         state.table.leave(self.ticket, now);
         state.n_free += u32::from(has_begun);
         if !state.waiting.is_empty() {

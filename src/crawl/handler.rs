@@ -5,12 +5,14 @@
 //! Invariant: whatever happens short of the end of the process, a row comes back.
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::io;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, Once};
+use std::task::Poll;
 
-use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use crate::crawl::body_store::{BodyStore, Turn};
@@ -115,14 +117,19 @@ impl Handler {
         slot: SlotId,
         tell: impl FnOnce(Answer) -> T,
     ) -> T {
-        let unsent = match AssertUnwindSafe(self.make(&task, slot)).catch_unwind().await {
+        let mut making = pin!(self.make(&task, slot));
+        let made =
+            poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| making.as_mut().poll(context))) {
+                Ok(polled) => polled.map(Ok),
+                Err(panic) => Poll::Ready(Err(panic)),
+            });
+        let unsent = match made.await {
             Ok(Made::Row(unsent)) => unsent,
             Ok(Made::Answer(answer)) => return tell(answer),
             Err(_) => return tell(self.fault_of(&task, slot)),
         };
         let mut turn = self.bodies.turn();
-        let answer =
-            std::panic::catch_unwind(AssertUnwindSafe(|| unsent.into_answer(self.row_form, &mut turn)));
+        let answer = catch_unwind(AssertUnwindSafe(|| unsent.into_answer(self.row_form, &mut turn)));
         tell(answer.unwrap_or_else(|_| self.fault_of(&task, slot)))
     }
 
@@ -184,19 +191,29 @@ impl Handler {
 
 impl Unsent {
     /// Appends to the archive what belongs to the row. Last of all, so that no record is there without its row.
-    fn into_answer(self, form: RowForm, turn: &mut Turn<'_>) -> Answer {
-        let Self { mut row, traffic, news, waits, packed } = self;
-        let told = |reply: Reply| Answer::Row(reply.with_news(news, waits.as_ref()));
-        let Some(packed) = packed else { return told(reply(&row, form, traffic)) };
-        row.warc = match turn.place(&packed) {
+    fn into_answer(mut self: Box<Self>, form: RowForm, turn: &mut Turn<'_>) -> Answer {
+        let Some(packed) = self.packed.take() else {
+            let reply = reply(&self.row, form, self.traffic);
+            return self.told(reply);
+        };
+        self.row.warc = match turn.place(&packed) {
             Ok(place) => place,
             Err(not_kept) => return Answer::NotKept(not_kept),
         };
-        let Some((row, rendered)) = fitting(&row, form) else { return told(reply(&row, form, traffic)) };
+        let Some((row, rendered)) = fitting(&self.row, form) else {
+            let reply = reply(&self.row, form, self.traffic);
+            return self.told(reply);
+        };
+        let reply = Reply::new(&row, rendered, self.traffic);
+        drop(row);
         match turn.append(packed) {
-            Ok(appended) => told(Reply::new(&row, rendered, traffic).with_archived(appended)),
+            Ok(appended) => self.told(reply.with_archived(appended)),
             Err(not_kept) => Answer::NotKept(not_kept),
         }
+    }
+
+    fn told(self: Box<Self>, reply: Reply) -> Answer {
+        Answer::Row(reply.with_news(self.news, self.waits.as_ref()))
     }
 }
 
@@ -262,6 +279,7 @@ fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit, page: Page) -> Row 
         (None, _) => Outcome::Ok,
     };
     let asked = attempts > 0;
+    let is_begun = asked || fetched.redirects > 0 || fetched.requests > 0;
     Row {
         seq,
         url,
@@ -270,7 +288,7 @@ fn row_of(seq: Seq, url: String, slot: SlotId, visit: Visit, page: Page) -> Row 
         content_type: page.content_type,
         charset: page.charset,
         error: fetched.failure.map(RowError::from),
-        final_url: (asked || fetched.redirects > 0 || fetched.requests > 0).then(|| fetched.final_url.into()),
+        final_url: if is_begun { Some(fetched.final_url.into()) } else { None },
         redirects: fetched.redirects,
         attempts,
         bytes: u64::try_from(fetched.body.len()).unwrap_or(u64::MAX),

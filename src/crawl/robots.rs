@@ -117,7 +117,7 @@ async fn fetch(visitor: Arc<Visitor>, host: HostKey, mut chain: Option<Chain>) -
         }
         match step {
             Step::Hop(next) => chain = Some(next),
-            Step::Done(fetched) => return Ok(asked(fetched)),
+            Step::Done(fetched) => return Ok(asked(*fetched)),
         }
     }
 }

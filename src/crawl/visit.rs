@@ -55,7 +55,6 @@ pub(super) struct Visitor {
 }
 
 /// What came of a line.
-#[expect(clippy::large_enum_variant, reason = "most are the large one, and it is taken apart at once")]
 pub(super) enum Visited {
     /// It is known what its row says.
     Done(Visit),
@@ -68,7 +67,7 @@ pub(super) enum Visited {
 /// What its row says.
 pub(super) struct Visit {
     /// The last attempt. One that was not asked is it only where there is no other.
-    pub(super) fetched: Fetched,
+    pub(super) fetched: Box<Fetched>,
     pub(super) attempts: u32,
     pub(super) traffic: Traffic,
     /// When the first attempt began.
@@ -77,11 +76,10 @@ pub(super) struct Visit {
 }
 
 /// What came of one attempt.
-#[expect(clippy::large_enum_variant, reason = "as above")]
 enum Attempted {
     Ended {
         host: HostKey,
-        fetched: Fetched,
+        fetched: Box<Fetched>,
     },
     /// The next hop is not for now, or not for here.
     Later {
@@ -134,7 +132,7 @@ impl Visitor {
             && self.gate.with_table(|table, now| table.take_retry(&[&HostKey::of(&line)], now)).is_err()
             && let Some(before) = before
         {
-            return Visited::Done(Visit::of(*before, &trail, heard));
+            return Visited::Done(Visit::of(before, &trail, heard));
         }
         loop {
             let (host, fetched) = match self.attempt(task, &line, trail.chain.take(), &mut heard).await {
@@ -152,7 +150,7 @@ impl Visitor {
             if !trail.add(&fetched)
                 && let Some(before) = before
             {
-                return Visited::Done(Visit::of(*before, &trail, heard));
+                return Visited::Done(Visit::of(before, &trail, heard));
             }
             let Some(wait) = self.may_try_again(task, &line, &host, &fetched, trail.attempts) else {
                 return Visited::Done(Visit::of(fetched, &trail, heard));
@@ -268,7 +266,10 @@ impl Visitor {
             let looked_up = std::mem::take(&mut looked_up);
             let mut step = match &chain {
                 None => self.client.begin(line.clone(), task.request(), looked_up).await,
-                Some(chain) => self.client.follow(line, task.request(), chain.clone(), looked_up).await,
+                // In a place of its own, as it is rare and large.
+                Some(chain) => {
+                    Box::pin(self.client.follow(line, task.request(), chain.clone(), looked_up)).await
+                }
             };
             if let Step::Done(fetched) = &mut step {
                 if fetched.failure.as_ref().is_some_and(Failure::is_local_exhaustion) {
@@ -380,7 +381,7 @@ impl Visit {
         Self { fetched, attempts: 0, traffic: Traffic::default(), started: None, news: Vec::new() }
     }
 
-    fn of(fetched: Fetched, trail: &Trail, heard: Heard) -> Self {
+    fn of(fetched: Box<Fetched>, trail: &Trail, heard: Heard) -> Self {
         let (attempts, traffic, started) = (trail.attempts, trail.traffic, trail.started);
         Self { fetched, attempts, traffic, started, news: told(heard) }
     }
@@ -401,8 +402,8 @@ fn tell(table: &mut HostTable, host: &HostKey, step: &Step, now: Instant) {
     }
 }
 
-fn not_asked(url: Url, failure: Failure, chain: Option<&Chain>) -> Fetched {
-    Fetched::not_asked(url, failure, chain, SystemTime::now())
+fn not_asked(url: Url, failure: Failure, chain: Option<&Chain>) -> Box<Fetched> {
+    Box::new(Fetched::not_asked(url, failure, chain, SystemTime::now()))
 }
 
 fn next_url(line: &Url, chain: Option<&Chain>) -> Url {

@@ -44,7 +44,7 @@ const REDIRECT_BODY_TIME: Duration = Duration::from_millis(500);
 /// Begins an attempt at `url`, which a line holds.
 pub(super) async fn begin(client: &HttpClient, purpose: Purpose<'_>, url: Url, looked_up: Duration) -> Step {
     let allowance = client.allowance_of(&url);
-    one_hop(client, purpose, allowance, None, url, looked_up).await
+    Box::pin(one_hop(client, purpose, allowance, None, url, looked_up)).await
 }
 
 /// Goes on with an attempt at the URL of a line.
@@ -57,9 +57,10 @@ pub(super) async fn follow(
 ) -> Step {
     let allowance = client.allowance_of(line);
     let url = Url::parse(&chain.url).expect("the text of a URL is one");
-    one_hop(client, purpose, allowance, Some(chain), url, looked_up).await
+    Box::pin(one_hop(client, purpose, allowance, Some(chain), url, looked_up)).await
 }
 
+/// Large: callers give it a place of its own, since what is around it is moved a dozen times before it begins.
 async fn one_hop(
     client: &HttpClient,
     purpose: Purpose<'_>,
@@ -84,6 +85,7 @@ async fn one_hop(
         limits,
         started: chain.as_ref().map_or_else(|| SystemTime::now() - looked_up, |chain| chain.started),
         start,
+        begun: now,
         outgoing: Outgoing::of(client, purpose, chain.as_ref()),
         redirects: chain.as_ref().map_or(0, |chain| chain.redirects),
         requests: chain.as_ref().map_or(0, |chain| chain.requests),
@@ -105,6 +107,8 @@ struct Attempt<'a> {
     limits: Limits<'a>,
     started: SystemTime,
     start: Instant,
+    /// When this hop began.
+    begun: Instant,
     outgoing: Outgoing<'a>,
     redirects: u32,
     requests: u32,
@@ -338,7 +342,7 @@ impl Attempt<'_> {
     async fn send_directly(&mut self, direct: &Direct, url: &Url) -> Result<Response, Stop> {
         let mut request = self.outgoing.direct_request(url)?;
         let looked_up = std::mem::take(&mut self.looked_up);
-        while let Some(connection) = direct.take_kept(url, Instant::now()) {
+        while let Some(connection) = direct.take_kept(url, self.begun) {
             match self.limits.watch(direct.send(connection, request)).await.map_err(Stop::Limit)? {
                 Sent::Answered(response) => return Ok(Response::Direct(response)),
                 Sent::Unsent(unsent, _) => request = unsent,
@@ -391,7 +395,7 @@ impl Attempt<'_> {
     }
 
     /// Reads the body of the final response.
-    async fn finish(&mut self, url: Url, response: &mut Response, at: Instant) -> Fetched {
+    async fn finish(&mut self, url: Url, response: &mut Response, at: Instant) -> Box<Fetched> {
         if let Some(limit) = self.client.speed_limit {
             self.limits.watch_speed(at, limit);
         }
@@ -465,8 +469,8 @@ impl Attempt<'_> {
         Step::Done(self.end(url, Some(failure), answer))
     }
 
-    fn end(&mut self, final_url: Url, failure: Option<Failure>, answer: Answer) -> Fetched {
-        Fetched {
+    fn end(&mut self, final_url: Url, failure: Option<Failure>, answer: Answer) -> Box<Fetched> {
+        Box::new(Fetched {
             failure,
             status: self.status,
             version: self.version,
@@ -483,7 +487,7 @@ impl Attempt<'_> {
             time_first_byte: answer.at.map(|at| at - self.start),
             time_total: self.start.elapsed(),
             exchanged: self.exchanged.take(),
-        }
+        })
     }
 
     fn exchanged(&self, url: &Url, response: &Response) -> Option<Box<Exchanged>> {

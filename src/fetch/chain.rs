@@ -37,10 +37,9 @@ pub struct Chain {
 
 /// What came of one hop.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most are the large one, and it is taken apart at once")]
 pub enum Step {
     /// The attempt has ended.
-    Done(Fetched),
+    Done(Box<Fetched>),
     /// It goes on elsewhere, when the caller thinks fit.
     Hop(Chain),
 }

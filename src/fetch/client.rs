@@ -120,7 +120,7 @@ impl Client {
         let mut step = self.begin(url.clone(), request, Duration::ZERO).await;
         loop {
             match step {
-                Step::Done(fetched) => return fetched,
+                Step::Done(fetched) => return *fetched,
                 Step::Hop(chain) => step = self.follow(&url, request, chain, Duration::ZERO).await,
             }
         }

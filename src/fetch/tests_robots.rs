@@ -50,7 +50,7 @@ async fn robots_of(client: &Client, line: &Url) -> Fetched {
     let mut step = client.begin_robots(line.clone(), ROBOTS_LIMITS, Duration::ZERO).await;
     loop {
         match step {
-            Step::Done(fetched) => return fetched,
+            Step::Done(fetched) => return *fetched,
             Step::Hop(chain) => step = client.follow_robots(line, chain, ROBOTS_LIMITS, Duration::ZERO).await,
         }
     }

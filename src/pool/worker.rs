@@ -17,12 +17,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use tokio::sync::Notify;
@@ -187,7 +187,7 @@ impl<T: Task> Shared<T> {
     }
 
     async fn work(self: Rc<Self>) {
-        let mut turn = Turn { begun: Some(Instant::now()) };
+        let mut turn = Turn::begun_now();
         let mut may_take = self.is_unattended.take();
         loop {
             let next = if may_take { self.queue.borrow_mut().pop_front() } else { None };
@@ -195,12 +195,12 @@ impl<T: Task> Shared<T> {
             let Some((lease, task)) = next else {
                 self.n_idle.set(self.n_idle.get() + 1);
                 self.queue_filled.notified().await;
-                turn = Turn { begun: Some(Instant::now()) };
+                turn = Turn::begun_now();
                 continue;
             };
             let result = self.run_one(lease, task, &mut turn).await;
             self.answer(lease, result);
-            if turn.is_over(Instant::now()) {
+            if turn.is_over() {
                 tokio::task::yield_now().await;
                 turn = Turn::default();
             }
@@ -222,21 +222,23 @@ impl<T: Task> Shared<T> {
     }
 
     async fn run_one(&self, lease: LeaseId, task: T, turn: &mut Turn) -> Result<T::Output, TaskFault> {
-        // A task may panic before it is a future, and when it is dropped for the time that it took.
-        let running = AssertUnwindSafe(async {
-            let running = task.run(self.state.clone(), &self.context);
+        // A task may panic before it is a future, and when it is dropped for the time that it took. It is as large as what
+        // its future holds: it is pinned where it is made, and nothing that is handed about is made of it.
+        let mut running = pin!(async {
+            let running = pin!(task.run(self.state.clone(), &self.context));
             match self.task_timeout {
                 None => Ok(running.await),
                 Some(limit) => tokio::time::timeout(limit, running).await.map_err(|_| TaskFault::TimedOut),
             }
         });
-        let mut running = pin!(running.catch_unwind());
         let mut is_new = true;
-        let outcome = poll_fn(|context| {
+        poll_fn(|context| {
             let polled = {
                 let _entry = self.recorder.enter(lease);
-                running.as_mut().poll(context)
+                catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)))
             };
+            let polled = polled
+                .unwrap_or_else(|panic| Poll::Ready(Err(TaskFault::Panicked(panic_message(panic.as_ref())))));
             if polled.is_pending() {
                 *turn = Turn::default();
                 if std::mem::take(&mut is_new) {
@@ -244,8 +246,8 @@ impl<T: Task> Shared<T> {
                 }
             }
             polled
-        });
-        outcome.await.unwrap_or_else(|panic| Err(TaskFault::Panicked(panic_message(panic.as_ref()))))
+        })
+        .await
     }
 
     /// Lets the loop go round a few times while few answers wait. No timer is involved, and a worker that has nothing
@@ -254,7 +256,7 @@ impl<T: Task> Shared<T> {
         let mut turn = Turn::default();
         for _ in 0..TURNS_TO_GATHER {
             let is_enough = self.n_gathered.get() >= ENOUGH_ANSWERS.min(self.n_unanswered.get());
-            if is_enough || turn.is_over(Instant::now()) {
+            if is_enough || turn.is_over() {
                 return;
             }
             tokio::task::yield_now().await;
@@ -271,10 +273,21 @@ impl<T: Task> Shared<T> {
 struct Turn {
     /// When it began, from when that is known.
     begun: Option<Instant>,
+    /// Whether it was asked for before. The first time it has hardly begun, and most turns have no second: no clock is
+    /// read for those.
+    is_asked: bool,
 }
 
 impl Turn {
-    fn is_over(&mut self, now: Instant) -> bool {
+    fn begun_now() -> Self {
+        Self { begun: Some(Instant::now()), is_asked: true }
+    }
+
+    fn is_over(&mut self) -> bool {
+        if !std::mem::replace(&mut self.is_asked, true) {
+            return false;
+        }
+        let now = Instant::now();
         now.saturating_duration_since(*self.begun.get_or_insert(now)) >= LONGEST_TURN
     }
 }

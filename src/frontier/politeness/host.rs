@@ -6,6 +6,7 @@
 //! - call [`Host::settle`] before any change, so that time that has passed is held against the rule that held then;
 //! - open requests are in ascending order, because the line is and they begin in its order.
 
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,8 @@ pub(super) struct Host {
     waiting: Line,
     /// Until when those wait elsewhere that were sent away.
     away: Vec<Instant>,
-    open: Vec<u64>,
+    /// Those that began first leave first, nearly always: from that end it costs nothing, however many are open.
+    open: VecDeque<u64>,
     pace: Pace,
     health: Health,
     budget: RetryBudget,
@@ -81,7 +83,7 @@ impl Host {
             place: Place::Nowhere,
             waiting: Line::default(),
             away: Vec::new(),
-            open: Vec::new(),
+            open: VecDeque::new(),
             pace: Pace::asked_before(last_start),
             health: Health::default(),
             budget: RetryBudget::default(),
@@ -170,7 +172,7 @@ impl Host {
         if let Some(reason) = self.health.given_up() {
             return Some((number, Turn::GivenUp(reason)));
         }
-        self.open.push(number);
+        self.open.push_back(number);
         self.pace.note_start(now);
         self.budget.note_request();
         Some((number, Turn::Start))
