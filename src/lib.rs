@@ -19,6 +19,7 @@ pub mod digest;
 pub mod extract;
 pub mod fetch;
 pub mod frontier;
+pub mod huge_pages;
 pub mod ids;
 pub mod input;
 pub mod ipc;

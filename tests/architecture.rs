@@ -25,6 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("digest", &[]),
     ("rusage", &[]),
     ("descriptors", &[]),
+    ("huge_pages", &[]),
     ("text", &[]),
     ("version", &[]),
     ("model", &["ids"]),
@@ -61,7 +62,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("bench", &["crawl", "report", "rusage", "text", "version"]),
-    ("cli", &["bench", "crawl", "descriptors", "input", "model", "origin", "report", "text", "version"]),
+    (
+        "cli",
+        &[
+            "bench",
+            "crawl",
+            "descriptors",
+            "huge_pages",
+            "input",
+            "model",
+            "origin",
+            "report",
+            "text",
+            "version",
+        ],
+    ),
     ("bin", &["cli", "crawl"]),
 ];
 

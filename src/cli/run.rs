@@ -28,12 +28,14 @@ use crate::crawl::{
     RunPlan, WorkerPlan,
 };
 use crate::descriptors;
+use crate::huge_pages;
 use crate::input::{InputPlan, Source};
 use crate::origin::{self, OriginOptions};
 use crate::text::{escape_control, with_causes};
 
 /// The `myriapod` command with these arguments, the first of which is the program's name.
 pub fn run_master(arguments: impl IntoIterator<Item = OsString>) -> process::ExitCode {
+    huge_pages::refuse();
     panics::tell_harmlessly();
     let plan = match understand("myriapod", parse(arguments, &Surroundings::of_this_process())) {
         Ok(plan) => plan,
@@ -57,6 +59,7 @@ pub fn run_master(arguments: impl IntoIterator<Item = OsString>) -> process::Exi
 
 /// The `myriapod-worker` command started by hand: URLs on standard input, rows on standard output.
 pub fn run_worker(arguments: impl IntoIterator<Item = OsString>) -> process::ExitCode {
+    huge_pages::refuse();
     panics::tell_harmlessly();
     let code = match understand("myriapod-worker", parse_worker(arguments, &Surroundings::of_this_process()))
     {
