@@ -48,6 +48,8 @@ pub enum BenchEnd {
         table: String,
         /// The first row that was not the same in two runs.
         difference: Option<String>,
+        /// Why the two files could not be written; they were asked for, so it is an error.
+        unwritten: Option<String>,
     },
     /// Nothing was run, for this reason.
     Unusable(String),
@@ -121,10 +123,12 @@ pub fn run(plan: &BenchPlan) -> BenchEnd {
         Ok(Err(signal)) => return BenchEnd::Interrupted(signal),
         Err(error) => return BenchEnd::Failed(with_causes(&error)),
     };
-    if let Some(Err(error)) = output.map(|output| output.write(&results)) {
-        return BenchEnd::Failed(with_causes(&error));
+    let written = output.map_or(Ok(()), |output| output.write(&results));
+    BenchEnd::Measured {
+        table: table::text(&results, plan.colour),
+        difference: results.difference,
+        unwritten: written.err().map(|error| with_causes(&error)),
     }
-    BenchEnd::Measured { table: table::text(&results, plan.colour), difference: results.difference }
 }
 
 /// The results, or the signal that came before.
@@ -390,7 +394,16 @@ impl OutputFolder {
         }
         let is_ours = !path.exists();
         fs::create_dir_all(path).map_err(|error| format!("could not make {}: {error}", path.display()))?;
-        Ok(Self { path: path.to_owned(), is_ours })
+        let folder = Self { path: path.to_owned(), is_ours };
+        // What can not be written is better known now than when everything has been measured.
+        let probe = folder.unfinished("bench.json");
+        let probed = fs::write(&probe, "").and_then(|()| fs::remove_file(&probe));
+        probed.map_err(|error| format!("could not write to {}: {error}", path.display()))?;
+        Ok(folder)
+    }
+
+    fn unfinished(&self, name: &str) -> PathBuf {
+        self.path.join(format!(".{name}.new"))
     }
 
     fn write(self, results: &Results) -> Result<(), BenchError> {
@@ -403,8 +416,11 @@ impl OutputFolder {
 
     /// Whole or not at all.
     fn put(&self, name: &str, text: &str) -> Result<(), BenchError> {
-        let (path, unfinished) = (self.path.join(name), self.path.join(format!(".{name}.new")));
+        let (path, unfinished) = (self.path.join(name), self.unfinished(name));
         let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, &path));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
         written.map_err(system(&format!("write {}", path.display())))
     }
 }
@@ -462,6 +478,23 @@ mod tests {
         assert!(OutputFolder::claim(&path).is_err_and(|reason| reason.contains("already")));
     }
 
+    #[test]
+    fn a_folder_that_can_not_be_written_to_is_refused_before_anything_is_run() {
+        let parent = tempfile::tempdir().unwrap();
+        // A directory in the place of the file is in the way of everybody, root too.
+        fs::create_dir(parent.path().join(".bench.json.new")).unwrap();
+        let refused = OutputFolder::claim(parent.path());
+        assert!(refused.is_err_and(|reason| reason.contains("could not write to ")));
+    }
+    #[test]
+    fn a_file_that_can_not_be_written_leaves_no_part_of_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let output = OutputFolder::claim(parent.path()).unwrap();
+        fs::create_dir_all(parent.path().join("bench.html/in-the-way")).unwrap();
+        output.write(&crate::bench::results::tests::results()).unwrap_err();
+        let names = fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["bench.html"]);
+    }
     #[test]
     fn a_long_row_is_cut_between_characters() {
         assert_eq!(shown(Some("é".repeat(600))).chars().count(), 503);

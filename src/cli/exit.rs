@@ -56,8 +56,8 @@ impl From<&RunEnd> for ExitCode {
 impl From<&BenchEnd> for ExitCode {
     fn from(end: &BenchEnd) -> Self {
         match end {
-            BenchEnd::Measured { difference: None, .. } => Self::Success,
-            BenchEnd::Measured { difference: Some(_), .. } | BenchEnd::Failed(_) => Self::Internal,
+            BenchEnd::Measured { difference: None, unwritten: None, .. } => Self::Success,
+            BenchEnd::Measured { .. } | BenchEnd::Failed(_) => Self::Internal,
             BenchEnd::Unusable(_) => Self::Usage,
             BenchEnd::Interrupted(signal) => Self::from(*signal),
         }
@@ -103,11 +103,16 @@ mod tests {
     }
 
     #[test]
-    fn a_comparison_with_rows_that_differ_is_an_error() {
-        let measured = |difference| BenchEnd::Measured { table: String::new(), difference };
+    fn a_comparison_with_rows_that_differ_or_without_its_files_is_an_error() {
+        let measured = |difference: Option<&str>, unwritten: Option<&str>| BenchEnd::Measured {
+            table: String::new(),
+            difference: difference.map(str::to_owned),
+            unwritten: unwritten.map(str::to_owned),
+        };
         for (end, code) in [
-            (measured(None), 0),
-            (measured(Some("row 3".to_owned())), 1),
+            (measured(None, None), 0),
+            (measured(Some("row 3"), None), 1),
+            (measured(None, Some("a full disk")), 1),
             (BenchEnd::Failed(String::new()), 1),
             (BenchEnd::Unusable(String::new()), 2),
             (BenchEnd::Interrupted(Signal::Interrupt), 130),

@@ -143,15 +143,17 @@ fn demo(mut plan: RunPlan) -> ExitCode {
 }
 
 /// Tells what a comparison came to. Its figures are told also where rows differ: what they are worth is said beside them.
+/// They are told as well where their files could not be written: they may have taken an hour.
 fn compare(plan: &BenchPlan) -> ExitCode {
     let end = bench::run(plan);
     let code = ExitCode::from(&end);
     match end {
-        BenchEnd::Measured { table, difference } => {
+        BenchEnd::Measured { table, difference, unwritten } => {
             let printed = put_out(&table);
             if let Some(difference) = difference {
                 tell_error(&format!("the modes did not come to the same rows: {difference}"));
             }
+            unwritten.iter().for_each(|reason| tell_error(reason));
             if let Err(error) = printed {
                 tell_error(&format!("{error:#}"));
                 return ExitCode::Internal;

@@ -110,6 +110,21 @@ fn a_list_of_the_user_is_taken_whole() {
 }
 
 #[test]
+fn figures_are_told_where_their_files_can_not_be_written() {
+    let (temporary, folder) = (tempdir().unwrap(), tempdir().unwrap());
+    // A directory in the place of the page is in the way of everybody, root too.
+    fs::create_dir_all(folder.path().join("bench.html/in-the-way")).unwrap();
+    let words = "--urls 20 --runs 1 --modes single -q -o";
+    let finished = bench(&temporary).words(words).arg(folder.path()).run().expect_code(1);
+    assert!(finished.text().contains("\nsingle "), "{}", finished.text());
+    assert!(
+        finished.stderr.contains("could not write ") && finished.stderr.contains("bench.html"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+#[test]
 fn an_origin_that_dies_ends_the_comparison() {
     let (temporary, folder) = (tempdir().unwrap(), tempdir().unwrap());
     let output = folder.path().join("bench");
