@@ -6,7 +6,7 @@
 //! row. They come in the order in which URLs finish, and are compared in that of the list.
 
 use std::hash::{DefaultHasher, Hasher};
-use std::io::{self, BufRead};
+use std::io;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -14,8 +14,17 @@ use serde_json::{Map, Value};
 use crate::report::Histogram;
 
 /// What depends on the moment, on the machine or on who did it. The message of an error tells of times, too.
-const OF_THE_MOMENT: [&str; 7] =
-    ["fetched_at", "time_connect", "time_first_byte", "time_total", "worker", "remote_ip", "attempts"];
+/// Where a body is kept depends on which worker had it.
+const OF_THE_MOMENT: [&str; 8] = [
+    "fetched_at",
+    "time_connect",
+    "time_first_byte",
+    "time_total",
+    "worker",
+    "remote_ip",
+    "attempts",
+    "warc",
+];
 
 /// What is kept of the rows of a run.
 #[derive(Debug)]
@@ -42,9 +51,9 @@ pub(super) enum RowsError {
 
 impl Rows {
     /// Reads rows of JSON, one a line.
-    pub(super) fn read(reader: impl BufRead) -> Result<Self, RowsError> {
+    pub(super) fn read(lines: impl Iterator<Item = io::Result<String>>) -> Result<Self, RowsError> {
         let mut rows = Self { prints: Vec::new(), latency: Histogram::new() };
-        for (line, number) in reader.lines().zip(1..) {
+        for (line, number) in lines.zip(1..) {
             let (seq, row) = parsed(&line?).ok_or(RowsError::NoRow { line: number })?;
             if let Some(time) = row.get("time_total").and_then(Value::as_f64) {
                 rows.latency.record(Duration::try_from_secs_f64(time).unwrap_or_default());
@@ -76,8 +85,8 @@ impl Rows {
 }
 
 /// The row of this place in the list, as it is compared; `None` where there is none.
-pub(super) fn find(reader: impl BufRead, wanted: u64) -> Option<String> {
-    let mut rows = reader.lines().map_while(Result::ok).filter_map(|line| parsed(&line));
+pub(super) fn find(lines: impl Iterator<Item = io::Result<String>>, wanted: u64) -> Option<String> {
+    let mut rows = lines.map_while(Result::ok).filter_map(|line| parsed(&line));
     rows.find(|(seq, _)| *seq == wanted).map(|(_, row)| comparable(row))
 }
 
@@ -103,20 +112,22 @@ fn print(text: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::BufRead;
+
     use super::*;
 
     fn row(seq: u64, status: u16, worker: u32) -> String {
         format!(
-            r#"{{"seq":{seq},"url":"http://h/{seq}","status":{status},"error":null,"time_total":0.0{worker},"worker":{worker}}}"#
+            r#"{{"seq":{seq},"url":"http://h/{seq}","status":{status},"error":null,"time_total":0.0{worker},"worker":{worker},"warc":{{"offset":{worker}}}}}"#
         )
     }
 
     fn rows(lines: &[String]) -> Rows {
-        Rows::read(lines.join("\n").as_bytes()).unwrap()
+        Rows::read(lines.join("\n").as_bytes().lines()).unwrap()
     }
 
     #[test]
-    fn order_times_and_workers_make_no_difference() {
+    fn order_times_workers_and_places_in_archives_make_no_difference() {
         let one = rows(&[row(0, 200, 1), row(1, 404, 2)]);
         let other = rows(&[row(1, 404, 5), row(0, 200, 3)]);
         assert_eq!(one.first_difference(&other, 2), None);
@@ -149,15 +160,15 @@ mod tests {
 
     #[test]
     fn what_is_no_row_is_told_with_its_line() {
-        let error = Rows::read(format!("{}\n{{\"seq\"", row(0, 200, 1)).as_bytes()).unwrap_err();
+        let error = Rows::read(format!("{}\n{{\"seq\"", row(0, 200, 1)).as_bytes().lines()).unwrap_err();
         assert_eq!(error.to_string(), "line 2 is no row");
     }
 
     #[test]
     fn a_row_is_found_and_shown_as_it_is_compared() {
         let text = [row(1, 404, 1), row(0, 200, 1)].join("\n");
-        let found = find(text.as_bytes(), 0).unwrap();
+        let found = find(text.as_bytes().lines(), 0).unwrap();
         assert_eq!(found, r#"{"error":null,"seq":0,"status":200,"url":"http://h/0"}"#);
-        assert_eq!(find(text.as_bytes(), 9), None);
+        assert_eq!(find(text.as_bytes().lines(), 9), None);
     }
 }

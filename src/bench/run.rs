@@ -10,7 +10,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
@@ -121,6 +121,7 @@ pub fn run(plan: &BenchPlan) -> BenchEnd {
     let results = match end {
         Ok(Ok(results)) => results,
         Ok(Err(signal)) => return BenchEnd::Interrupted(signal),
+        Err(error @ BenchError::Nothing) => return BenchEnd::Unusable(with_causes(&error)),
         Err(error) => return BenchEnd::Failed(with_causes(&error)),
     };
     let written = output.map_or(Ok(()), |output| output.write(&results));
@@ -210,7 +211,7 @@ impl Bench<'_> {
         let summary = fs::read_to_string(output.join("summary.json")).map_err(system("read a summary"))?;
         let summary: CrawlSummary = serde_json::from_str(&summary)?;
         self.check(setup, &summary)?;
-        let latency = self.compare_rows(setup, &output.join("rows.jsonl"))?;
+        let latency = self.compare_rows(setup, &output)?;
         fs::remove_dir_all(&output).map_err(system("remove the folder of a run"))?;
         let origin_cpu = before.zip(after).map(|(before, after)| after - before);
         Ok((Figures::of(&measured(&summary, taken, origin_cpu)), latency))
@@ -230,20 +231,19 @@ impl Bench<'_> {
     }
 
     /// Holds the rows against those of the first run, which these become where they are the first.
-    fn compare_rows(&mut self, setup: &Setup, path: &Path) -> Result<Histogram, BenchError> {
-        let open =
-            |path: &Path| File::open(path).map(BufReader::new).map_err(system("read the rows of a run"));
-        let rows = Rows::read(open(path)?)?;
-        let kept = self.scratch.join("reference.jsonl");
+    fn compare_rows(&mut self, setup: &Setup, output: &Path) -> Result<Histogram, BenchError> {
+        let open = |folder: &Path| rows_in(folder).map_err(system("read the rows of a run"));
+        let rows = Rows::read(open(output)?)?;
+        let kept = self.scratch.join("reference");
         let Some(reference) = &self.reference else {
-            fs::rename(path, &kept).map_err(system("keep the rows of the first run"))?;
+            keep_rows(output, &kept).map_err(system("keep the rows of the first run"))?;
             let latency = rows.latency.clone();
             self.reference = Some(rows);
             return Ok(latency);
         };
         let n_urls = setup.n_urls.map_or(u64::MAX, u64::from);
         if let Some(seq) = reference.first_difference(&rows, n_urls).filter(|_| self.difference.is_none()) {
-            let (first, now) = (shown(rows::find(open(&kept)?, seq)), shown(rows::find(open(path)?, seq)));
+            let (first, now) = (shown(rows::find(open(&kept)?, seq)), shown(rows::find(open(output)?, seq)));
             let setup = in_words(setup);
             self.difference = Some(format!("row {seq} in the first run is {first}, and with {setup} {now}"));
         }
@@ -298,6 +298,38 @@ impl Bench<'_> {
     }
 }
 
+/// The files of rows in the folder of a run, in their order: one, or several where the user's options have it so.
+fn row_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let is_rows = name.to_str().is_some_and(|name| name.starts_with("rows") && name.ends_with(".jsonl"));
+        found.extend(is_rows.then(|| folder.join(name)));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// All rows in the folder of a run.
+fn rows_in(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<String>> + use<>> {
+    let lines = |path| -> Box<dyn Iterator<Item = io::Result<String>>> {
+        match File::open(path) {
+            Ok(file) => Box::new(BufReader::new(file).lines()),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    };
+    Ok(row_files(folder)?.into_iter().flat_map(lines))
+}
+
+/// Moves them, since the rest of a run is not needed.
+fn keep_rows(folder: &Path, kept: &Path) -> io::Result<()> {
+    fs::create_dir_all(kept)?;
+    for path in row_files(folder)? {
+        fs::rename(&path, kept.join(path.file_name().unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
 /// The URLs of a run: as many as it was to have, or as the list has.
 fn figures_of(setup: &Setup, reference: Option<&Rows>) -> u64 {
     setup.n_urls.map_or_else(|| reference.map_or(0, |rows| rows.len() as u64), u64::from)
@@ -338,10 +370,11 @@ fn arguments(plan: &BenchPlan, setup: &Setup, list: &Path, output: &Path) -> Vec
         add("--per-host", "0");
         // The origin is here, whatever way the environment knows to the world.
         add("--proxy", "");
-        arguments.extend(["--no-robots", "--allow-private"].map(OsString::from));
+        arguments.push("--no-robots".into());
         arguments.extend(workload.options().iter().map(OsString::from));
     }
-    arguments.extend(["-o".into(), output.into(), "--".into(), list.into()]);
+    // A comparison is nobody's way inside: who measures is who wrote the list.
+    arguments.extend(["--allow-private".into(), "-o".into(), output.into(), "--".into(), list.into()]);
     arguments
 }
 
@@ -459,9 +492,9 @@ mod tests {
     fn a_list_of_the_user_is_crawled_as_ever() {
         let mut plan = plan(Workload::Page, 10);
         let ours = words(&plan, Mode::Single);
-        assert!(ours.contains("--per-host 0 --proxy  --no-robots --allow-private --links"), "{ours}");
+        assert!(ours.contains("--per-host 0 --proxy  --no-robots --links --allow-private -o"), "{ours}");
         plan.load = Load::List(PathBuf::from("list"));
-        assert!(words(&plan, Mode::Single).ends_with("--concurrency 128 -o out -- list"));
+        assert!(words(&plan, Mode::Single).ends_with("--concurrency 128 --allow-private -o out -- list"));
     }
 
     #[test]
@@ -486,6 +519,7 @@ mod tests {
         let refused = OutputFolder::claim(parent.path());
         assert!(refused.is_err_and(|reason| reason.contains("could not write to ")));
     }
+
     #[test]
     fn a_file_that_can_not_be_written_leaves_no_part_of_it() {
         let parent = tempfile::tempdir().unwrap();
@@ -495,6 +529,22 @@ mod tests {
         let names = fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(names.collect::<Vec<_>>(), ["bench.html"]);
     }
+
+    #[test]
+    fn rows_in_several_files_are_read_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("rows-00001.jsonl", "b\n"), ("rows-00000.jsonl", "a\n"), ("summary.json", "c")]
+        {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let lines: Vec<_> = rows_in(folder.path()).unwrap().map(Result::unwrap).collect();
+        assert_eq!(lines, ["a", "b"]);
+        let kept = tempfile::tempdir().unwrap();
+        keep_rows(folder.path(), kept.path()).unwrap();
+        assert_eq!(row_files(kept.path()).unwrap().len(), 2);
+        assert!(row_files(folder.path()).unwrap().is_empty());
+    }
+
     #[test]
     fn a_long_row_is_cut_between_characters() {
         assert_eq!(shown(Some("é".repeat(600))).chars().count(), 503);

@@ -5,7 +5,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use super::files::{PathKind, Surroundings, kind_of};
+use super::files::{PathKind, Surroundings, is_regular, kind_of};
 use super::settings::{Place, Reader};
 use super::value_error::ValueError;
 use super::values;
@@ -82,12 +82,9 @@ fn load(reader: &mut Reader<'_>) -> Option<Load> {
     Some(Load::Pages { workload: workload?, n_urls })
 }
 
-/// A file that can be read as often as there are runs.
+/// A file that can be read as often as there are runs, which no pipe and no device is.
 fn list(path: &str) -> Result<PathBuf, ValueError> {
-    match kind_of(path) {
-        PathKind::File => Ok(PathBuf::from(path)),
-        PathKind::Missing | PathKind::Directory => Err(ValueError::NotAFile),
-    }
+    if is_regular(path) { Ok(PathBuf::from(path)) } else { Err(ValueError::NotAFile) }
 }
 
 fn folder(path: &str) -> Result<PathBuf, ValueError> {

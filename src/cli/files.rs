@@ -86,6 +86,11 @@ pub(super) fn kind_of(path: &str) -> PathKind {
     }
 }
 
+/// Whether a file stands at `path` that is there to be read again and again: no pipe, no device.
+pub(super) fn is_regular(path: &str) -> bool {
+    fs::metadata(Path::new(path)).is_ok_and(|facts| facts.is_file())
+}
+
 /// The whole of a file of at most `limit` bytes.
 pub(super) fn read(path: &str, limit: u64) -> Result<Vec<u8>, FileError> {
     let opened = File::open(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;

@@ -93,7 +93,8 @@ fn bench() -> Command {
              1. Rows are kept in temporary space (TMPDIR), less than 2 GB.\n\n\
              Workloads: slow (pages that take 3 s, all at once; 100 of them), small (1 KiB; 100,000), page (20 KiB \
              with --links; 20,000), extract (fields by CSS and XPath; 5,000). Robots.txt, the limits of hosts and \
-             options of the environment do not count there; with --input they hold as for any crawl.\n\n\
+             options of the environment do not count there; with --input they hold as for any crawl. \
+             --allow-private is implied.\n\n\
              Examples:\n  \
              myriapod bench\n  \
              myriapod bench --workload slow --modes processes,threads,multi,single,serial\n  \

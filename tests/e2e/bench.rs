@@ -110,6 +110,37 @@ fn a_list_of_the_user_is_taken_whole() {
 }
 
 #[test]
+fn a_comparison_may_go_to_private_addresses_by_name() {
+    let (origin, temporary, folder) = (TestOrigin::start(), tempdir().unwrap(), tempdir().unwrap());
+    let (list, output) = (folder.path().join("urls.txt"), folder.path().join("bench"));
+    let port = origin.url("").rsplit(':').next().unwrap().trim_end_matches('/').to_owned();
+    fs::write(&list, format!("http://inner.test:{port}/status/404\n")).unwrap();
+    // Rows in several files, which are an option of the user's, are no hindrance.
+    let command = bench(&temporary)
+        .env("MYRIAPOD_RESOLVE", format!("inner.test:{port}:127.0.0.1"))
+        .env("MYRIAPOD_ROLL", "1KiB")
+        .words("--runs 1 --modes single,multi -q --input")
+        .arg(&list)
+        .arg("-o")
+        .arg(&output);
+    command.run().expect_code(0);
+    let document: Value = serde_json::from_slice(&fs::read(output.join("bench.json")).unwrap()).unwrap();
+    // A refused address would have no time.
+    assert_ne!(document["modes"][0]["latency"], Value::Array(Vec::new()));
+    expect_empty(temporary.path());
+}
+
+#[test]
+fn a_list_without_a_url_is_bad_usage() {
+    let (temporary, folder) = (tempdir().unwrap(), tempdir().unwrap());
+    let list = folder.path().join("urls.txt");
+    fs::write(&list, "# nothing\n").unwrap();
+    let finished = bench(&temporary).words("--modes single -q --input").arg(&list).run().expect_code(2);
+    assert!(finished.stderr.contains("the list holds no URL"), "{}", finished.stderr);
+    expect_empty(temporary.path());
+}
+
+#[test]
 fn figures_are_told_where_their_files_can_not_be_written() {
     let (temporary, folder) = (tempdir().unwrap(), tempdir().unwrap());
     // A directory in the place of the page is in the way of everybody, root too.
@@ -124,6 +155,7 @@ fn figures_are_told_where_their_files_can_not_be_written() {
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
 #[test]
 fn an_origin_that_dies_ends_the_comparison() {
     let (temporary, folder) = (tempdir().unwrap(), tempdir().unwrap());

@@ -60,8 +60,17 @@ fn mistakes_are_told_with_their_option() {
     check(&["-o", "/dev/null"], "--output /dev/null: is a file");
     check(&["--input", "/no/such/list"], "--input /no/such/list: not a file");
     check(&["--input", "/"], "--input /: not a file");
-    check(&["--input", "/dev/null", "--urls", "5"], "--urls 5: is about the pages of the origin");
+    check(&["--input", "/proc/self/exe", "--urls", "5"], "--urls 5: is about the pages of the origin");
     check(&["stray"], "unexpected argument");
+}
+
+#[test]
+fn a_list_that_can_be_read_but_once_is_refused() {
+    let Parsed::Mistakes(lines) = parsed(&["--input", "/dev/null"]) else { panic!("it is taken") };
+    assert!(
+        lines[0].contains("--input /dev/null: not a file that can be read once for each run"),
+        "{lines:?}"
+    );
 }
 
 #[test]
