@@ -48,6 +48,24 @@ pub fn escape_control_in_toml(line: &str) -> Cow<'_, str> {
     })
 }
 
+/// The same for HTML and SVG, in an element or between the quotes of an attribute: nothing of it is markup.
+pub fn escape_html(text: &str) -> String {
+    let safe = escape_control(text);
+    let mut escaped = String::with_capacity(safe.len());
+    for character in safe.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '`' => escaped.push_str("&#96;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
 fn escape_with(text: &str, write: impl Fn(char, &mut String) -> std::fmt::Result) -> Cow<'_, str> {
     let Some(first) = text.find(acts) else { return Cow::Borrowed(text) };
     let mut escaped = String::with_capacity(text.len() + 16);

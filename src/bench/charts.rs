@@ -5,10 +5,9 @@
 //!
 //! Invariant: all text is escaped here, and every chart has a name and a description for those who do not see it.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::text::escape_control;
+use crate::text::escape_html;
 
 /// The width of every chart, in units that are pixels on a phone.
 const WIDTH: f64 = 400.0;
@@ -53,7 +52,15 @@ pub(super) struct Line {
     pub(super) name: String,
     /// The class of its colour, and its mark.
     pub(super) class: usize,
-    pub(super) points: Vec<(f64, f64)>,
+    pub(super) points: Vec<Point>,
+}
+
+/// A point of a line.
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    /// Its figures in words: an axis may be of something else than what they are.
+    pub(super) figures: String,
 }
 
 /// An axis: the places that are named on it, in order; the first and the last are its ends.
@@ -70,23 +77,6 @@ pub(super) enum Scale {
     Logarithmic,
 }
 
-/// Text for HTML and SVG, in an element or an attribute, with nothing that acts on the eye.
-pub(super) fn escaped(text: &str) -> String {
-    let safe: Cow<'_, str> = escape_control(text);
-    let mut escaped = String::with_capacity(safe.len());
-    for character in safe.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
-
 /// Bars beside each other, with their names above them and their figures behind them.
 pub(super) fn bars(words: &Words<'_>, bars: &[Bar]) -> String {
     let longest = |bar: &Bar| bar.spread.map_or(0.0, |(_, most)| most).max(bar.parts.iter().sum());
@@ -95,7 +85,7 @@ pub(super) fn bars(words: &Words<'_>, bars: &[Bar]) -> String {
     let mut svg = opening(words, ROW_HEIGHT * bars.len() as f64);
     for (position, bar) in bars.iter().enumerate() {
         let top = ROW_HEIGHT * position as f64;
-        let (label, bar_top) = (escaped(&bar.label), top + 20.0);
+        let (label, bar_top) = (escape_html(&bar.label), top + 20.0);
         put(&mut svg, format_args!("<text class=\"name\" x=\"0\" y=\"{:.1}\">{label}</text>", top + 14.0));
         let mut left = 0.0;
         for (part, value) in bar.parts.iter().enumerate() {
@@ -123,7 +113,7 @@ pub(super) fn bars(words: &Words<'_>, bars: &[Bar]) -> String {
             );
             end = end.max(to);
         }
-        let (x, y, figure) = (end + 6.0, bar_top + BAR_HEIGHT - 5.0, escaped(&bar.figure));
+        let (x, y, figure) = (end + 6.0, bar_top + BAR_HEIGHT - 5.0, escape_html(&bar.figure));
         put(&mut svg, format_args!("<text class=\"figure\" x=\"{x:.1}\" y=\"{y:.1}\">{figure}</text>"));
     }
     svg.push_str("</svg>\n");
@@ -135,7 +125,7 @@ pub(super) fn lines(words: &Words<'_>, x: &Axis, y: &Axis, lines: &[Line]) -> St
     let mut svg = opening(words, PLOT_HEIGHT);
     for (value, name) in &y.ticks {
         let at = PLOT_BOTTOM - y.place(*value) * (PLOT_BOTTOM - PLOT_TOP);
-        let (label_y, name) = (at + 4.0, escaped(name));
+        let (label_y, name) = (at + 4.0, escape_html(name));
         put(&mut svg, format_args!("<path class=\"grid\" d=\"M{PLOT_LEFT} {at:.1}H{PLOT_RIGHT}\"/>"));
         put(
             &mut svg,
@@ -147,7 +137,7 @@ pub(super) fn lines(words: &Words<'_>, x: &Axis, y: &Axis, lines: &[Line]) -> St
     }
     for (value, name) in &x.ticks {
         let at = PLOT_LEFT + x.place(*value) * (PLOT_RIGHT - PLOT_LEFT);
-        let (from, to, name) = (PLOT_BOTTOM, PLOT_BOTTOM + 4.0, escaped(name));
+        let (from, to, name) = (PLOT_BOTTOM, PLOT_BOTTOM + 4.0, escape_html(name));
         put(&mut svg, format_args!("<path class=\"axis\" d=\"M{at:.1} {from}V{to}\"/>"));
         put(
             &mut svg,
@@ -161,7 +151,7 @@ pub(super) fn lines(words: &Words<'_>, x: &Axis, y: &Axis, lines: &[Line]) -> St
         format_args!(
             "<text class=\"tick middle\" x=\"{middle:.1}\" y=\"{:.1}\">{}</text>",
             PLOT_HEIGHT - 6.0,
-            escaped(x.label)
+            escape_html(x.label)
         ),
     );
     lines.iter().for_each(|line| draw(&mut svg, line, x, y));
@@ -170,9 +160,9 @@ pub(super) fn lines(words: &Words<'_>, x: &Axis, y: &Axis, lines: &[Line]) -> St
 }
 
 fn draw(svg: &mut String, line: &Line, x: &Axis, y: &Axis) {
-    let place = |(at_x, at_y): &(f64, f64)| {
-        let left = PLOT_LEFT + x.place(*at_x) * (PLOT_RIGHT - PLOT_LEFT);
-        (left, PLOT_BOTTOM - y.place(*at_y) * (PLOT_BOTTOM - PLOT_TOP))
+    let place = |point: &Point| {
+        let left = PLOT_LEFT + x.place(point.x) * (PLOT_RIGHT - PLOT_LEFT);
+        (left, PLOT_BOTTOM - y.place(point.y) * (PLOT_BOTTOM - PLOT_TOP))
     };
     let class = line.class;
     let path: Vec<String> = line
@@ -186,7 +176,7 @@ fn draw(svg: &mut String, line: &Line, x: &Axis, y: &Axis) {
     put(svg, format_args!("<path class=\"line c{class}\" d=\"M{}\"/>", path.join("L")));
     for point in &line.points {
         let (left, top) = place(point);
-        let name = escaped(&format!("{}: {} at {}", line.name, shown(point.1), shown(point.0)));
+        let name = escape_html(&format!("{}: {}", line.name, point.figures));
         let shape = mark(class, left, top);
         put(svg, format_args!("<path class=\"mark c{class}\" d=\"{shape}\"><title>{name}</title></path>"));
     }
@@ -251,13 +241,8 @@ fn round_step(most: f64) -> f64 {
     steps.into_iter().find(|step| *step >= rough * (1.0 - 1e-9)).unwrap_or(steps[3])
 }
 
-/// A figure without more digits than it needs.
-fn shown(value: f64) -> String {
-    if value >= 100.0 || value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") }
-}
-
 fn opening(words: &Words<'_>, height: f64) -> String {
-    let (title, about) = (escaped(words.title), escaped(words.about));
+    let (title, about) = (escape_html(words.title), escape_html(words.about));
     format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}: {about}\">\n")
 }
 
@@ -271,6 +256,14 @@ mod tests {
 
     const WORDS: Words<'_> = Words { title: "T<", about: "what & why" };
 
+    fn shown(value: f64) -> String {
+        if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+    }
+
+    fn point(x: f64, y: f64, figures: &str) -> Point {
+        Point { x, y, figures: figures.to_owned() }
+    }
+
     fn bar(label: &str, parts: &[f64]) -> Bar {
         Bar {
             label: label.to_owned(),
@@ -282,11 +275,10 @@ mod tests {
     }
 
     #[test]
-    fn all_text_is_escaped() {
+    fn all_text_is_escape_html() {
         let svg = bars(&WORDS, &[bar("<script>\u{202e}", &[1.0])]);
         assert!(svg.contains("aria-label=\"T&lt;: what &amp; why\""), "{svg}");
         assert!(svg.contains("&lt;script&gt;\\u{202e}</text>") && svg.contains("8 &lt;us&gt;"), "{svg}");
-        assert_eq!(escaped("'\""), "&#39;&quot;");
     }
 
     #[test]
@@ -300,7 +292,7 @@ mod tests {
     fn nothing_measured_is_no_bar_and_no_line_off_the_chart() {
         let svg = bars(&WORDS, &[Bar { spread: None, ..bar("a", &[0.0]) }]);
         assert!(svg.contains("width=\"0.0\"") && !svg.contains("NaN"), "{svg}");
-        let none = Line { name: "a".to_owned(), class: 0, points: vec![(0.0, 0.0)] };
+        let none = Line { name: "a".to_owned(), class: 0, points: vec![point(0.0, 0.0, "")] };
         let axis = || Axis::powers_of_ten(std::iter::empty(), "x", shown);
         assert!(!lines(&WORDS, &axis(), &axis(), &[none]).contains("NaN"));
     }
@@ -328,10 +320,11 @@ mod tests {
 
     #[test]
     fn every_point_has_a_mark_with_its_figures() {
-        let line = Line { name: "threads".to_owned(), class: 1, points: vec![(1.0, 10.0), (2.0, 20.0)] };
+        let points = vec![point(1.0, 10.0, "10 us"), point(2.0, 20.0, "20 us with <2>")];
+        let line = Line { name: "threads".to_owned(), class: 1, points };
         let axis = || Axis::from_zero(20.0, "x", shown);
         let svg = lines(&WORDS, &axis(), &axis(), &[line]);
         assert_eq!(svg.matches("<title>threads: ").count(), 2, "{svg}");
-        assert!(svg.contains("threads: 20 at 2"), "{svg}");
+        assert!(svg.contains("threads: 20 us with &lt;2&gt;"), "{svg}");
     }
 }

@@ -8,11 +8,12 @@
 
 use std::fmt::Write;
 
-use crate::bench::charts::{Axis, Bar, Line, Scale, Words, bars, escaped, lines, mark};
+use crate::bench::charts::{Axis, Bar, Line, Point, Scale, Words, bars, lines, mark};
 use crate::bench::results::{Figures, Quantile, Results, Series};
 use crate::bench::table::{PUBLISHED, PUBLISHED_NOTE, is_classic};
 use crate::crawl::Mode;
-use crate::report::{bytes, count};
+use crate::report::{bytes, count, counted};
+use crate::text::escape_html;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -27,7 +28,7 @@ pub(super) fn html(results: &Results) -> String {
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     put(
         &mut page,
-        format_args!("<title>{}</title>\n<style>\n{STYLE}</style>\n</head>", escaped(&title(results))),
+        format_args!("<title>{}</title>\n<style>\n{STYLE}</style>\n</head>", escape_html(&title(results))),
     );
     page.push_str("<body>\n<main>\n");
     heading(&mut page, results);
@@ -44,7 +45,7 @@ pub(super) fn html(results: &Results) -> String {
         &mut page,
         format_args!(
             "<footer><p>Written by myriapod {}; the same figures are in <code>bench.json</code>, schema {}.</p></footer>",
-            escaped(&results.version),
+            escape_html(&results.version),
             data(f64::from(results.schema), results.schema)
         ),
     );
@@ -54,41 +55,42 @@ pub(super) fn html(results: &Results) -> String {
 
 fn title(results: &Results) -> String {
     let settings = &results.settings;
-    format!("{}: {} modes compared", settings.workload.unwrap_or("A list"), results.modes.len())
+    let modes = counted(results.modes.len() as u64, "mode");
+    format!("{}: {modes} compared", settings.workload.unwrap_or("A list"))
 }
 
 fn heading(page: &mut String, results: &Results) {
     let (settings, machine) = (&results.settings, &results.machine);
-    put(page, format_args!("<header>\n<h1>{}</h1>", escaped(&title(results))));
+    put(page, format_args!("<header>\n<h1>{}</h1>", escape_html(&title(results))));
     put(
         page,
         format_args!(
-            "<p class=\"quiet\">{} URLs, {}; {} workers; median of {} runs in turn, after one turn that does not count</p>",
-            data(settings.urls as f64, count(settings.urls)),
-            escaped(&settings.about),
-            data(settings.workers.into(), settings.workers),
-            data(settings.runs.into(), settings.runs),
+            "<p class=\"quiet\">{}, {}; {}; median of {} in turn, after one turn that does not count</p>",
+            data(settings.urls as f64, counted(settings.urls, "URL")),
+            escape_html(&settings.about),
+            data(settings.workers.into(), counted(settings.workers.into(), "worker")),
+            data(settings.runs.into(), counted(settings.runs.into(), "run")),
         ),
     );
     if let Some(lead) = lead(&results.modes) {
         put(page, format_args!("<p class=\"lead\">{lead}</p>"));
     }
     if let Some(difference) = &results.difference {
-        let difference = escaped(difference);
+        let difference = escape_html(difference);
         put(page, format_args!("<p class=\"warning\"><strong>The rows differ.</strong> {difference}</p>"));
     }
     page.push_str("<dl>\n");
     let mut fact = |name: &str, value: String| put(page, format_args!("<dt>{name}</dt><dd>{value}</dd>"));
-    let model = machine.model.as_deref().map(|model| format!(", {}", escaped(model))).unwrap_or_default();
+    let model = machine.model.as_deref().map(|model| format!(", {}", escape_html(model))).unwrap_or_default();
     let cpus = if machine.cpus == 1 { "CPU" } else { "CPUs" };
     fact("Machine", format!("{} {cpus}{model}", data(machine.cpus.into(), machine.cpus)));
     if let Some(memory) = machine.memory_bytes {
         fact("Memory", data(memory as f64, bytes(memory)));
     }
     if let Some(kernel) = &machine.kernel {
-        fact("Kernel", escaped(kernel));
+        fact("Kernel", escape_html(kernel));
     }
-    fact("Command", format!("<code>{}</code>", escaped(&results.command.join(" "))));
+    fact("Command", format!("<code>{}</code>", escape_html(&results.command.join(" "))));
     page.push_str("</dl>\n</header>\n");
 }
 
@@ -115,6 +117,8 @@ fn summary(page: &mut String, results: &Results) {
         "rows/s",
         "rows/s x single",
         "CPU us/URL",
+        "master",
+        "workers",
         "CPU x single",
         "memory",
         "origin us/URL",
@@ -130,7 +134,7 @@ fn summary(page: &mut String, results: &Results) {
         put(
             page,
             format_args!(
-                "<tr><th scope=\"row\">{}</th>{}{}{}{}{}{}{}{}{}</tr>",
+                "<tr><th scope=\"row\">{}</th>{}{}{}{}{}{}{}{}{}{}{}</tr>",
                 series.mode,
                 cell(Some(plain(median.wall_seconds))),
                 cell(Some(plain(series.least.wall_seconds))),
@@ -138,6 +142,8 @@ fn summary(page: &mut String, results: &Results) {
                 cell(Some(data(median.rows_per_second, rate(median.rows_per_second)))),
                 ratio(|ratio| ratio.rows_per_second),
                 cell(Some(plain(median.cpu_us_per_url))),
+                cell(Some(plain(median.master_cpu_us_per_url))),
+                cell(Some(plain(median.workers_cpu_us_per_url))),
                 ratio(|ratio| ratio.cpu_us_per_url),
                 cell(Some(data(median.memory_bytes as f64, bytes(median.memory_bytes)))),
                 cell(median.origin_cpu_us_per_url.map(plain)),
@@ -151,7 +157,7 @@ fn summary(page: &mut String, results: &Results) {
                 page,
                 format_args!(
                     "<tr class=\"quiet\"><th scope=\"row\">{name}</th><td>{wall}</td><td></td><td></td><td>{rate}</td>\
-                     <td></td><td></td><td></td><td></td><td></td></tr>"
+                     <td></td><td></td><td></td><td></td><td></td><td></td><td></td></tr>"
                 ),
             );
         }
@@ -203,19 +209,24 @@ fn latency(page: &mut String, modes: &[Series]) {
         .map(|series| Line {
             name: series.mode.to_owned(),
             class: class_of(series.mode),
-            points: series.latency.iter().map(|one| (place(one.part), one.seconds * 1e3)).collect(),
+            points: series.latency.iter().map(|one| point_of(one, place(one.part))).collect(),
         })
         .collect();
     let names = ["0 %", "90 %", "99 %", "99.9 %", "99.99 %", "all"];
     let ticks = (0_u32..).zip(names).map(|(at, name)| (f64::from(at), name.to_owned())).collect();
     let x = Axis { ticks, scale: Scale::Linear, label: "so many URLs took no longer" };
-    let times = drawn.iter().flat_map(|line| &line.points).map(|point| point.1);
+    let times = drawn.iter().flat_map(|line| &line.points).map(|point| point.y);
     let y = Axis::powers_of_ten(times, "ms", time);
     let words = Words {
         title: "How long URLs take",
         about: "Time of a URL from its start to its end, all counted runs.",
     };
     figure(page, &words, &legend(&drawn), &lines(&words, &x, &y, &drawn));
+}
+
+fn point_of(one: &Quantile, x: f64) -> Point {
+    let figures = format!("{} % within {} ms", percent(one.part), milliseconds(one.seconds));
+    Point { x, y: one.seconds * 1e3, figures }
 }
 
 /// The same in figures, in milliseconds.
@@ -243,22 +254,35 @@ fn more_and_more(page: &mut String, results: &Results) {
         return;
     }
     page.push_str("<h2>With more and more of it</h2>\n<div class=\"grid\">\n");
-    let workers =
-        of_series(&results.scaling, |series| (f64::from(series.workers), series.median.rows_per_second));
+    let workers = of_series(&results.scaling, |series| Point {
+        x: f64::from(series.workers),
+        y: series.median.rows_per_second,
+        figures: format!(
+            "{} rows/s with {}",
+            rate(series.median.rows_per_second),
+            counted(series.workers.into(), "worker")
+        ),
+    });
     let mut counts: Vec<u32> = results.scaling.iter().map(|series| series.workers).collect();
     counts.dedup();
     let ticks = counts.into_iter().map(|workers| (f64::from(workers), workers.to_string()));
     let x = Axis { ticks: ticks.collect(), scale: Scale::Linear, label: "workers" };
     let about = "Rows per second by the number of workers.";
     rates(page, &Words { title: "Scaling", about }, x, &workers);
-    let in_flight = |series: &Series| (f64::from(series.concurrency).log2(), series.median.rows_per_second);
-    let swept = of_series(&results.concurrency, in_flight);
+    let swept = of_series(&results.concurrency, |series| {
+        in_flight(
+            series,
+            series.median.rows_per_second,
+            &format!("{} rows/s", rate(series.median.rows_per_second)),
+        )
+    });
     let about = "Rows per second of processes, by the fetches in flight in all.";
     rates(page, &Words { title: "Concurrency", about }, in_flight_axis(&results.concurrency), &swept);
     let memory = of_series(&results.concurrency, |series| {
-        (f64::from(series.concurrency).log2(), series.median.memory_bytes as f64 / f64::from(1 << 20))
+        let memory = series.median.memory_bytes;
+        in_flight(series, memory as f64 / f64::from(1 << 20), &bytes(memory))
     });
-    let most = memory.iter().flat_map(|line| &line.points).map(|point| point.1).fold(0.0, f64::max);
+    let most = memory.iter().flat_map(|line| &line.points).map(|point| point.y).fold(0.0, f64::max);
     let y = Axis::from_zero(most, "MiB", |value| format!("{value:.0}"));
     let about = "MiB of processes, by the fetches in flight in all.";
     let words = Words { title: "Memory by concurrency", about };
@@ -271,19 +295,25 @@ fn more_and_more(page: &mut String, results: &Results) {
     page.push_str("</div>\n");
 }
 
+/// A point over the axis of fetches in flight.
+fn in_flight(series: &Series, y: f64, figure: &str) -> Point {
+    let figures = format!("{figure} with {} in flight", count(series.concurrency.into()));
+    Point { x: f64::from(series.concurrency).log2(), y, figures }
+}
+
 fn in_flight_axis(series: &[Series]) -> Axis {
     let ticks = series.iter().map(|one| (f64::from(one.concurrency).log2(), count(one.concurrency.into())));
     Axis { ticks: ticks.collect(), scale: Scale::Linear, label: "fetches in flight" }
 }
 
 fn rates(page: &mut String, words: &Words<'_>, x: Axis, drawn: &[Line]) {
-    let most = drawn.iter().flat_map(|line| &line.points).map(|point| point.1).fold(0.0, f64::max);
+    let most = drawn.iter().flat_map(|line| &line.points).map(|point| point.y).fold(0.0, f64::max);
     let y = Axis::from_zero(most, "rows/s", short);
     figure(page, words, &legend(drawn), &lines(words, &x, &y, drawn));
 }
 
 /// One line for each mode.
-fn of_series(series: &[Series], point: impl Fn(&Series) -> (f64, f64)) -> Vec<Line> {
+fn of_series(series: &[Series], point: impl Fn(&Series) -> Point) -> Vec<Line> {
     let mut drawn: Vec<Line> = Vec::new();
     for one in series {
         let at = point(one);
@@ -313,7 +343,8 @@ fn every_run(page: &mut String, results: &Results) {
 }
 
 fn runs(page: &mut String, series: &Series) {
-    let caption = format!("{}, {} workers, {} in flight", series.mode, series.workers, series.concurrency);
+    let workers = counted(series.workers.into(), "worker");
+    let caption = format!("{}, {workers}, {} in flight", series.mode, series.concurrency);
     put(
         page,
         format_args!("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\n<table>"),
@@ -321,12 +352,11 @@ fn runs(page: &mut String, series: &Series) {
     put(
         page,
         format_args!(
-            "<caption>{}, {} {}, {} in flight, {} URLs</caption>\n<thead><tr><th scope=\"col\">run</th>",
+            "<caption>{}, {}, {} in flight, {}</caption>\n<thead><tr><th scope=\"col\">run</th>",
             series.mode,
-            data(series.workers.into(), series.workers),
-            if series.workers == 1 { "worker" } else { "workers" },
+            data(series.workers.into(), workers),
             data(series.concurrency.into(), count(series.concurrency.into())),
-            data(series.urls as f64, count(series.urls)),
+            data(series.urls as f64, counted(series.urls, "URL")),
         ),
     );
     COLUMNS.iter().for_each(|name| put(page, format_args!("<th scope=\"col\">{name}</th>")));
@@ -378,7 +408,7 @@ fn milliseconds(seconds: f64) -> String {
 }
 
 fn figure(page: &mut String, words: &Words<'_>, legend: &str, chart: &str) {
-    let (title, about) = (escaped(words.title), escaped(words.about));
+    let (title, about) = (escape_html(words.title), escape_html(words.about));
     put(
         page,
         format_args!(
@@ -389,7 +419,7 @@ fn figure(page: &mut String, words: &Words<'_>, legend: &str, chart: &str) {
 
 fn legend(drawn: &[Line]) -> String {
     let entries = drawn.iter().map(|line| {
-        let (class, shape, name) = (line.class, mark(line.class, 7.0, 7.0), escaped(&line.name));
+        let (class, shape, name) = (line.class, mark(line.class, 7.0, 7.0), escape_html(&line.name));
         format!(
             "<li><svg viewBox=\"0 0 14 14\" aria-hidden=\"true\"><path class=\"mark c{class}\" d=\"{shape}\"/></svg>\
              {name}</li>"
@@ -491,6 +521,27 @@ mod tests {
         let page = html(&results);
         assert_eq!(page.matches("<figure>").count(), 4);
         assert!(!page.contains("With more and more"));
+    }
+
+    #[test]
+    fn a_mark_tells_what_was_measured_and_not_where_it_stands() {
+        let page = html(&results());
+        for told in
+            ["processes: 50 % within 5.00 ms<", "2,000 rows/s with 2 workers<", "32 MiB with 256 in flight<"]
+        {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+    }
+
+    #[test]
+    fn one_of_a_kind_is_told_as_one() {
+        let mut results = results();
+        results.modes.truncate(1);
+        (results.settings.urls, results.settings.runs, results.settings.workers) = (1, 1, 1);
+        let page = html(&results);
+        for told in ["1 mode compared", ">1 URL<", ">1 worker<", ">1 run<"] {
+            assert!(page.contains(told), "{told}: {page}");
+        }
     }
 
     #[test]

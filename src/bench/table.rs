@@ -5,7 +5,7 @@
 //! Invariant: no line is wider than 80 columns, as long as a name of the user's is not.
 
 use crate::bench::results::{Results, Series};
-use crate::report::{Colour, bytes, count};
+use crate::report::{Colour, bytes, count, counted};
 use crate::text::escape_control;
 
 /// What was published for 100 pages of 3 s, each fetched by Python on another machine.
@@ -103,10 +103,6 @@ fn ratio(series: &Series, of: fn(crate::bench::results::Ratio) -> f64) -> String
 
 fn per_second(rate: f64) -> String {
     if rate < 99.5 { format!("{rate:.1}") } else { count(rate.round() as u64) }
-}
-
-fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// Columns as wide as they must be: the first to the left, numbers to the right, the first line as their names.

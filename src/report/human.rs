@@ -89,7 +89,7 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 }
 
 /// `1 row`, `2 rows`: a count with its noun in the right number.
-pub(super) fn counted(number: u64, noun: &str) -> String {
+pub fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", count(number))
 }

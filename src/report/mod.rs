@@ -28,7 +28,7 @@ pub use figures::Figures;
 pub use gathered::{Gathered, SeenRow};
 pub use histogram::{Histogram, Quantiles};
 pub use html::{Report, RunFacts, Source};
-pub use human::{bytes, count};
+pub use human::{bytes, count, counted};
 pub use overview::Colour;
 pub use progress::{ProgressView, RateMeter};
 pub use stats::{RowFacts, Stats, Tally};

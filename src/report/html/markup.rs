@@ -3,11 +3,11 @@
 //! Does not know what is written.
 //!
 //! Invariant: `raw` takes what stands in the source alone; whatever is made at run time goes through `text`, which leaves
-//! nothing in it that has a meaning in HTML, in an attribute, or to the eye (see `escape_control`).
+//! nothing in it that has a meaning in HTML, in an attribute, or to the eye (see `escape_html`).
 
 use std::fmt::{Display, Write};
 
-use crate::text::escape_control;
+use crate::text::escape_html;
 
 /// HTML under construction.
 #[derive(Default, Debug)]
@@ -24,17 +24,7 @@ impl Markup {
 
     /// Text, escaped so that it is nothing else, between tags or between the quotes of an attribute.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        for character in escape_control(text).chars() {
-            match character {
-                '&' => self.html.push_str("&amp;"),
-                '<' => self.html.push_str("&lt;"),
-                '>' => self.html.push_str("&gt;"),
-                '"' => self.html.push_str("&quot;"),
-                '\'' => self.html.push_str("&#39;"),
-                '`' => self.html.push_str("&#96;"),
-                other => self.html.push(other),
-            }
-        }
+        self.html.push_str(&escape_html(text));
         self
     }
 
