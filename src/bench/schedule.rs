@@ -49,9 +49,9 @@ pub(super) enum Purpose {
 }
 
 impl Setup {
-    /// Fetches in flight in all workers together.
+    /// Fetches in flight in all workers together; no more than there are URLs.
     pub(super) fn in_flight(&self) -> u32 {
-        self.n_workers * self.in_flight_each
+        (self.n_workers * self.in_flight_each).min(self.n_urls.unwrap_or(u32::MAX))
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
         let workers: Vec<_> = contests[1].setups.iter().map(|setup| setup.n_workers).collect();
         assert_eq!(workers, [1, 1, 2, 2, 4, 4, 6, 6]);
         let in_flight: Vec<_> = contests[2].setups.iter().map(Setup::in_flight).collect();
-        assert_eq!(in_flight, [16, 64, 256]);
+        assert_eq!(in_flight, [16, 64, 200], "there are no more than 200 URLs");
     }
 
     #[test]
@@ -174,6 +174,12 @@ mod tests {
         let contests = contests(&plan);
         assert_eq!(contests.iter().map(|contest| contest.n_runs).collect::<Vec<_>>(), [3, 1, 1]);
         assert!(contests.iter().flat_map(|contest| &contest.setups).all(|setup| setup.n_urls.is_none()));
+    }
+
+    #[test]
+    fn slow_pages_are_as_many_in_flight_as_there_are_in_every_mode() {
+        let contests = contests(&plan(Workload::Slow, 100));
+        assert!(contests[0].setups.iter().all(|setup| setup.in_flight() == 100), "{contests:?}");
     }
 
     #[test]
