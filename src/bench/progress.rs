@@ -1,8 +1,12 @@
 //! How far a comparison is, on standard error.
 //!
 //! Does not know what is run. A terminal has one line that is written over, a log one line for each run.
+//!
+//! Invariant: a line that is written over is no wider than the terminal, or its beginning would stay.
 
 use std::io::{self, Write};
+
+use console::Term;
 
 /// Where and whether progress is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,14 +36,20 @@ impl Progress {
     /// The next crawl begins.
     pub(super) fn next(&mut self, what: &str) {
         self.n_done += 1;
-        write(&self.line(what));
+        // Asked for each time, since a window may be resized.
+        let (_, columns) = Term::stderr().size();
+        write(&self.line(what, columns.into()));
     }
 
-    fn line(&self, what: &str) -> String {
+    fn line(&self, what: &str, columns: usize) -> String {
         let text = format!("run {} of {}: {what}", self.n_done, self.n_crawls);
         match self.style {
             Style::Quiet => String::new(),
-            Style::Terminal => format!("{}{text}", self.cleared()),
+            // One column short, since some terminals wrap behind the last.
+            Style::Terminal => {
+                let shown: String = text.chars().take(columns.saturating_sub(1)).collect();
+                format!("{}{shown}", self.cleared())
+            }
             Style::Log => format!("{text}\n"),
         }
     }
@@ -67,9 +77,16 @@ mod tests {
 
     #[test]
     fn a_log_has_lines_and_a_terminal_one_that_is_written_over() {
-        let line = |style| Progress { style, n_done: 3, n_crawls: 8 }.line("threads");
+        let line = |style| Progress { style, n_done: 3, n_crawls: 8 }.line("threads", 80);
         assert_eq!(line(Style::Log), "run 3 of 8: threads\n");
         assert_eq!(line(Style::Terminal), "\r\x1b[Krun 3 of 8: threads");
         assert_eq!(line(Style::Quiet), "");
+    }
+
+    #[test]
+    fn a_narrow_terminal_keeps_one_line_and_a_log_all_of_it() {
+        let line = |style| Progress { style, n_done: 3, n_crawls: 8 }.line("threads", 12);
+        assert_eq!(line(Style::Terminal), "\r\x1b[Krun 3 of 8:");
+        assert_eq!(line(Style::Log), "run 3 of 8: threads\n");
     }
 }

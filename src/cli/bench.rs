@@ -45,7 +45,7 @@ pub(super) fn bench_plan(
         n_cpus: surroundings.n_cpus,
         quiet: reader.is_on("quiet"),
         stderr_is_terminal: surroundings.stderr_is_terminal,
-        colour: if surroundings.stdout_is_terminal { Colour::Ansi } else { Colour::Plain },
+        colour: if surroundings.stdout_has_colour { Colour::Ansi } else { Colour::Plain },
         command_line,
     })
 }

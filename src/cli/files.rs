@@ -24,6 +24,8 @@ pub struct Surroundings {
     pub n_cpus: NonZeroU32,
     /// Somebody sees standard output as it comes.
     pub stdout_is_terminal: bool,
+    /// It may be written in colours: such a terminal, where NO_COLOR and its like do not speak against it.
+    pub stdout_has_colour: bool,
     /// Somebody sees standard error as it comes.
     pub stderr_is_terminal: bool,
 }
@@ -72,6 +74,7 @@ impl Surroundings {
             variables,
             n_cpus: u32::try_from(num_cpus::get()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
             stdout_is_terminal: io::stdout().is_terminal(),
+            stdout_has_colour: console::colors_enabled(),
             stderr_is_terminal: io::stderr().is_terminal(),
         }
     }

@@ -28,6 +28,7 @@ fn surroundings(variables: &[(&str, &str)]) -> Surroundings {
         variables: variables.iter().map(|&(name, value)| (name.to_owned(), value.into())).collect(),
         n_cpus: NonZeroU32::new(3).unwrap(),
         stdout_is_terminal: false,
+        stdout_has_colour: false,
         stderr_is_terminal: true,
     }
 }

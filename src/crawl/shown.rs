@@ -2,7 +2,7 @@
 //!
 //! Does not know the figures; asks for them when it draws.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -110,7 +110,7 @@ impl Shown {
         self.write_waiting();
         self.progress.finish();
         if self.style != ProgressStyle::Quiet && *end != RunEnd::ReaderGone {
-            let colour = if io::stderr().is_terminal() { Colour::Ansi } else { Colour::Plain };
+            let colour = if console::colors_enabled_stderr() { Colour::Ansi } else { Colour::Plain };
             write_all(summary.text(colour).as_bytes());
         }
     }

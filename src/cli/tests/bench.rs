@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use super::{arguments, surroundings};
 use crate::bench::{BenchPlan, Load, Workload};
 use crate::cli::options::MASTER;
-use crate::cli::{MasterPlan, Parsed, parse};
+use crate::cli::{MasterPlan, Parsed, Surroundings, parse};
 use crate::crawl::Mode;
+use crate::report::Colour;
 
 fn parsed(line: &[&str]) -> Parsed<MasterPlan> {
     let line: Vec<&str> = std::iter::once("bench").chain(line.iter().copied()).collect();
@@ -62,6 +63,18 @@ fn mistakes_are_told_with_their_option() {
     check(&["--input", "/"], "--input /: not a file");
     check(&["--input", "/proc/self/exe", "--urls", "5"], "--urls 5: is about the pages of the origin");
     check(&["stray"], "unexpected argument");
+}
+
+#[test]
+fn a_terminal_that_is_to_have_no_colour_has_none() {
+    let coloured = |stdout_has_colour| {
+        let surroundings = Surroundings { stdout_is_terminal: true, stdout_has_colour, ..surroundings(&[]) };
+        match parse(arguments(MASTER, &["bench"]), &surroundings) {
+            Parsed::Plan { plan: MasterPlan::Bench(plan), .. } => plan.colour,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((coloured(true), coloured(false)), (Colour::Ansi, Colour::Plain));
 }
 
 #[test]
