@@ -123,8 +123,8 @@ fn notes_of(report: &Report<'_>) -> Vec<String> {
     match report.source {
         Source::Summary => {}
         Source::Journal => notes.push(format!(
-            "There is no summary.json, as of a run that is going on or was killed. Counts are those of its journal; \
-             {not_known}."
+            "There is no summary.json that can be read, as of a run that is going on or was killed. Counts are those \
+             of its journal; {not_known}."
         )),
         Source::Rows => notes.push(format!(
             "There is neither a summary.json nor a journal that can be read. Counts are those of the rows that are \
@@ -135,11 +135,14 @@ fn notes_of(report: &Report<'_>) -> Vec<String> {
         notes.push("To go on: the same command with --resume.".to_owned());
     }
     if report.figures.resumed.is_some_and(|resumed| resumed > 0) || report.run.started.len() > 1 {
-        notes.push(
-            "The run was resumed. Counts are of the whole run; elapsed time, processor time, memory and restarts \
-             are of the last invocation."
-                .to_owned(),
-        );
+        notes.push(match report.source {
+            Source::Summary => {
+                "The run was resumed. Counts are of the whole run; elapsed time, processor time, memory and restarts \
+                 are of the last invocation."
+                    .to_owned()
+            }
+            Source::Journal | Source::Rows => "The run was resumed. Counts are of the whole run.".to_owned(),
+        });
     }
     let (read, rows) = (report.gathered.stats().rows(), report.figures.rows);
     if read < rows {

@@ -128,6 +128,27 @@ fn what_is_not_known_is_said() {
 }
 
 #[test]
+fn one_row_is_told_as_one_and_its_time_has_a_scale() {
+    let gathered = row("http://h/", Outcome::Ok, None, "", 1_000);
+    let figures = Figures::of_stats(gathered.stats(), Some(1), None);
+    let html = report(&gathered, figures, Source::Journal).to_html();
+    assert!(html.contains("the highest column is 1 row<"), "{html}");
+    let axes: Vec<&str> = html.split("class=\"axis\"").skip(1).collect();
+    assert_eq!(axes.len(), 2, "of rows over time, and of one column of latency");
+    assert!(axes[1].starts_with(" aria-hidden=\"true\"><span>"), "{html}");
+}
+
+#[test]
+fn a_resumed_run_without_a_summary_does_not_speak_of_what_is_not_known() {
+    let gathered = row("http://h/", Outcome::Ok, None, "", 1_000);
+    let figures = Figures::of_stats(gathered.stats(), Some(4), Some(2));
+    let mut report = report(&gathered, figures, Source::Journal);
+    report.run.started = vec!["2026-11-01".to_owned(), "2026-11-02".to_owned()];
+    let html = report.to_html();
+    assert!(html.contains("The run was resumed. Counts are of the whole run.<"), "{html}");
+}
+
+#[test]
 fn a_run_of_nothing_has_a_page() {
     let gathered = Gathered::default();
     let html =

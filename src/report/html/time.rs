@@ -9,7 +9,7 @@ use crate::report::html::Report;
 use crate::report::html::chart::{self, Cut, Layer, Told};
 use crate::report::html::glance::{quantile, share_cell};
 use crate::report::html::markup::{Column, Markup};
-use crate::report::human::{bytes, clock, count, rate, span};
+use crate::report::human::{bytes, clock, count, counted, rate, span};
 use crate::report::series::{Piece, Series};
 
 /// How many lines the table of a chart has at most.
@@ -88,9 +88,9 @@ fn lane(page: &mut Markup, pieces: &[Piece], piece: Duration, outcome: Outcome, 
     let of = |piece: &Piece| piece.outcomes[outcome as usize];
     let total: u64 = pieces.iter().map(of).sum();
     let text = format!(
-        "{} alone: {} rows, the highest column {}",
+        "{} alone: {}, the highest column {}",
         outcome.as_str(),
-        count(total),
+        counted(total, "row"),
         peak(pieces.iter().map(of), piece)
     );
     page.raw("<figure class=\"lane\"><figcaption>").text(&text).raw("</figcaption><div class=\"plot\">");
@@ -194,19 +194,27 @@ fn histogram(page: &mut Markup, report: &Report<'_>, bins: &Bins) {
     page.raw("</ul>");
     let most = bins.counts.iter().copied().max().unwrap_or(0);
     let description = format!(
-        "{} columns from {} to {} on a logarithmic scale, the highest {} rows. The table below has the numbers.",
-        bins.counts.len(),
+        "{} from {} to {} on a logarithmic scale, the highest {}. The table below has the numbers.",
+        counted(bins.counts.len() as u64, "column"),
         span(bins.edge(0)),
         span(bins.edge(bins.counts.len())),
-        count(most)
+        counted(most, "row")
     );
     page.raw("<figure><figcaption>Rows by latency, on a logarithmic scale; the highest column is ");
-    page.text(&count(most)).raw(" rows</figcaption><div class=\"plot\">");
+    page.text(&counted(most, "row")).raw("</figcaption><div class=\"plot\">");
     let values = bins.counts.iter().map(|number| *number as f64).collect();
     let told = Told { id: "histogram", title: "Histogram of latency", description: &description };
     chart::columns(page, &told, &[Layer { class: "plain", values }], &cuts);
+    let ticks = bins.ticks();
+    if ticks.len() < 2 {
+        // Too narrow for round times: its ends say where it is.
+        let [from, to] = [0, bins.counts.len()].map(|nth| span(bins.edge(nth)));
+        page.raw("</div><div class=\"axis\" aria-hidden=\"true\"><span>").text(&from).raw("</span><span>");
+        page.text(&to).raw("</span></div></figure>");
+        return;
+    }
     page.raw("</div><div class=\"ticks\" aria-hidden=\"true\">");
-    for (part, micros) in bins.ticks() {
+    for (part, micros) in ticks {
         page.raw("<span style=\"left:").show(format_args!("{:.2}%", part * 100.0)).raw("\">");
         page.text(&span(Duration::from_micros(micros))).raw("</span>");
     }
