@@ -8,6 +8,7 @@
 //!
 //! Invariants:
 //! - a crawl that is not waited for to its end is killed and reaped, and its workers, who ask the kernel for it, with it;
+//! - where this process is killed and can do nothing more, the crawl asks the kernel for the same (`STARTER`);
 //! - nobody else reaps a child while one runs: its processor time is what all reaped children took more afterwards.
 
 use std::ffi::OsString;
@@ -25,8 +26,13 @@ use crate::rusage;
 /// What is shown of the standard error of a crawl that failed.
 const LONGEST_COMPLAINT: usize = 2_000;
 
-/// Variables of the environment that are no options; all others of ours are.
-const NO_OPTIONS: [&str; 4] = ["MYRIAPOD_POOL_", "MYRIAPOD_BUILD_ID", "MYRIAPOD_TORTURE", "MYRIAPOD_FAULT"];
+/// The variable that tells a crawl which process measures it, and with which it is to end.
+pub const STARTER: &str = "MYRIAPOD_STARTER";
+
+/// What the names of our variables begin with that are no options: those between processes of ours, and those of our own
+/// build and tests. All others are.
+pub const NO_OPTIONS: [&str; 5] =
+    ["MYRIAPOD_POOL_", "MYRIAPOD_BUILD_ID", "MYRIAPOD_TORTURE", "MYRIAPOD_FAULT", STARTER];
 
 /// A crawl that ended well, as it was seen from outside.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +92,7 @@ impl Starter {
         if origin.is_some() {
             without_options(&mut command);
         }
+        command.env(STARTER, std::process::id().to_string());
         let (before, begun) = (rusage::of_children().cpu, Instant::now());
         let mut running = Running { child: command.spawn()? };
         let mut origin = origin;

@@ -23,6 +23,7 @@ mod summary;
 mod table;
 mod workload;
 
+pub use child::{NO_OPTIONS, STARTER};
 pub use plan::{BenchPlan, Load};
 pub use run::{BenchEnd, run};
 pub use workload::Workload;

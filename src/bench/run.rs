@@ -3,7 +3,7 @@
 //! Does not decide what is run (`schedule`), nor what the figures come to (`results`), nor how they look.
 //!
 //! Invariants:
-//! - however it ends, no process and no temporary file is left, and `bench.json` is there whole or not at all;
+//! - however it ends, no process is left, and but for SIGKILL no temporary file; and `bench.json` is there whole or not at all;
 //! - the rows of every run are held against those of the first.
 
 #![expect(clippy::disallowed_methods, reason = "reads the rows of the crawls that are compared")]

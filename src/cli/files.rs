@@ -13,7 +13,12 @@ use std::io::{self, IsTerminal, Read};
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
+
 use super::proxies::is_proxy_variable;
+use crate::bench::STARTER;
 
 /// What the arguments are read against: the environment and the machine.
 #[derive(Clone, Debug)]
@@ -78,6 +83,17 @@ impl Surroundings {
             stderr_is_terminal: io::stderr().is_terminal(),
         }
     }
+}
+
+/// Whether the comparison that started this crawl, if one did, is still there. The kernel is to kill the crawl with it: it
+/// would go on with a list that nobody waits for. As with a worker, the request is too late where it has ended already.
+pub(super) fn has_starter() -> bool {
+    let Some(starter) = std::env::var(STARTER).ok().and_then(|pid| pid.parse::<i32>().ok()) else {
+        return true;
+    };
+    // Where it fails, the crawl runs to its end as it would without a comparison.
+    let _ = set_pdeathsig(Signal::SIGKILL);
+    getppid().as_raw() == starter
 }
 
 /// What stands at `path`.

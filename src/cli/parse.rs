@@ -16,14 +16,11 @@ use super::print::{self, NOT_IN_FILES};
 use super::settings::{Layers, Reader, Settings, options_of, variable_name};
 use super::text::escaped;
 use super::{bench, help, secrets, settle};
+use crate::bench::NO_OPTIONS;
 use crate::crawl::WorkerPlan;
 
 /// What the names of all variables begin with.
 const VARIABLE_PREFIX: &str = "MYRIAPOD_";
-
-/// Variables that are no options: those between the processes of a run, and the one of our own build.
-const OTHER_VARIABLES: [&str; 4] =
-    ["MYRIAPOD_POOL_", "MYRIAPOD_BUILD_ID", "MYRIAPOD_TORTURE", "MYRIAPOD_FAULT"];
 
 /// What arguments come to.
 #[derive(Clone, Debug)]
@@ -200,7 +197,7 @@ impl<'a> Session<'a> {
             .map(|option| variable_name(option.get_id().as_str()))
             .collect();
         for variable in self.surroundings.variables.keys() {
-            let is_other = OTHER_VARIABLES.iter().any(|prefix| variable.starts_with(prefix));
+            let is_other = NO_OPTIONS.iter().any(|prefix| variable.starts_with(prefix));
             let Some(rest) = variable.strip_prefix(VARIABLE_PREFIX) else { continue };
             if !is_other && !options.contains(variable) {
                 let name = rest.to_ascii_lowercase().replace('_', "-");

@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::demo::DemoOrigin;
 use super::exit::ExitCode;
-use super::files::Surroundings;
+use super::files::{Surroundings, has_starter};
 use super::panics;
 use super::parse::{Parsed, parse, parse_worker};
 use super::plan::{MasterPlan, OriginPlan};
@@ -43,6 +43,7 @@ pub fn run_master(arguments: impl IntoIterator<Item = OsString>) -> process::Exi
     };
     let code = match plan {
         MasterPlan::Crawl(plan) if plan.demo => demo(*plan),
+        MasterPlan::Crawl(_) if !has_starter() => ExitCode::Internal,
         MasterPlan::Crawl(plan) => crawl(*plan),
         MasterPlan::Bench(plan) => compare(&plan),
         MasterPlan::Origin(plan) => match serve_origin(plan) {

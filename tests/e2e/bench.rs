@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Invocation, Running, TestOrigin, myriapod};
+use crate::support::{Invocation, Running, TestOrigin, eventually, myriapod};
 
 /// A comparison whose temporary files are in this folder alone.
 fn bench(temporary: &TempDir) -> Invocation {
@@ -179,6 +179,23 @@ fn a_crawl_that_fails_is_told_with_what_it_said() {
     let finished = bench(&temporary).words("--modes single -q --input").arg(&list).run().expect_code(1);
     assert!(finished.stderr.contains("exit status: 2: myriapod: error"), "{}", finished.stderr);
     expect_empty(temporary.path());
+}
+
+#[test]
+fn a_killed_comparison_leaves_no_crawl_behind() {
+    let (origin, temporary, folder) = (TestOrigin::start(), tempdir().unwrap(), tempdir().unwrap());
+    let list = folder.path().join("urls.txt");
+    fs::write(&list, origin.url("/slow?ms=60000\n")).unwrap();
+    let mut running = bench(&temporary).words("--modes processes -w 1 -q --input").arg(&list).start();
+    running.until("a crawl waits for its page", |_| origin.stats().requests() >= 1);
+    let crawl = started_with(&running, "crawl").expect("it has asked for the page");
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    let is_gone = || {
+        let stat = fs::read_to_string(format!("/proc/{crawl}/stat")).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    };
+    eventually("the crawl is gone", is_gone);
 }
 
 #[test]
