@@ -7,11 +7,12 @@
 use std::collections::VecDeque;
 
 use crate::crawl::engine::Finished;
+use crate::crawl::gathering::Gathering;
 use crate::crawl::pace::PaceWaits;
 use crate::crawl::wire::{Archived, BadNote, HostNews, Later, NotKept, Reply, Traffic, facts_of};
 use crate::frontier::{WaitRule, Waits};
 use crate::model::Outcome;
-use crate::report::{RowFacts, Stats, Waiting};
+use crate::report::{Gathered, RowFacts, Stats, Waiting};
 use crate::state::RowNote;
 
 /// The counts of a run, and the rows that are on their way to the output.
@@ -20,6 +21,8 @@ pub(super) struct Books {
     stats: Stats,
     unwritten: VecDeque<RowFacts>,
     waits: Waits,
+    /// What the report will tell of the rows, as long as that is known of all of them.
+    gathering: Option<Gathering>,
 }
 
 /// What a batch of finished tasks comes to.
@@ -52,7 +55,12 @@ pub(super) struct NewRows {
 impl Books {
     /// Books that go on from `stats`.
     pub(super) fn new(stats: Stats) -> Self {
-        Self { stats, unwritten: VecDeque::new(), waits: Waits::default() }
+        Self { stats, unwritten: VecDeque::new(), waits: Waits::default(), gathering: None }
+    }
+
+    /// The same, which gather what a report tells of the rows. They are to be those of all rows.
+    pub(super) fn gathering(self, gathering: Option<Gathering>) -> Self {
+        Self { gathering, ..self }
     }
 
     /// Takes what is finished; the rows of it go to the output next.
@@ -88,6 +96,11 @@ impl Books {
         let note = reply.note();
         let facts = facts_of(&note)?;
         rows.n_failed += usize::from(facts.outcome == Outcome::Failed);
+        if let Some(gathering) = &mut self.gathering
+            && gathering.take(&facts, reply.began, &reply.row).is_none()
+        {
+            self.gathering = None;
+        }
         self.unwritten.push_back(facts);
         rows.bytes.extend_from_slice(&reply.row);
         rows.ends.push(rows.bytes.len());
@@ -109,6 +122,12 @@ impl Books {
     /// The counts of what is written.
     pub(super) fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// What a report tells of the rows; `None` where they must be read again, as some are of an earlier invocation, or were
+    /// not written.
+    pub(super) fn into_gathered(self) -> Option<Gathered> {
+        self.gathering?.finish(self.stats)
     }
 
     /// What was waited for the sake of politeness: for hosts, as far as workers have told, and for the pace of the run.

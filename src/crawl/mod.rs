@@ -17,6 +17,7 @@ mod disk_thread;
 mod engine;
 mod feed;
 mod gate;
+mod gathering;
 mod handler;
 mod heard;
 mod held_task;

@@ -23,6 +23,7 @@ use crate::crawl::bodies::BodiesFolder;
 use crate::crawl::body_store::BodiesSetup;
 use crate::crawl::books::Books;
 use crate::crawl::feed::FeedPlan;
+use crate::crawl::gathering::Gathering;
 use crate::crawl::keeper::{Keeper, Known, counters_of, marks_of};
 use crate::crawl::outcome::{resumed_description, run_description};
 use crate::crawl::sent::SentMarks;
@@ -262,7 +263,9 @@ fn ready(
     sent: Option<Arc<SentMarks>>,
     bodies: Option<BodiesSetup>,
 ) -> Preparation {
-    let books = Books::new(Stats::new());
+    // Rows on standard output have no report.
+    let gathering = directory.as_ref().and_then(|_| Gathering::of(plan.row_form));
+    let books = Books::new(Stats::new()).gathering(gathering);
     Preparation::Ready(Box::new(Prepared {
         reader,
         directory,

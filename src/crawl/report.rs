@@ -1,11 +1,12 @@
 //! The report of a run: gathers what its directory tells, and writes the page.
 //!
-//! Does not know how the page looks, nor what a crawl in progress has in memory: the report of a run that has just
-//! ended and that of one that was killed a year ago are made of the same files, by the same steps.
+//! Does not know how the page looks: the report of a run that has just ended and that of one that was killed a year ago
+//! are made by the same steps.
 //!
 //! Counts are those of `summary.json`, which is there exactly when the last invocation came to an orderly end; else
 //! those of the journal; and where that can not be read, of the rows. What happened when, to which hosts, and for
-//! example, is read from the rows again: see `docs/design/report.md`.
+//! example, is what a run of one invocation has gathered as its rows came, and else read from the rows again, which
+//! tell the same: see `docs/design/report.md`.
 //!
 //! Invariants:
 //! - rows that the figures do not count are not told of;
@@ -80,29 +81,35 @@ impl ReportError {
 /// When there is no run whose rows can be read, or no report can be written.
 pub fn write_report(path: &Path) -> Result<PathBuf, ReportError> {
     look_at_directory(path).map_err(ReportError::NoDirectory)?;
-    make(path, None, || false)
+    make(path, None, None, || false)
 }
 
 /// Writes the report of a run that had ended before and has none.
 pub(super) fn write_again(path: &Path) {
     let until = Instant::now() + MOST_AT_END;
-    warn(make(path, None, || Instant::now() >= until));
+    warn(make(path, None, None, || Instant::now() >= until));
 }
 
-/// Writes the report of a run that ends. Whoever asks again to leave has it made of what was read by then.
+/// Writes the report of a run that ends, of what was gathered of its rows, or else of these. Whoever asks again to leave
+/// has it made of what was read by then.
 pub(super) async fn write_at_end(
     directory: &RunDirectory,
+    gathered: Option<Gathered>,
     end: &RunEnd,
     is_left: bool,
     signals: &mut Signals,
 ) {
+    if gathered.is_none() {
+        tracing::debug!("the rows are read again for report.html");
+    }
     let until = Instant::now() + if is_left { MOST_WHEN_LEFT } else { MOST_AT_END };
     let (path, reason) = (directory.path().to_owned(), end.reason());
     let is_stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&is_stopped);
     let (made_tx, mut made) = oneshot::channel();
     let work = move || {
-        let written = make(&path, reason, || stop.load(Ordering::Relaxed) || Instant::now() >= until);
+        let is_over = || stop.load(Ordering::Relaxed) || Instant::now() >= until;
+        let written = make(&path, gathered, reason, is_over);
         // The loop waits for it.
         let _ = made_tx.send(written);
     };
@@ -131,8 +138,13 @@ fn warn(written: Result<PathBuf, ReportError>) {
     }
 }
 
-/// Makes the report, of all rows or of those that are read before `is_over`.
-fn make(path: &Path, reason: Option<String>, is_over: impl Fn() -> bool) -> Result<PathBuf, ReportError> {
+/// Makes the report, of what was gathered, of all rows, or of those that are read before `is_over`.
+fn make(
+    path: &Path,
+    gathered: Option<Gathered>,
+    reason: Option<String>,
+    is_over: impl Fn() -> bool,
+) -> Result<PathBuf, ReportError> {
     let files = match rows_of_run(path) {
         Ok(files) => files,
         // It died before it made the first.
@@ -143,8 +155,14 @@ fn make(path: &Path, reason: Option<String>, is_over: impl Fn() -> bool) -> Resu
     // What is counted comes first: rows are written before they are.
     let counted = counted(&run);
     let most = counted.as_ref().map_or(u64::MAX, |(figures, _)| figures.rows);
-    let mut gathered = Gathered::default();
-    let read = gather(&files, most, &mut gathered, is_over);
+    let (gathered, read) = match gathered {
+        Some(gathered) => (gathered, Ok(0)),
+        None => {
+            let mut gathered = Gathered::default();
+            let read = gather(&files, most, &mut gathered, is_over);
+            (gathered, read)
+        }
+    };
     let (n_unreadable, broken) = match read {
         Ok(n_unreadable) if files.is_empty() && most > 0 && counted.is_some() => {
             (n_unreadable, Some("find the files of rows".to_owned()))
@@ -189,7 +207,8 @@ fn of_journal(run: &FoundRun) -> Option<(Stats, Option<u64>)> {
     Some((stats_of(&resumed)?, resumed.finished))
 }
 
-fn gather(
+/// Reads rows again, up to a number, and gives the number of lines that are none.
+pub(super) fn gather(
     files: &[PathBuf],
     most: u64,
     gathered: &mut Gathered,

@@ -45,7 +45,7 @@ use crate::descriptors;
 use crate::input::read_on_thread;
 use crate::output::{RunDirectory, SinkError, is_out_of_descriptors};
 use crate::pool;
-use crate::report::{Destination, Ending, Summary, UrlCount};
+use crate::report::{Destination, Ending, Gathered, Summary, UrlCount};
 use crate::state::Suspicion;
 use crate::text::with_causes;
 
@@ -170,9 +170,9 @@ async fn main_loop(plan: &RunPlan, capacity: Capacity, prepared: Prepared, start
     crawl.conclude_rows().await;
     crawl.convert_rows(&mut signals).await;
     let is_left = crawl.course.is_told_to_leave();
-    let (end, directory) = crawl.conclude(plan, prepared.n_resumed, report, started);
-    if let Some(directory) = directory {
-        report::write_at_end(&directory, &end, is_left, &mut signals).await;
+    let (end, held) = crawl.conclude(plan, prepared.n_resumed, report, started);
+    if let Some((directory, gathered)) = held {
+        report::write_at_end(&directory, gathered, &end, is_left, &mut signals).await;
     }
     end
 }
@@ -398,14 +398,14 @@ impl Crawl {
     }
 
     /// Writes the summary, and says how the run ended.
-    /// Gives back the directory, which is held until nothing more is written to it.
+    /// Gives back the directory, which is held until nothing more is written to it, and what its report tells of the rows.
     fn conclude(
         mut self,
         plan: &RunPlan,
         n_resumed: u64,
         report: EngineReport,
         started: Instant,
-    ) -> (RunEnd, Option<RunDirectory>) {
+    ) -> (RunEnd, Option<(RunDirectory, Option<Gathered>)>) {
         let EngineReport { mut workers, failure } = report;
         add_earlier_workers(&mut workers, self.books.stats());
         let n_lines = self.feed.n_lines();
@@ -447,7 +447,7 @@ impl Crawl {
             }
             _ => end,
         };
-        (end, self.directory)
+        (end, self.directory.map(|directory| (directory, self.books.into_gathered())))
     }
 
     /// Leaves of the bodies what rows name. A run that can not do so has not ended well.

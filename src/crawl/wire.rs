@@ -8,7 +8,7 @@ mod trail;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -351,6 +351,8 @@ pub(super) struct Reply {
     status: Option<u16>,
     bytes: u64,
     latency_micros: Option<u64>,
+    /// When the first attempt began, in milliseconds since 1970, as the row says it.
+    pub(super) began: Option<u64>,
     /// What its row cost.
     pub(super) traffic: Traffic,
     slot: Option<u32>,
@@ -376,7 +378,6 @@ pub(super) struct BadNote;
 
 impl Reply {
     pub(super) fn new(row: &Row, rendered: Vec<u8>, traffic: Traffic) -> Self {
-        let micros = |latency: Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         Self {
             row: rendered.into(),
             seq: row.seq.0,
@@ -384,7 +385,8 @@ impl Reply {
             kind: row.error.as_ref().map(|error| error.kind.code()),
             status: row.status,
             bytes: row.bytes,
-            latency_micros: row.time_total.map(micros),
+            latency_micros: row.time_total.map(rounded_micros),
+            began: row.fetched_at.map(millis_since_1970),
             traffic,
             slot: row.worker.map(|slot| slot.0),
             news: Vec::new(),
@@ -416,6 +418,18 @@ impl Reply {
             slot: self.slot,
         }
     }
+}
+
+/// Rounded as in the row, so that both say the same.
+fn rounded_micros(latency: Duration) -> u64 {
+    let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    micros.saturating_add(u64::from(latency.subsec_nanos() % 1_000 >= 500))
+}
+
+/// Cut off as in the row.
+fn millis_since_1970(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the books need of a row, from what is noted of it.

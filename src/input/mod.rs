@@ -6,7 +6,7 @@
 //! - `buffer`, `signature`, `stream` and `text` get from a file to the bytes of one line.
 //! - `table` gets from the bytes of a record to its columns, and from these to a line; `records` reads either from bytes, and `source` is one of any kind.
 //! - `reader` goes through all sources and numbers what gives a row; `thread` runs it beside an event loop.
-//! - `told` reads the rows of a run again, for what they tell of their URLs.
+//! - `told` reads the rows of a run, again or as they are made, for what they tell of their URLs.
 //! - `place`, `checks` and `fingerprint` let a later run read on where one stopped; `identity` tells whether it may.
 
 mod argument;
@@ -46,4 +46,4 @@ pub use records::MAX_RECORD;
 pub use table::{InputFormat, NotARun, Only, UnknownName, rows_of_run};
 pub use template::{Expansion, Template, TemplateError, TemplateFault, is_template};
 pub use thread::read_on_thread;
-pub use told::{RowsError, ToldRow, read_rows};
+pub use told::{RowReader, RowsError, ToldRow, read_rows};

@@ -3,12 +3,14 @@
 //! Does not know how many rows there should be, nor why they are read.
 //!
 //! - `line` reads a row from its line of JSON, `record` from its record of CSV, `columns` from a file of Parquet.
+//! - `fresh` reads rows that are not in a file yet.
 //!
 //! Invariants:
 //! - half a row at the end of a file, which a program has left that died or is still writing, is no row and no fault;
 //! - a line that is no row is counted and passed by, unless it is the first: then the file is something else.
 
 mod columns;
+mod fresh;
 mod line;
 mod record;
 
@@ -26,6 +28,7 @@ use crate::input::table::{CsvEnds, Delimiter};
 use crate::input::text::{Tail, TextSource};
 use crate::input::{InputError, InputFormat, Origin};
 use crate::model::{FailureKind, Outcome};
+pub use fresh::RowReader;
 
 /// What a row tells of its URL.
 #[derive(Clone, PartialEq, Debug)]

@@ -41,6 +41,11 @@ impl Examples {
         offer(self.kinds.entry(kind.code()).or_default(), url, message);
     }
 
+    /// Whether no more rows are kept for this kind.
+    pub fn has_enough_of(&self, kind: FailureKind) -> bool {
+        self.of_kind(kind).len() >= MOST_EACH
+    }
+
     /// The same for a status.
     pub fn offer_status(&mut self, status: u16, url: &str) {
         if self.statuses.len() < MOST_STATUSES || self.statuses.contains_key(&status) {
@@ -99,6 +104,7 @@ mod tests {
             examples.of_kind(FailureKind::Dns).iter().map(|example| &*example.url).collect();
         assert_eq!(kept, ["http://***@a/1", "http://a/3", "http://b/4"]);
         assert_eq!(examples.of_kind(FailureKind::Tls), []);
+        assert!(examples.has_enough_of(FailureKind::Dns) && !examples.has_enough_of(FailureKind::Tls));
     }
 
     #[test]

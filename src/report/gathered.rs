@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::model::Outcome;
 use crate::report::examples::Examples;
 use crate::report::hosts::Hosts;
 use crate::report::series::Series;
@@ -14,7 +15,7 @@ use crate::report::{RowFacts, Stats};
 /// The lowest status that is worth an example.
 const FIRST_ERROR_STATUS: u16 = 400;
 
-/// A row as it is read again.
+/// A row, read again or as it came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SeenRow<'a> {
     /// What is counted of it. Rows do not tell the number of requests.
@@ -39,12 +40,14 @@ pub struct Gathered {
 impl Gathered {
     /// Takes one row. Rows are to come in the order in which they were written.
     pub fn add(&mut self, row: &SeenRow<'_>) {
+        self.stats.record(&row.facts);
+        self.add_uncounted(row);
+    }
+
+    /// The same for a row that somebody else counts; see `with_stats`.
+    pub fn add_uncounted(&mut self, row: &SeenRow<'_>) {
         let facts = &row.facts;
-        self.stats.record(facts);
-        let took = |latency: Duration| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-        // Of a row that took several attempts the time of the last alone is known.
-        let ended = row.began.map(|began| began.saturating_add(facts.latency.map_or(0, took)));
-        self.series.record(ended, facts.outcome, facts.bytes);
+        self.series.record(ended(facts, row.began), facts.outcome, facts.bytes);
         self.hosts.record(row.url, facts.outcome, facts.latency);
         if let Some(kind) = facts.kind {
             self.examples.offer_kind(kind, row.url, row.message);
@@ -53,7 +56,23 @@ impl Gathered {
         }
     }
 
-    /// The counts, but for requests.
+    /// Takes a row that ended well and that somebody else counts, if its host is one that is there. `text` begins with its
+    /// URL, and may go on behind it. Whether the row was taken.
+    pub fn add_known(&mut self, facts: &RowFacts, text: &[u8], began: Option<u64>) -> bool {
+        let is_taken =
+            facts.outcome == Outcome::Ok && self.hosts.record_known(text, facts.outcome, facts.latency);
+        if is_taken {
+            self.series.record(ended(facts, began), facts.outcome, facts.bytes);
+        }
+        is_taken
+    }
+
+    /// The same, with the counts of the rows that were taken.
+    pub fn with_stats(self, stats: Stats) -> Self {
+        Self { stats, ..self }
+    }
+
+    /// The counts; those of rows that are read again lack the requests.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
@@ -72,4 +91,10 @@ impl Gathered {
     pub fn examples(&self) -> &Examples {
         &self.examples
     }
+}
+
+/// When a row ended. Of one that took several attempts the time of the last alone is known.
+fn ended(facts: &RowFacts, began: Option<u64>) -> Option<u64> {
+    let took = |latency: Duration| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    began.map(|began| began.saturating_add(facts.latency.map_or(0, took)))
 }

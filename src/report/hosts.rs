@@ -8,14 +8,17 @@
 //! high-performance algorithm for identifying frequent items in data streams", 2017).
 //! The weight is trouble: the time that a row took, and a second for each that failed.
 //!
+//! A run hands over each row as it comes, and rows of a host come together: the one before is looked at first.
+//!
 //! Invariants:
 //! - never more than twice [`KEPT_HOSTS`] hosts;
 //! - a host with more than one part in `KEPT_HOSTS` of all trouble is there; up to twice as many hosts, all are, exactly.
 
 use std::borrow::Cow;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::Outcome;
 
@@ -49,9 +52,20 @@ pub struct HostFacts {
 /// The hosts of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
-    table: HashMap<Box<str>, HostFacts>,
+    kept: Vec<Kept>,
+    /// The place of each by the hash of its name.
+    places: HashTable<usize>,
+    hashes: DefaultHashBuilder,
+    /// The place of the last one that was met, where its name is plain.
+    last: Option<usize>,
     /// How much of the weight of a host may be missing.
     charged: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    name: Box<str>,
+    facts: HostFacts,
 }
 
 impl HostFacts {
@@ -93,27 +107,61 @@ impl Hosts {
     /// Adds a row of this URL.
     pub fn record(&mut self, url: &str, outcome: Outcome, latency: Option<Duration>) {
         let Some(host) = host_of(url) else { return };
-        if let Some(facts) = self.table.get_mut(&*host) {
-            facts.add(outcome, latency);
-            return;
-        }
-        let mut facts = HostFacts::default();
-        facts.add(outcome, latency);
-        self.table.insert(host.into(), facts);
-        if self.table.len() >= 2 * KEPT_HOSTS {
+        let place = self.place_of(&host).unwrap_or_else(|| self.insert(&host));
+        self.last = (plain_host(url.as_bytes()) == Some(host.len())).then_some(place);
+        self.kept[place].facts.add(outcome, latency);
+        if self.kept.len() >= 2 * KEPT_HOSTS {
             self.prune();
         }
     }
 
+    /// Adds a row whose URL begins this text, if that can be told to name a host that is there; whether it was added.
+    /// Behind the URL may stand anything, and within it escapes.
+    pub fn record_known(&mut self, text: &[u8], outcome: Outcome, latency: Option<Duration>) -> bool {
+        let is_of = |place: &usize| {
+            let rest = text.strip_prefix(self.kept[*place].name.as_bytes());
+            rest.is_some_and(|rest| rest.first() == Some(&b'/'))
+        };
+        let place = self.last.filter(is_of).or_else(|| {
+            let name = str::from_utf8(&text[..plain_host(text)?]).ok()?;
+            self.place_of(name)
+        });
+        let Some(place) = place else { return false };
+        self.last = Some(place);
+        self.kept[place].facts.add(outcome, latency);
+        true
+    }
+
+    fn place_of(&self, name: &str) -> Option<usize> {
+        let is_it = |place: &usize| *self.kept[*place].name == *name;
+        self.places.find(self.hashes.hash_one(name), is_it).copied()
+    }
+
+    fn insert(&mut self, name: &str) -> usize {
+        let place = self.kept.len();
+        self.kept.push(Kept { name: name.into(), facts: HostFacts::default() });
+        self.note_place(place);
+        place
+    }
+
+    fn note_place(&mut self, place: usize) {
+        let Self { kept, places, hashes, .. } = self;
+        let hash = |place: &usize| hashes.hash_one(&*kept[*place].name);
+        places.insert_unique(hash(&place), place, hash);
+    }
+
     fn prune(&mut self) {
-        let mut weights: Vec<u64> = self.table.values().map(|facts| facts.weight).collect();
+        let mut weights: Vec<u64> = self.kept.iter().map(|kept| kept.facts.weight).collect();
         let (.., charge, _) = weights.select_nth_unstable(KEPT_HOSTS);
         let charge = *charge;
         self.charged = self.charged.saturating_add(charge);
-        self.table.retain(|_, facts| {
+        self.kept.retain_mut(|Kept { facts, .. }| {
             facts.weight = facts.weight.saturating_sub(charge);
             facts.weight > 0
         });
+        self.last = None;
+        self.places.clear();
+        (0..self.kept.len()).for_each(|place| self.note_place(place));
     }
 
     /// Whether all hosts are there, each with all its rows.
@@ -123,7 +171,7 @@ impl Hosts {
 
     /// How many hosts there are, of those that are kept.
     pub fn n_kept(&self) -> usize {
-        self.table.len()
+        self.kept.len()
     }
 
     /// The hosts that failed most, the worst first: by the number of rows that did not end well and by their share, so
@@ -142,7 +190,8 @@ impl Hosts {
         n_hosts: usize,
         rank: impl Fn(&HostFacts) -> Option<K>,
     ) -> Vec<(&str, &HostFacts)> {
-        let ranked = self.table.iter().filter_map(|(host, facts)| Some((rank(facts)?, &**host, facts)));
+        let kept = self.kept.iter().map(|Kept { name, facts }| (&**name, facts));
+        let ranked = kept.filter_map(|(host, facts)| Some((rank(facts)?, host, facts)));
         let mut ranked: Vec<_> = ranked.collect();
         ranked.sort_by(|(one, host, _), (other, name, _)| other.cmp(one).then_with(|| host.cmp(name)));
         ranked.into_iter().take(n_hosts).map(|(_, host, facts)| (host, facts)).collect()
@@ -171,6 +220,34 @@ pub(super) fn host_of(url: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned([&url[..start], name].concat().to_ascii_lowercase()))
 }
 
+/// How long the part of a URL is that `host_of` gives, where that can be told of the beginning of a text without a look
+/// at where the URL ends: it is as it stands, nothing in it can be an escape or the end of the URL in any form of rows, and
+/// a slash follows.
+fn plain_host(text: &[u8]) -> Option<usize> {
+    let (start, implied) = match text {
+        [b'h', b't', b't', b'p', b':', b'/', b'/', ..] => (7, b":80".as_slice()),
+        [b'h', b't', b't', b'p', b's', b':', b'/', b'/', ..] => (8, b":443".as_slice()),
+        _ => return None,
+    };
+    let length = text[start..].iter().position(|byte| !IS_PLAIN[usize::from(*byte)])?;
+    let end = start + length;
+    let is_host =
+        text[end] == b'/' && length > 0 && length <= LONGEST_NAME && !text[..end].ends_with(implied);
+    is_host.then_some(end)
+}
+
+/// What names, addresses and ports are made of, in lower case.
+const IS_PLAIN: [bool; 256] = {
+    let mut is_plain = [false; 256];
+    let plain = b"abcdefghijklmnopqrstuvwxyz0123456789.-_:[]";
+    let mut nth = 0;
+    while nth < plain.len() {
+        is_plain[plain[nth] as usize] = true;
+        nth += 1;
+    }
+    is_plain
+};
+
 /// A URL without its credentials, which nobody needs to see in a report.
 pub(super) fn without_credentials(url: &str) -> Cow<'_, str> {
     let found = authority(url).and_then(|(start, end)| Some((start, start + url[start..end].rfind('@')?)));
@@ -190,6 +267,8 @@ fn authority(url: &str) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const SECOND: Option<Duration> = Some(Duration::from_secs(1));
@@ -245,5 +324,45 @@ mod tests {
         assert_eq!(hosts.slowest(1)[0].0, "http://slow");
         assert_eq!(hosts.slowest(1)[0].1.rows, 500);
         assert_eq!((hosts.most_failing(1)[0].0, hosts.most_failing(1)[0].1.rows), ("http://fails", 100));
+    }
+
+    #[test]
+    fn a_known_host_is_told_by_the_beginning_of_its_url() {
+        let mut hosts = Hosts::default();
+        hosts.record("http://a/", Outcome::Ok, None);
+        hosts.record("http://B:8080/", Outcome::Ok, None);
+        hosts.record("http://a\",\"b/", Outcome::Ok, None);
+        let mut check = |text: &str, expected: bool| {
+            assert_eq!(hosts.record_known(text.as_bytes(), Outcome::Failed, SECOND), expected, "{text}");
+        };
+        check("http://a/x\",\"outcome\"", true);
+        check("http://a/", true);
+        check("http://b:8080/\\u00e9", true);
+        for other in
+            ["http://a", "http://ab/", "http://a:80/", "http://A/", "http://u@a/", "https://a/", "a/"]
+        {
+            check(other, false);
+        }
+        // Two hosts of the list could be so named that one seems to begin a whole row of the other.
+        check("http://a\",\"b/", false);
+        let troubled: Vec<_> =
+            hosts.most_failing(9).iter().map(|(host, facts)| (*host, facts.failed)).collect();
+        assert_eq!(troubled, [("http://a", 2), ("http://b:8080", 1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_host_is_the_host(
+            scheme in prop::sample::select(vec!["http://", "https://", "ftp://", "HTTP://", ""]),
+            name in "[a-c0-9.:@\\\\?#\\[\\]A\u{e9}\",-]{0,8}",
+            port in prop::sample::select(vec!["", ":80", ":443", ":8080"]),
+            rest in "[/?#\"a@:]{0,6}",
+        ) {
+            let url = [scheme, &name, port, &rest].concat();
+            if let Some(length) = plain_host(url.as_bytes()) {
+                let host = host_of(&url);
+                prop_assert_eq!(host.as_deref(), Some(&url[..length]));
+            }
+        }
     }
 }

@@ -41,6 +41,11 @@ impl Piece {
         self.outcomes.iter().sum()
     }
 
+    fn add_row(&mut self, outcome: Outcome, bytes: u64) {
+        self.outcomes[outcome as usize] += 1;
+        self.bytes += bytes;
+    }
+
     fn add(&mut self, other: &Self) {
         self.outcomes.iter_mut().zip(other.outcomes).for_each(|(sum, more)| *sum += more);
         self.bytes += other.bytes;
@@ -56,15 +61,13 @@ impl Series {
     /// Adds one row that ended at this time, in milliseconds since 1970. Rows that were never asked have no time: they
     /// are taken to have ended with the row before them.
     pub fn record(&mut self, ended: Option<u64>, outcome: Outcome, bytes: u64) {
-        let mut row = Piece { bytes, ..Piece::default() };
-        row.outcomes[outcome as usize] = 1;
         let Some(start) = self.start.or(ended) else {
-            self.before.add(&row);
+            self.before.add_row(outcome, bytes);
             return;
         };
         if self.start.is_none() {
             self.start = Some(start);
-            row.add(&std::mem::take(&mut self.before));
+            self.pieces.push(std::mem::take(&mut self.before));
         }
         let ended = ended.unwrap_or(self.latest).max(start);
         self.latest = self.latest.max(ended);
@@ -75,7 +78,7 @@ impl Series {
         if place >= self.pieces.len() {
             self.pieces.resize(place + 1, Piece::default());
         }
-        self.pieces[place].add(&row);
+        self.pieces[place].add_row(outcome, bytes);
     }
 
     fn place(&self, since_start: u64) -> usize {

@@ -141,6 +141,22 @@ fn a_run_that_ends_early_says_why_and_its_next_invocation_says_how_it_went_on() 
 }
 
 #[test]
+fn rows_are_read_again_for_the_report_of_a_resumed_run_alone() {
+    let (origin, again) = (TestOrigin::start(), "the rows are read again for report.html");
+    for form in ["--format jsonl", "--format csv"] {
+        let place = RunPlace::of(mixed_list(&origin));
+        let begun = place.crawl(&format!("-w 2 --log debug --stop-after 40 {form}")).run().expect_code(3);
+        assert!(begun.stderr.contains("DEBUG") && !begun.stderr.contains(again), "{}", begun.stderr);
+        let page = read(&place).replace(": --stop-after 40 is reached", "");
+        myriapod().arg("report").arg(place.output()).run().expect_code(0);
+        assert_eq!(without_foot(&read(&place)), without_foot(&page), "{form}: but for the reason");
+        let resumed = place.crawl(&format!("-w 2 --log debug --resume {form}")).run().expect_code(0);
+        assert!(resumed.stderr.contains(again), "{}", resumed.stderr);
+        assert!(read(&place).contains("60 rows of 60 URLs"));
+    }
+}
+
+#[test]
 fn what_lists_and_servers_say_is_never_markup() {
     let server = Recorder::start(1, |request| match request.path {
         "/location" => Reply::redirect(format!("http://[{HOSTILE}")),

@@ -11,6 +11,7 @@ use csv_core::{ReadRecordResult, Terminator};
 use crate::input::table::{Delimiter, Value};
 
 /// Reads records of one table.
+#[derive(Debug)]
 pub(in crate::input) struct CsvReader {
     delimiter: Delimiter,
     fields: Fields,
@@ -30,6 +31,7 @@ pub(in crate::input) enum HeaderFault {
 }
 
 /// Takes records apart.
+#[derive(Debug)]
 struct Fields {
     library: csv_core::Reader,
     text: Vec<u8>,

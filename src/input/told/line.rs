@@ -21,10 +21,21 @@ pub(super) fn read(line: &[u8]) -> Option<ToldRow<'_>> {
     read_ours(line).or_else(|| read_any(line))
 }
 
+/// The URL of a line of ours.
+pub(super) fn url(line: &[u8]) -> Option<Cow<'_, str>> {
+    Walk { rest: from_url(line)? }.text()
+}
+
+/// A line of ours from its URL on.
+pub(super) fn from_url(line: &[u8]) -> Option<&[u8]> {
+    let mut walk = Walk { rest: line.strip_prefix(b"{\"seq\":")? };
+    walk.number()?;
+    Some(walk.key(b",\"url\":")?.rest)
+}
+
 fn read_ours(line: &[u8]) -> Option<ToldRow<'_>> {
-    let mut walk = Walk { rest: line.strip_prefix(b"{")? };
-    walk.key(b"\"seq\":")?.number()?;
-    let url = walk.key(b",\"url\":")?.text()?;
+    let mut walk = Walk { rest: from_url(line)? };
+    let url = walk.text()?;
     let outcome = outcome(walk.key(b",\"outcome\":")?.plain()?)?;
     let status = walk.key(b",\"status\":")?.optional(Walk::number)?;
     let error = walk.key(b",\"error\":")?.optional(Walk::error)?;

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::str;
 
+use memchr::memchr;
+
 use crate::ids::SlotId;
 use crate::input::records::header_error;
 use crate::input::table::{CsvReader, Delimiter, Value};
@@ -30,6 +32,31 @@ pub(super) fn reader(header: &[u8], origin: &Origin) -> Result<CsvReader, InputE
     let names = COLUMNS.map(str::to_owned);
     CsvReader::new(Delimiter::Comma, header, &names, names.len())
         .map_err(|fault| header_error(origin.clone(), fault))
+}
+
+/// A record of ours from its URL on.
+pub(super) fn from_url(record: &[u8]) -> Option<&[u8]> {
+    let length = record.iter().position(|byte| !byte.is_ascii_digit())?;
+    record[length..].strip_prefix(b",")
+}
+
+/// The URL of a record of ours.
+pub(super) fn url(record: &[u8]) -> Option<Cow<'_, str>> {
+    let text = from_url(record)?;
+    let Some(quoted) = text.strip_prefix(b"\"") else {
+        return str::from_utf8(&text[..memchr(b',', text)?]).ok().map(Cow::Borrowed);
+    };
+    let (mut end, mut has_quotes) = (0, false);
+    loop {
+        end += memchr(b'"', quoted.get(end..)?)?;
+        if quoted.get(end + 1) != Some(&b'"') {
+            break;
+        }
+        has_quotes = true;
+        end += 2;
+    }
+    let url = str::from_utf8(&quoted[..end]).ok()?;
+    Some(if has_quotes { Cow::Owned(url.replace("\"\"", "\"")) } else { Cow::Borrowed(url) })
 }
 
 /// Reads a row; `None` where the record is none.
