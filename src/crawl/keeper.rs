@@ -2,9 +2,10 @@
 //!
 //! Does not know what a row says, nor where rows come from.
 //!
-//! Rows that are compressed wait for others, since each piece of them is compressed for itself: until there is a piece,
-//! or for a second. A death in that time undoes the work of that second. They do not wait where a request must not be
-//! repeated: its answer could not be had again.
+//! Rows wait for others, since a write and a mark cost as much for one as for a hundred: until there are 64 KiB of them,
+//! or for some milliseconds, and not at all where no other is on its way. Rows that are compressed wait longer, since
+//! each piece of them is compressed for itself: until there is a piece, or for a second. A death in that time undoes the
+//! work of that time. They do not wait where a request must not be repeated: its answer could not be had again.
 //!
 //! Invariants:
 //! - a row counts when the journal marks it; rows that could not be marked are cut off again;
@@ -38,9 +39,13 @@ const REWRITE_AFTER: u64 = 4 << 20;
 /// How often what was written is made to survive the machine: the most work that a power cut undoes.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The longest that a row waits for others to be compressed with: little to do again after a death, and some hundred
+/// The longest that a row waits for others to be written with: too short for anybody who looks on, and long enough for
+/// hundreds of rows where a crawl is fast. A guess.
+const LONGEST_WAIT: Duration = Duration::from_millis(15);
+
+/// The same for others to be compressed with: little to do again after a death, and some hundred
 /// rows in a piece where a crawl is slow.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT_TO_COMPRESS: Duration = Duration::from_secs(1);
 
 /// What is to be done to the disk, by a thread that may wait for it.
 pub(super) type DiskJob = Box<dyn FnOnce() -> Result<JobEnd, SinkError> + Send>;
@@ -178,12 +183,17 @@ impl Keeper {
                 self.write_waiting()?;
             }
         }
-        if !self.may_wait(rows) {
-            self.write_waiting()
-        } else {
-            self.due = self.due.or_else(|| (!self.waiting.is_empty()).then_some(now + LONGEST_WAIT));
-            Ok(())
+        if self.has_sent_once(rows) {
+            return self.write_waiting();
         }
+        let wait = if self.rows.are_compressed() { LONGEST_WAIT_TO_COMPRESS } else { LONGEST_WAIT };
+        self.due = self.due.or_else(|| (!self.waiting.is_empty()).then_some(now + wait));
+        Ok(())
+    }
+
+    /// No more rows are on their way: writes those that wait, unless they are to be compressed with others.
+    pub(super) fn handle_lull(&mut self) -> Result<(), SinkError> {
+        if self.rows.are_compressed() { Ok(()) } else { self.write_waiting() }
     }
 
     /// When what waits must be written.
@@ -224,11 +234,11 @@ impl Keeper {
         Ok(())
     }
 
-    /// Whether rows had better wait for others, and none of these is of a request that must not be sent twice: the
-    /// sooner that is marked, the less is not known of it after a crash.
-    fn may_wait(&self, rows: &NewRows) -> bool {
+    /// Whether one of these rows is of a request that must not be sent twice: the sooner it is marked, the less is not
+    /// known of it after a crash.
+    fn has_sent_once(&self, rows: &NewRows) -> bool {
         let was_sent_once = |sent: &Arc<SentMarks>| rows.notes.iter().any(|(seq, ..)| sent.is_marked(*seq));
-        self.rows.had_better_wait() && !self.known.sent.as_ref().is_some_and(was_sent_once)
+        self.known.sent.as_ref().is_some_and(was_sent_once)
     }
 
     /// Notes what speaks against a line, before it is tried again.
@@ -461,5 +471,99 @@ pub(super) fn counters_of(stats: &Stats) -> Counters {
         latency: tally.latency,
         longest_micros: tally.longest_micros,
         rows_by_slot: tally.rows_by_slot,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Seq;
+    use crate::model::{FailureKind, Row, RowError};
+    use crate::output::{Layout, RunDirectory};
+    use crate::state::{Header, JournalFiles};
+
+    struct Place {
+        _scratch: tempfile::TempDir,
+        directory: RunDirectory,
+        now: Instant,
+    }
+
+    impl Place {
+        #[expect(clippy::disallowed_methods, reason = "any time will do")]
+        fn new() -> Self {
+            let scratch = tempfile::tempdir().unwrap();
+            let directory = RunDirectory::claim(&scratch.path().join("run")).unwrap();
+            Self { _scratch: scratch, directory, now: Instant::now() }
+        }
+
+        fn keeper(&self, layout: Layout, sent: Option<Arc<SentMarks>>) -> Keeper {
+            let path = self.directory.journal_path();
+            let header = Header { description: String::new() };
+            let snapshot = Snapshot::default();
+            let journal = JournalStore::create(JournalFiles::at(&path), &header, &snapshot).unwrap();
+            let rows = RowFiles::create(&self.directory, layout).unwrap();
+            Keeper::new(rows, journal, path, Known { sent, ..Known::default() }, self.now)
+        }
+
+        /// Hands over one row of so many bytes, so many milliseconds after the beginning.
+        fn keep(&self, keeper: &mut Keeper, seq: u64, length: usize, millis: u64) {
+            let error = RowError { kind: FailureKind::Dns, message: String::new() };
+            let row = Row::unasked(Seq(seq), String::new(), error);
+            let mut books = crate::crawl::books::Books::new(Stats::new());
+            let reply = crate::crawl::wire::Reply::new(&row, vec![b'x'; length], Default::default());
+            let rows = books.take(vec![crate::crawl::engine::Finished::Row(reply)]).unwrap();
+            keeper.keep(&rows, &[], self.now + Duration::from_millis(millis)).unwrap();
+        }
+    }
+
+    #[test]
+    fn rows_are_written_together_when_the_first_has_waited() {
+        let place = Place::new();
+        let mut keeper = place.keeper(Layout::default(), None);
+        place.keep(&mut keeper, 0, 100, 0);
+        place.keep(&mut keeper, 1, 100, 9);
+        assert_eq!((keeper.n_rows(), keeper.first_missing()), (0, 0));
+        assert_eq!(keeper.next_write(), Some(place.now + LONGEST_WAIT));
+        keeper.write_waiting().unwrap();
+        assert_eq!((keeper.n_rows(), keeper.first_missing(), keeper.next_write()), (2, 2, None));
+        place.keep(&mut keeper, 2, 100, 40);
+        assert_eq!(keeper.next_write(), Some(place.now + Duration::from_millis(40) + LONGEST_WAIT));
+    }
+
+    #[test]
+    fn many_rows_do_not_wait() {
+        let place = Place::new();
+        let mut keeper = place.keeper(Layout::default(), None);
+        (0..6).for_each(|seq| place.keep(&mut keeper, seq, 10_000, 0));
+        assert_eq!(keeper.n_rows(), 0);
+        place.keep(&mut keeper, 6, 10_000, 0);
+        assert_eq!(keeper.n_rows(), 7);
+    }
+
+    #[test]
+    fn rows_do_not_wait_for_others_that_do_not_come_unless_they_are_compressed() {
+        let place = Place::new();
+        let mut keeper = place.keeper(Layout::default(), None);
+        place.keep(&mut keeper, 0, 100, 0);
+        keeper.handle_lull().unwrap();
+        assert_eq!((keeper.n_rows(), keeper.next_write()), (1, None));
+        let place = Place::new();
+        let layout = Layout { compression: crate::output::Compression::Zstd, ..Layout::default() };
+        let mut keeper = place.keeper(layout, None);
+        place.keep(&mut keeper, 0, 100, 0);
+        keeper.handle_lull().unwrap();
+        assert_eq!((keeper.n_rows(), keeper.next_write()), (0, Some(place.now + LONGEST_WAIT_TO_COMPRESS)));
+    }
+
+    #[test]
+    fn the_row_of_a_request_that_must_not_be_sent_twice_does_not_wait() {
+        let place = Place::new();
+        let sent = Arc::new(SentMarks::in_memory().unwrap());
+        sent.mark(1).unwrap();
+        let mut keeper = place.keeper(Layout::default(), Some(sent));
+        place.keep(&mut keeper, 0, 100, 0);
+        assert_eq!(keeper.n_rows(), 0);
+        place.keep(&mut keeper, 1, 100, 1);
+        assert_eq!((keeper.n_rows(), keeper.next_write()), (2, None));
     }
 }

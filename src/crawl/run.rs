@@ -325,6 +325,9 @@ impl Crawl {
         let failed = rows.n_failed > 0;
         let not_kept = rows.not_kept.take();
         let written = self.sink.append(rows, &stream_checks(&self.feed.checks()), Instant::now());
+        // Where nothing is out, what was taken has nothing to wait for.
+        let written =
+            written.and_then(|()| if engine.n_out() == 0 { self.sink.handle_lull() } else { Ok(()) });
         self.on_written(written);
         if let Some(not_kept) = not_kept.filter(|_| self.fault.is_none()) {
             self.fault = Some(Fault::Sink(not_kept.into_sink_error()));

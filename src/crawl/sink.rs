@@ -4,13 +4,14 @@
 //!
 //! A file is written in the loop, since a write to the page cache is shorter than a word to another thread. Standard
 //! output is written on a thread, since its reader may take its time; one chunk waits, and while it does the loop asks
-//! for no more rows.
+//! for no more rows. A chunk is 64 KiB, or what came in some milliseconds, or all that there is where nothing more is on
+//! its way.
 
 use std::cell::RefCell;
 use std::future::pending;
 use std::io;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -19,6 +20,10 @@ use crate::crawl::disk_thread::DiskThread;
 use crate::crawl::keeper::{JobEnd, Keeper, Surroundings};
 use crate::output::{RowForm, RowWriter, SinkError, StandardOutput, StopConversion};
 use crate::state::{StreamCheck, Suspicion};
+
+/// How many bytes of rows go to the thread at once, and the longest that a row waits for so many: as for files.
+const CHUNK_SIZE: usize = 64 * 1024;
+const LONGEST_WAIT: Duration = Duration::from_millis(15);
 
 /// The output of a run.
 pub(super) enum Sink {
@@ -35,6 +40,10 @@ pub(super) struct DirectorySink {
 /// Standard output and the thread that writes it.
 pub(super) struct StdoutSink {
     chunks: Option<mpsc::Sender<RowChunk>>,
+    /// Rows that wait for others, and when they are a chunk nevertheless.
+    gathered: RowChunk,
+    due: Option<Instant>,
+    /// A chunk that waits for the thread.
     waiting: Option<RowChunk>,
     written: mpsc::UnboundedReceiver<Result<u64, SinkError>>,
     /// Chunks that were taken and are not written yet.
@@ -42,6 +51,7 @@ pub(super) struct StdoutSink {
     n_rows: u64,
 }
 
+#[derive(Default)]
 struct RowChunk {
     bytes: Vec<u8>,
     n_rows: u64,
@@ -62,10 +72,17 @@ impl Sink {
                 }
             }
         })?;
-        let mut sink = StdoutSink { chunks: Some(chunks), waiting: None, written, n_out: 0, n_rows: 0 };
-        if !form.head().is_empty() {
-            sink.take(RowChunk { bytes: form.head().to_vec(), n_rows: 0 });
-        }
+        let gathered = RowChunk { bytes: form.head().to_vec(), n_rows: 0 };
+        let mut sink = StdoutSink {
+            chunks: Some(chunks),
+            gathered,
+            due: None,
+            waiting: None,
+            written,
+            n_out: 0,
+            n_rows: 0,
+        };
+        sink.hand_over();
         Ok(Self::Stdout(sink))
     }
 
@@ -93,7 +110,7 @@ impl Sink {
             Self::Stdout(stdout) => {
                 let n_rows = u64::try_from(rows.notes.len()).unwrap_or(u64::MAX);
                 if n_rows > 0 {
-                    stdout.take(RowChunk { bytes: rows.bytes, n_rows });
+                    stdout.take(RowChunk { bytes: rows.bytes, n_rows }, now);
                 }
                 Ok(())
             }
@@ -112,7 +129,7 @@ impl Sink {
     pub(super) fn is_settled(&self) -> bool {
         match self {
             Self::Directory(directory) => directory.disk.is_idle(),
-            Self::Stdout(stdout) => stdout.n_out == 0,
+            Self::Stdout(stdout) => stdout.n_out == 0 && stdout.gathered.bytes.is_empty(),
         }
     }
 
@@ -151,15 +168,26 @@ impl Sink {
     pub(super) fn next_write(&self) -> Option<Instant> {
         match self {
             Self::Directory(directory) => directory.keeper.borrow().next_write(),
-            Self::Stdout(_) => None,
+            Self::Stdout(stdout) => stdout.due,
         }
     }
 
-    /// Writes the rows that wait for others to be compressed with.
+    /// No more rows are on their way: writes those that wait, unless they are to be compressed with others.
+    pub(super) fn handle_lull(&mut self) -> Result<(), SinkError> {
+        match self {
+            Self::Directory(directory) => directory.keeper.borrow_mut().handle_lull(),
+            Self::Stdout(_) => self.write_waiting(),
+        }
+    }
+
+    /// Writes the rows that wait for others.
     pub(super) fn write_waiting(&mut self) -> Result<(), SinkError> {
         match self {
             Self::Directory(directory) => directory.keeper.borrow_mut().write_waiting(),
-            Self::Stdout(_) => Ok(()),
+            Self::Stdout(stdout) => {
+                stdout.hand_over();
+                Ok(())
+            }
         }
     }
 
@@ -225,9 +253,38 @@ impl Sink {
 }
 
 impl StdoutSink {
-    fn take(&mut self, chunk: RowChunk) {
-        self.n_out += 1;
-        self.waiting = Some(chunk);
+    fn take(&mut self, rows: RowChunk, now: Instant) {
+        self.gathered.append(rows);
+        if self.gathered.bytes.len() >= CHUNK_SIZE {
+            self.hand_over();
+        } else {
+            self.due = self.due.or(Some(now + LONGEST_WAIT));
+        }
+    }
+
+    /// Makes a chunk of what has gathered, or a part of the one that the thread has not taken yet.
+    fn hand_over(&mut self) {
+        self.due = None;
+        let rows = std::mem::take(&mut self.gathered);
+        match &mut self.waiting {
+            _ if rows.bytes.is_empty() => {}
+            Some(waiting) => waiting.append(rows),
+            None => {
+                self.n_out += 1;
+                self.waiting = Some(rows);
+            }
+        }
+    }
+}
+
+impl RowChunk {
+    fn append(&mut self, rows: Self) {
+        if self.bytes.is_empty() {
+            *self = rows;
+        } else {
+            self.bytes.extend_from_slice(&rows.bytes);
+            self.n_rows += rows.n_rows;
+        }
     }
 }
 

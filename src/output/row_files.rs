@@ -27,6 +27,9 @@ use crate::output::{
 /// save.
 const PIECE_SIZE: u64 = 256 * 1024;
 
+/// The same for writing rows as they are: a hundred or more, so that what a write costs is little for each.
+const WRITE_SIZE: u64 = 64 * 1024;
+
 /// How far the rows are whole.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct RowsEnd {
@@ -115,10 +118,9 @@ impl RowFiles {
     pub fn is_full(&self) -> bool {
         let waiting = self.writer.buffered();
         match (self.layout.pieces(), self.layout.roll) {
-            (Compression::None, None) => false,
-            (Compression::None, Some(size)) => {
+            (Compression::None, size) => {
                 let there = if self.is_at_end() { 0 } else { self.writer.bytes() };
-                there + waiting >= size.get()
+                waiting >= WRITE_SIZE || size.is_some_and(|size| there + waiting >= size.get())
             }
             // The smaller a file, the smaller its pieces, or it would end far past its size.
             (Compression::Gzip | Compression::Zstd, size) => {
@@ -127,8 +129,8 @@ impl RowFiles {
         }
     }
 
-    /// Whether rows had better wait for others, since each piece is compressed for itself.
-    pub fn had_better_wait(&self) -> bool {
+    /// Whether rows are compressed, each piece for itself, so that they had better wait for many others.
+    pub fn are_compressed(&self) -> bool {
         self.layout.pieces() != Compression::None
     }
 
@@ -512,7 +514,7 @@ mod tests {
         let (scratch, directory) = directory();
         let layout = Layout { compression: Compression::Zstd, ..Layout::default() };
         let mut files = RowFiles::create(&directory, layout).unwrap();
-        assert!(files.had_better_wait());
+        assert!(files.are_compressed());
         let row = "x".repeat(1023) + "\n";
         (0..255).for_each(|_| files.append(row.as_bytes()));
         assert!(!files.is_full());
