@@ -95,6 +95,8 @@ impl Gathered {
 
 /// When a row ended. Of one that took several attempts the time of the last alone is known.
 fn ended(facts: &RowFacts, began: Option<u64>) -> Option<u64> {
-    let took = |latency: Duration| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    let took = |latency: Duration| {
+        latency.as_secs().saturating_mul(1_000).saturating_add(u64::from(latency.subsec_millis()))
+    };
     began.map(|began| began.saturating_add(facts.latency.map_or(0, took)))
 }

@@ -42,10 +42,9 @@ pub struct HostFacts {
     pub http_errors: u64,
     /// Rows with a time.
     pub timed: u64,
-    /// The time of these.
-    pub total: Duration,
-    /// The longest of these.
-    pub longest: Duration,
+    /// The time of these, and the longest of them, in microseconds.
+    total: u64,
+    longest: u64,
     weight: u64,
 }
 
@@ -81,8 +80,17 @@ impl HostFacts {
 
     /// The time of a row, on average; `None` where none has one.
     pub fn mean(&self) -> Option<Duration> {
-        let micros = u64::try_from(self.total.as_micros()).unwrap_or(u64::MAX);
-        micros.checked_div(self.timed).map(Duration::from_micros)
+        self.total.checked_div(self.timed).map(Duration::from_micros)
+    }
+
+    /// The time of all rows that have one.
+    pub fn total(&self) -> Duration {
+        Duration::from_micros(self.total)
+    }
+
+    /// The longest time of a row.
+    pub fn longest(&self) -> Duration {
+        Duration::from_micros(self.longest)
     }
 
     fn add(&mut self, outcome: Outcome, latency: Option<Duration>) {
@@ -91,10 +99,12 @@ impl HostFacts {
         self.http_errors += u64::from(outcome == Outcome::HttpError);
         let mut weight = 1;
         if let Some(latency) = latency {
+            let micros =
+                latency.as_secs().saturating_mul(1_000_000).saturating_add(latency.subsec_micros().into());
             self.timed += 1;
-            self.total = self.total.saturating_add(latency);
-            self.longest = self.longest.max(latency);
-            weight += u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+            self.total = self.total.saturating_add(micros);
+            self.longest = self.longest.max(micros);
+            weight = micros.saturating_add(1);
         }
         if matches!(outcome, Outcome::Failed | Outcome::HttpError) {
             weight = weight.saturating_add(FAILURE_MICROS);

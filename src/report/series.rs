@@ -71,10 +71,11 @@ impl Series {
         }
         let ended = ended.unwrap_or(self.latest).max(start);
         self.latest = self.latest.max(ended);
-        while self.place(ended - start) >= MOST_PIECES {
+        let mut place = self.place(ended - start);
+        while place >= MOST_PIECES {
             self.double();
+            place = self.place(ended - start);
         }
-        let place = self.place(ended - start);
         if place >= self.pieces.len() {
             self.pieces.resize(place + 1, Piece::default());
         }

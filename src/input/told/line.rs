@@ -28,9 +28,9 @@ pub(super) fn url(line: &[u8]) -> Option<Cow<'_, str>> {
 
 /// A line of ours from its URL on.
 pub(super) fn from_url(line: &[u8]) -> Option<&[u8]> {
-    let mut walk = Walk { rest: line.strip_prefix(b"{\"seq\":")? };
-    walk.number()?;
-    Some(walk.key(b",\"url\":")?.rest)
+    let text = line.strip_prefix(b"{\"seq\":")?;
+    let length = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    text[length..].strip_prefix(b",\"url\":").filter(|_| length > 0)
 }
 
 fn read_ours(line: &[u8]) -> Option<ToldRow<'_>> {

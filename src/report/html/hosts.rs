@@ -70,8 +70,8 @@ fn slow(page: &mut Markup, report: &Report<'_>) {
     page.table("Slowest hosts, by the average time of a row", &columns);
     for (host, facts) in hosts {
         let mean = facts.mean().map_or_else(String::new, span);
-        page.raw("<tr>").head_cell(host).number_cell(&mean).number_cell(&span(facts.longest));
-        page.number_cell(&count(facts.timed)).number_cell(&span(facts.total)).raw("</tr>");
+        page.raw("<tr>").head_cell(host).number_cell(&mean).number_cell(&span(facts.longest()));
+        page.number_cell(&count(facts.timed)).number_cell(&span(facts.total())).raw("</tr>");
     }
     page.end_table();
 }
