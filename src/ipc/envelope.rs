@@ -15,7 +15,7 @@ use crate::ipc::frame::{FrameError, MAX_FRAME, OpenFrame};
 pub const MAGIC: [u8; 8] = *b"MYRIAPOD";
 
 /// The version of everything that crosses a pipe.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 
 /// A frame is sent when its payload has grown to this, even if more is to come.
 ///
@@ -252,7 +252,7 @@ mod tests {
             setup: 9u8,
         };
         let bytes = encode_message(&ToWorker::Hello(hello)).unwrap();
-        assert_eq!(&bytes[..], b"\x14\0\0\0\0MYRIAPOD\x02\x01b\x05\x01\x02\x03\0\0\0\x09");
+        assert_eq!(&bytes[..], &b"\x2b\0\0\0\0\0\0\0MYRIAPOD\x03\0\x01\0\0\0\0\0\0\0b\x05\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\0\0\0\x09"[..]);
     }
 
     #[test]
