@@ -126,21 +126,22 @@ impl<T: Task> Dispatcher<T> {
             return Some(lease);
         }
         if self.shared.len() > 0
-            && let Some(slot) = self.least_loaded(slots)
+            && let Some((slot, incarnation)) = self.least_loaded(slots)
         {
             let pending = self.shared.pop()?;
-            return self.lease(pending, slot, slots);
+            return Some(self.lease(pending, slot, incarnation));
         }
         let n_slots = self.by_slot.len();
         for _ in 0..n_slots {
             self.given_last = (self.given_last + 1) % n_slots;
             let slot = SlotId::from_index(self.given_last);
-            if self.by_slot[self.given_last].len() == 0 || !self.has_room(slot, slots) {
+            if self.by_slot[self.given_last].len() == 0 {
                 continue;
             }
+            let Some((_, incarnation)) = self.room(slot, slots) else { continue };
             while let Some(pending) = self.by_slot[self.given_last].pop() {
                 if let Some(pending) = self.held.keep(slot, pending) {
-                    return self.lease(pending, slot, slots);
+                    return Some(self.lease(pending, slot, incarnation));
                 }
             }
         }
@@ -184,13 +185,12 @@ impl<T: Task> Dispatcher<T> {
         incarnation: Incarnation,
         lease: LeaseId,
     ) -> Option<(Owner, Option<T>)> {
-        let key = self.leases.key(lease);
-        let closed = self.leases.close(lease, slot, incarnation)?;
+        let Pending { owner, task, key, .. } = self.leases.close(lease, slot, incarnation)?;
         if self.retired.contains(&(slot, incarnation)) {
             self.release(key);
         }
         self.free_cell(slot, incarnation);
-        Some(closed)
+        Some((owner, task))
     }
 
     /// The process is given nothing more while it finishes what it holds.
@@ -336,10 +336,8 @@ impl<T: Task> Dispatcher<T> {
         is_all_given && self.leases.n_open(slot, incarnation) == 1
     }
 
-    fn lease(&mut self, pending: Pending<T>, slot: SlotId, slots: &Supervisor) -> Option<Given> {
-        let incarnation = slots.serving(slot).expect("only a serving slot has room");
-        let lease = self.leases.open(pending, slot, incarnation);
-        Some(Given { slot, incarnation, lease })
+    fn lease(&mut self, pending: Pending<T>, slot: SlotId, incarnation: Incarnation) -> Given {
+        Given { slot, incarnation, lease: self.leases.open(pending, slot, incarnation) }
     }
 
     fn lease_quarantined(&mut self, slots: &Supervisor) -> Option<Given> {
@@ -358,9 +356,9 @@ impl<T: Task> Dispatcher<T> {
             }
             self.quarantine.begin(incarnation);
         }
-        let (slot, _) = self.quarantine.giving()?;
+        let (slot, incarnation) = self.quarantine.giving()?;
         let pending = self.quarantine.pop()?;
-        self.lease(pending, slot, slots)
+        Some(self.lease(pending, slot, incarnation))
     }
 
     /// A process that holds nothing runs no group any more.
@@ -383,7 +381,8 @@ impl<T: Task> Dispatcher<T> {
     fn cell(&self, home: Option<SlotId>, slots: &Supervisor) -> Option<SlotId> {
         let will_serve = |slot: &SlotId| slots.is_usable(*slot) && !slots.is_idle(*slot);
         let preferred = [self.quarantine.emptying(), home].into_iter().flatten().find(will_serve);
-        preferred.or_else(|| self.emptiest_of(self.all_slots(), slots))
+        let n_held = |slot| Some((self.leases.n_open(slot, slots.serving(slot)?), slot));
+        preferred.or_else(|| self.all_slots().filter_map(n_held).min().map(|(_, slot)| slot))
     }
 
     /// Finds the new places of what a dead process leaves; `rest` is what its quarantine had not given to it.
@@ -437,21 +436,18 @@ impl<T: Task> Dispatcher<T> {
             .find(|slot| slots.is_usable(*slot))
     }
 
-    fn has_room(&self, slot: SlotId, slots: &Supervisor) -> bool {
-        let has_room = |incarnation| {
-            !self.quarantine.holds(slot, incarnation) && self.leases.n_open(slot, incarnation) < self.window
-        };
-        slots.serving(slot).is_some_and(has_room)
+    /// The process of a slot that has room for another task, and how many it holds.
+    fn room(&self, slot: SlotId, slots: &Supervisor) -> Option<(u32, Incarnation)> {
+        let incarnation = slots.serving(slot)?;
+        let n_held = self.leases.n_open(slot, incarnation);
+        let has_room = n_held < self.window && !self.quarantine.holds(slot, incarnation);
+        has_room.then_some((n_held, incarnation))
     }
 
-    fn least_loaded(&self, slots: &Supervisor) -> Option<SlotId> {
-        self.emptiest_of(self.all_slots().filter(|slot| self.has_room(*slot, slots)), slots)
-    }
-
-    /// The slot among these whose process takes tasks and holds the fewest.
-    fn emptiest_of(&self, candidates: impl Iterator<Item = SlotId>, slots: &Supervisor) -> Option<SlotId> {
-        let n_held = |slot| Some((self.leases.n_open(slot, slots.serving(slot)?), slot));
-        candidates.filter_map(n_held).min().map(|(_, slot)| slot)
+    /// The slot with room that holds the fewest tasks, and its process.
+    fn least_loaded(&self, slots: &Supervisor) -> Option<(SlotId, Incarnation)> {
+        let room = |slot| self.room(slot, slots).map(|(n_held, incarnation)| (n_held, slot, incarnation));
+        self.all_slots().filter_map(room).min().map(|(_, slot, incarnation)| (slot, incarnation))
     }
 
     fn all_slots(&self) -> impl Iterator<Item = SlotId> + use<T> {

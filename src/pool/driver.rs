@@ -135,7 +135,8 @@ impl<T: Task> Driver<T> {
             if self.supervisor.is_over() {
                 break;
             }
-            let until = self.clock.sleep(woken, self.supervisor.next_deadline());
+            let deadline = self.supervisor.next_deadline();
+            let until = self.clock.sleep(woken, deadline);
             let receive = self.inputs.recv_many(&mut heard, HEARD_AT_A_TIME);
             match until {
                 None => drop(receive.await),
@@ -144,7 +145,7 @@ impl<T: Task> Driver<T> {
             }
             woken = Instant::now();
             now = self.clock.wake(woken);
-            if self.supervisor.next_deadline().is_some_and(|deadline| deadline <= now) {
+            if deadline.is_some_and(|deadline| deadline <= now) {
                 self.hear_all(&mut heard).await;
             }
             for input in heard.drain(..) {

@@ -125,13 +125,12 @@ impl<T> LeaseTable<T> {
         id: LeaseId,
         slot: SlotId,
         incarnation: Incarnation,
-    ) -> Option<(Owner, Option<T>)> {
+    ) -> Option<Pending<Option<T>>> {
         let lease = self.lease(id)?;
         if lease.slot != slot || lease.incarnation != incarnation {
             return None;
         }
-        let pending = self.vacate(id.index).pending;
-        Some((pending.owner, pending.task))
+        Some(self.vacate(id.index).pending)
     }
 
     /// Closes all leases of a process that is gone; what it held comes back in the order of the input.
@@ -166,11 +165,6 @@ impl<T> LeaseTable<T> {
         leases
             .filter(move |lease| lease.slot == slot && lease.incarnation == incarnation)
             .filter_map(|lease| lease.pending.key)
-    }
-
-    /// The key of an open lease.
-    pub(super) fn key(&self, id: LeaseId) -> Option<u64> {
-        self.lease(id)?.pending.key
     }
 
     /// Open leases of all slots.
@@ -225,10 +219,11 @@ mod tests {
         let id = table.open(pending(7), SLOT, Incarnation(0));
         assert_eq!(table.task(id), Some(&7));
         let owner = Owner { map: 0, index: 7 };
-        assert_eq!(table.close(id, SLOT, Incarnation(0)), Some((owner, Some(7))));
-        assert_eq!(table.close(id, SLOT, Incarnation(0)), None);
+        let closed = table.close(id, SLOT, Incarnation(0)).unwrap();
+        assert_eq!((closed.owner, closed.task), (owner, Some(7)));
+        assert!(table.close(id, SLOT, Incarnation(0)).is_none());
         let reused = table.open(pending(8), SLOT, Incarnation(0));
-        assert_eq!(table.close(id, SLOT, Incarnation(0)), None, "the place is used again, the lease is not");
+        assert!(table.close(id, SLOT, Incarnation(0)).is_none(), "the place is used again, the lease is not");
         assert!(table.close(reused, SLOT, Incarnation(0)).is_some());
     }
 
@@ -256,8 +251,8 @@ mod tests {
     fn an_answer_from_another_process_is_stale() {
         let mut table = LeaseTable::new(2);
         let id = table.open(pending(7), SLOT, Incarnation(1));
-        assert_eq!(table.close(id, SLOT, Incarnation(0)), None);
-        assert_eq!(table.close(id, OTHER, Incarnation(1)), None);
+        assert!(table.close(id, SLOT, Incarnation(0)).is_none());
+        assert!(table.close(id, OTHER, Incarnation(1)).is_none());
         assert_eq!(table.owner(id, SLOT, Incarnation(0)), None);
         assert_eq!((table.n_open(SLOT, Incarnation(1)), table.n_open(SLOT, Incarnation(0))), (1, 0));
     }
@@ -302,7 +297,7 @@ mod tests {
                 match step {
                     0 => { out.push((table.open(pending(next), slot, Incarnation(0)), slot, next)); next += 1; }
                     1 => if let Some((id, slot, index)) = out.pop() {
-                        prop_assert_eq!(table.close(id, slot, Incarnation(0)).and_then(|closed| closed.1), Some(index));
+                        prop_assert_eq!(table.close(id, slot, Incarnation(0)).and_then(|closed| closed.task), Some(index));
                     }
                     _ => {
                         let mut expected: Vec<u64> = out.iter().filter(|lease| lease.1 == slot).map(|lease| lease.2).collect();

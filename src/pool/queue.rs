@@ -13,13 +13,16 @@ use crate::pool::lease::Pending;
 
 /// One line of tasks for each map; the maps take turns.
 ///
-/// A task that is submitted by itself is a map of its own, so there may be very many.
+/// A task that is submitted by itself is a map of its own, so there may be very many. More often there is one, whose
+/// tasks come and go without a look into a table.
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
     returned: VecDeque<Pending<T>>,
-    /// Lines with a turn; empty where what was in them was taken out.
+    /// The map whose turn it is, and its line.
+    current: (u32, VecDeque<Pending<T>>),
+    /// Lines that wait for their turn; empty where what was in them was taken out.
     lines: FnvHashMap<u32, VecDeque<Pending<T>>>,
-    /// The maps that have lines, in the order of their turns.
+    /// The maps of these, in the order of their turns.
     turns: VecDeque<u32>,
     len: usize,
 }
@@ -27,13 +30,27 @@ pub(super) struct FairQueue<T> {
 impl<T> FairQueue<T> {
     /// An empty queue.
     pub(super) fn new() -> Self {
-        Self { returned: VecDeque::new(), lines: FnvHashMap::default(), turns: VecDeque::new(), len: 0 }
+        Self {
+            returned: VecDeque::new(),
+            current: (0, VecDeque::new()),
+            lines: FnvHashMap::default(),
+            turns: VecDeque::new(),
+            len: 0,
+        }
     }
 
     /// Adds a new task at the end of its map's line.
     pub(super) fn push(&mut self, pending: Pending<T>) {
         self.len += 1;
         let map = pending.owner.map;
+        let (current, line) = &mut self.current;
+        if line.is_empty() && self.turns.is_empty() {
+            *current = map;
+        }
+        // One that is through waits for another turn like everybody.
+        if *current == map && (!line.is_empty() || self.turns.is_empty()) {
+            return line.push_back(pending);
+        }
         match self.lines.entry(map) {
             Entry::Occupied(mut line) => line.get_mut().push_back(pending),
             Entry::Vacant(vacant) => {
@@ -73,6 +90,9 @@ impl<T> FairQueue<T> {
         let mut removed = Vec::from(of_map);
         // Its turn stays, and is passed by when it comes: to look for it would cost more the more maps there are.
         removed.extend(self.lines.get_mut(&map).map(std::mem::take).into_iter().flatten());
+        if self.current.0 == map {
+            removed.extend(std::mem::take(&mut self.current.1));
+        }
         self.len -= removed.len();
         if self.len == self.returned.len() {
             self.lines.clear();
@@ -83,19 +103,25 @@ impl<T> FairQueue<T> {
 
     fn pop_new(&mut self) -> Option<Pending<T>> {
         loop {
-            let map = self.turns.pop_front()?;
-            let Entry::Occupied(mut line) = self.lines.entry(map) else {
-                unreachable!("a map that has a turn has a line")
-            };
-            let pending = line.get_mut().pop_front();
-            if line.get().is_empty() {
-                line.remove();
-            } else {
-                self.turns.push_back(map);
+            let pending = self.current.1.pop_front();
+            if let Some(next) = self.turns.pop_front() {
+                self.begin_turn(next);
+            } else if pending.is_none() {
+                return None;
             }
             if pending.is_some() {
                 return pending;
             }
+        }
+    }
+
+    /// The turn of the current map is over.
+    fn begin_turn(&mut self, next: u32) {
+        let line = self.lines.remove(&next).expect("a map that has a turn has a line");
+        let (before, rest) = std::mem::replace(&mut self.current, (next, line));
+        if !rest.is_empty() {
+            self.lines.insert(before, rest);
+            self.turns.push_back(before);
         }
     }
 }
