@@ -6,6 +6,7 @@ use std::io;
 
 use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// A signal that a crawl acts on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,8 +37,15 @@ impl Signal {
 }
 
 /// All of them, as they come.
+///
+/// A task of its own waits for them: a loop that asks at each of its turns asks one channel, and not five signals.
 #[derive(Debug)]
 pub struct Signals {
+    heard: mpsc::UnboundedReceiver<Signal>,
+}
+
+#[derive(Debug)]
+struct Streams {
     hangup: Option<Stream>,
     interrupt: Stream,
     quit: Stream,
@@ -52,7 +60,7 @@ impl Signals {
     /// The system has no room for another listener.
     pub fn listen() -> io::Result<Self> {
         let hangup = if is_ignored(1) { None } else { Some(signal(SignalKind::hangup())?) };
-        let signals = Self {
+        let streams = Streams {
             hangup,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
@@ -60,11 +68,35 @@ impl Signals {
             report: signal(SignalKind::user_defined1())?,
         };
         SigSet::from_iter([Number::SIGUSR1]).thread_unblock()?;
-        Ok(signals)
+        let (heard_tx, heard) = mpsc::unbounded_channel();
+        tokio::spawn(streams.listen(heard_tx));
+        Ok(Self { heard })
     }
 
     /// The next one. Cancelling loses nothing.
     pub async fn next(&mut self) -> Signal {
+        match self.heard.recv().await {
+            Some(signal) => signal,
+            // Nobody listens any more, because the runtime is about to end.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Streams {
+    /// Tells of each until nobody hears it.
+    async fn listen(mut self, heard_tx: mpsc::UnboundedSender<Signal>) {
+        loop {
+            let signal = tokio::select! {
+                signal = self.next() => signal,
+                () = heard_tx.closed() => return,
+            };
+            // That nobody hears it is noticed above.
+            let _ = heard_tx.send(signal);
+        }
+    }
+
+    async fn next(&mut self) -> Signal {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
