@@ -32,7 +32,7 @@ pub(super) fn of_stripped(
     default_scheme: Option<&str>,
 ) -> Line {
     match stripped {
-        Ok(text) => accept(text, seq, default_scheme),
+        Ok(text) => accept_trimmed(text, seq, default_scheme),
         Err(reason) => reject(bytes, seq, reason),
     }
 }
@@ -63,6 +63,10 @@ pub(super) fn accept(text: &str, seq: Seq, default_scheme: Option<&str>) -> Line
     if text.len() > MAX_LINE {
         return reject(text.as_bytes(), seq, RejectReason::TooLong { limit: MAX_LINE });
     }
+    accept_trimmed(text, seq, default_scheme)
+}
+
+fn accept_trimmed(text: &str, seq: Seq, default_scheme: Option<&str>) -> Line {
     if has_scheme(text) {
         return Line::Target(Target { seq, url: text.to_owned(), given: None, brought: None });
     }
@@ -107,6 +111,13 @@ fn without_scheme(text: &str) -> Option<&str> {
 /// The text without surrounding white space of any script, and without the invisible characters that come along
 /// when a URL is copied from a page or when files that begin with a BOM are joined.
 fn trim(text: &str) -> &str {
+    // Most texts begin and end with what is seen; that is told without taking characters apart.
+    if let ([first, ..], [.., last]) = (text.as_bytes(), text.as_bytes())
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return text;
+    }
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'))
 }
 
