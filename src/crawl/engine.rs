@@ -137,9 +137,9 @@ impl Engine {
                 let batch = results.next_batch(limit).await;
                 batch
                     .into_iter()
-                    .map(|(done, task)| match done.result {
+                    .map(|outcome| match outcome.done.result {
                         Ok(answer) => answer.into(),
-                        Err(error) => without_reply(task, row_form, error),
+                        Err(error) => without_reply(outcome.task, row_form, error),
                     })
                     .collect()
             }

@@ -49,9 +49,9 @@ pub(super) enum Command<T: Task> {
 pub(super) type ResultSender<T> = mpsc::UnboundedSender<Vec<Outcome<T>>>;
 
 /// The outcome of a task, and the task itself where it has none and is still here.
-pub(super) struct Outcome<T: Task> {
-    pub(super) done: Done<T::Output>,
-    pub(super) task: Option<Box<T>>,
+pub(crate) struct Outcome<T: Task> {
+    pub(crate) done: Done<T::Output>,
+    pub(crate) task: Option<Box<T>>,
 }
 
 /// What the end of a pool says.

@@ -165,20 +165,14 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
         }
     }
 
-    /// Up to `limit` outcomes that are there, and at least one; none at the end. A task without an output comes with
-    /// its outcome where it is still known. Cancelling loses nothing.
-    pub(crate) async fn next_batch(&mut self, limit: usize) -> Vec<(Done<T::Output>, Option<Box<T>>)> {
+    /// Up to `limit` outcomes that are there, and at least one; none at the end. Cancelling loses nothing.
+    pub(crate) async fn next_batch(&mut self, limit: usize) -> Vec<Outcome<T>> {
         poll_fn(|context| {
             let mut batch = Vec::new();
             while batch.len() < limit {
-                match self.poll_outcome(context, 0) {
-                    Poll::Ready(Some(outcome)) => {
-                        if batch.is_empty() {
-                            batch.reserve_exact(limit.min(1 + self.ready.len()));
-                        }
-                        batch.push((outcome.done, outcome.task));
-                    }
-                    Poll::Ready(None) => break,
+                match self.poll_ready(context, 0) {
+                    Poll::Ready(true) => self.take_ready(&mut batch, limit),
+                    Poll::Ready(false) => break,
                     Poll::Pending if batch.is_empty() => return Poll::Pending,
                     Poll::Pending => break,
                 }
@@ -186,6 +180,16 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
             Poll::Ready(batch)
         })
         .await
+    }
+
+    /// Moves outcomes that are ready to a batch of up to `limit`; all at once where that is possible.
+    fn take_ready(&mut self, batch: &mut Vec<Outcome<T>>, limit: usize) {
+        if batch.is_empty() && self.ready.len() <= limit {
+            *batch = std::mem::take(&mut self.ready).into();
+        } else {
+            let n_more = self.ready.len().min(limit - batch.len());
+            batch.extend(self.ready.drain(..n_more));
+        }
     }
 
     /// Tasks that were taken from the input and whose outcome has not come.
@@ -219,30 +223,33 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
     }
 
     fn poll_outcome(&mut self, context: &mut Context<'_>, ahead: usize) -> Poll<Option<Outcome<T>>> {
-        loop {
-            if let Some(outcome) = self.ready.pop_front() {
-                return Poll::Ready(Some(outcome));
-            }
+        self.poll_ready(context, ahead).map(|_| self.ready.pop_front())
+    }
+
+    /// Waits until outcomes are ready; says whether there are any, or none will come any more.
+    fn poll_ready(&mut self, context: &mut Context<'_>, ahead: usize) -> Poll<bool> {
+        while self.ready.is_empty() {
             if std::mem::take(&mut self.rests) {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
             self.feed(context, ahead);
             if !self.ready.is_empty() {
-                continue;
+                break;
             }
             if self.n_out == 0 {
-                return if self.source.is_none() { Poll::Ready(None) } else { Poll::Pending };
+                return if self.source.is_none() { Poll::Ready(false) } else { Poll::Pending };
             }
             match ready!(self.outcomes.poll_recv(context)) {
                 Some(outcomes) => {
                     self.n_out -= outcomes.len();
-                    self.ready.extend(outcomes);
+                    self.ready = outcomes.into();
                 }
                 // The driver answers for every task before it ends, so nothing is out any more.
                 None => self.n_out = 0,
             }
         }
+        Poll::Ready(true)
     }
 }
 
