@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::crawl::engine::Finished;
 use crate::crawl::gathering::Gathering;
 use crate::crawl::pace::PaceWaits;
-use crate::crawl::wire::{Archived, BadNote, HostNews, Later, NotKept, Reply, Traffic, facts_of};
+use crate::crawl::wire::{Archived, Aside, BadNote, HostNews, Later, NotKept, Reply, Traffic, facts_of};
 use crate::frontier::{WaitRule, Waits};
 use crate::model::Outcome;
 use crate::report::{Gathered, RowFacts, Stats, Waiting};
@@ -74,25 +74,27 @@ impl Books {
         for finished in batch {
             match finished {
                 Finished::Row(mut reply) => {
-                    rows.news.append(&mut reply.news);
-                    if let Some(told) = reply.waits.take() {
+                    let mut aside = reply.aside.take().map_or_else(Aside::default, |aside| *aside);
+                    rows.news.append(&mut aside.news);
+                    if let Some(told) = aside.waits {
                         self.waits.merge(told.waits());
                     }
-                    self.take_reply(&mut reply, &mut rows)?;
+                    rows.archived.push(aside.archived);
+                    self.take_reply(&reply, &mut rows)?;
                 }
                 Finished::NotDone => rows.n_not_done += 1,
                 Finished::Later(later) => rows.later.push(*later),
                 Finished::PoolGone => rows.pool_gone = true,
                 Finished::NotKept(not_kept) => {
                     rows.n_not_done += 1;
-                    rows.not_kept = Some(not_kept);
+                    rows.not_kept = Some(*not_kept);
                 }
             }
         }
         Ok(rows)
     }
 
-    fn take_reply(&mut self, reply: &mut Reply, rows: &mut NewRows) -> Result<(), BadNote> {
+    fn take_reply(&mut self, reply: &Reply, rows: &mut NewRows) -> Result<(), BadNote> {
         let note = reply.note();
         let facts = facts_of(&note)?;
         rows.n_failed += usize::from(facts.outcome == Outcome::Failed);
@@ -106,7 +108,6 @@ impl Books {
         rows.ends.push(rows.bytes.len());
         rows.notes.push((reply.seq, note));
         rows.traffic.push(reply.traffic);
-        rows.archived.push(reply.archived.take());
         Ok(())
     }
 
@@ -169,7 +170,7 @@ mod tests {
     fn lost(seq: u64) -> Finished {
         let target = Target { seq: Seq(seq), url: "http://h/".into(), given: None, brought: None };
         let task = FetchTask::of(Line::Target(target), None);
-        Finished::Row(lost_row(&task, RowForm::Jsonl, FailureKind::WorkerCrashed, "x".into(), 1))
+        Finished::Row(Box::new(lost_row(&task, RowForm::Jsonl, FailureKind::WorkerCrashed, "x".into(), 1)))
     }
 
     #[test]
@@ -192,7 +193,7 @@ mod tests {
         let news = [7, 8].map(|host| HostNews { host, not_before: None, delay: None, given_up: true });
         let mut told = lost(0);
         let Finished::Row(reply) = &mut told else { panic!("a lost line has a row") };
-        reply.news = news.to_vec();
+        reply.aside = Some(Box::new(Aside { news: news.to_vec(), ..Aside::default() }));
         let target = Target { seq: Seq(1), url: "http://h/".into(), given: None, brought: None };
         let (task, wait) = (FetchTask::of(Line::Target(target), None), Duration::ZERO);
         let later = Finished::Later(Box::new(Later { task, wait, news: Vec::new() }));

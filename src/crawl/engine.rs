@@ -11,7 +11,7 @@ use crate::crawl::body_store::BodiesSetup;
 use crate::crawl::capacity::Capacity;
 use crate::crawl::handler::{Handler, lost_row};
 use crate::crawl::multi::MultiEngine;
-use crate::crawl::wire::{Answer, FetchTask, Later, NotKept, Reply, Setup};
+use crate::crawl::wire::{Answer, FetchTask, Later, NotKept, Particulars, Reply, Setup};
 use crate::crawl::{Mode, RunPlan};
 use crate::ids::{Incarnation, SlotId};
 use crate::model::FailureKind;
@@ -30,7 +30,7 @@ pub(super) const WINDOW_FACTOR: NonZeroU32 = NonZeroU32::new(4).expect("four is 
 /// What became of one task.
 pub(super) enum Finished {
     /// Its row.
-    Row(Reply),
+    Row(Box<Reply>),
     /// No row: the run ends before this task had its turn.
     NotDone,
     /// No row yet: it is to be given out again.
@@ -38,7 +38,7 @@ pub(super) enum Finished {
     /// The pool is no more; its cause is told when it is closed.
     PoolGone,
     /// No row: what came could not be kept.
-    NotKept(NotKept),
+    NotKept(Box<NotKept>),
 }
 
 impl From<Answer> for Finished {
@@ -108,7 +108,10 @@ impl Engine {
             builder = builder.pinned();
         }
         if let Some(limits) = &plan.workers {
-            let known = |task: &FetchTask| Suspicion { crashes: task.crashes, kills: task.kills };
+            let known = |task: &FetchTask| {
+                let Particulars { crashes, kills, .. } = *task.particulars();
+                Suspicion { crashes, kills }
+            };
             let mut on_suspicion = on_suspicion;
             builder = builder
                 .hang_timeout(limits.hang_timeout)
@@ -225,13 +228,14 @@ fn without_reply(task: Option<Box<FetchTask>>, form: RowForm, error: TaskError) 
         TaskError::Cancelled => return Finished::NotDone,
         TaskError::Crashed { attempts, .. } => (FailureKind::WorkerCrashed, *attempts),
         // The pool tries once more what may be repeated.
-        TaskError::Hung => {
-            (FailureKind::WorkerHung, 1 + u32::from(task.as_ref().is_some_and(|task| !task.once)))
-        }
+        TaskError::Hung => (
+            FailureKind::WorkerHung,
+            1 + u32::from(task.as_ref().is_some_and(|task| !task.particulars().once)),
+        ),
         TaskError::Panicked { .. } | TaskError::TooLarge | TaskError::TimedOut => (FailureKind::Internal, 1),
     };
     match task {
-        Some(task) => Finished::Row(lost_row(&task, form, kind, error.to_string(), attempts)),
+        Some(task) => Finished::Row(Box::new(lost_row(&task, form, kind, error.to_string(), attempts))),
         // Only a task that was moved to a thread of this process is not here, and such a thread does not fail alone.
         None => Finished::NotDone,
     }

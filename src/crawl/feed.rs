@@ -362,7 +362,9 @@ impl Source {
         let sent = self.plan.marks_for(&line);
         let mut task = FetchTask::new(line, sent, &mut self.hosts);
         if let Some(suspicion) = self.plan.suspicions.remove(&task.seq) {
-            (task.crashes, task.kills) = (suspicion.crashes, suspicion.kills);
+            task.change(|particulars| {
+                (particulars.crashes, particulars.kills) = (suspicion.crashes, suspicion.kills);
+            });
         }
         // A mark is of an earlier run here, since this one has not handed the line over.
         if task.may_have_been_sent() {

@@ -75,7 +75,7 @@ mod tests {
     fn finished(row: &Row, form: RowForm) -> Finished {
         let mut rendered = Vec::new();
         form.render(row, &mut rendered);
-        Finished::Row(Reply::new(row, rendered, Traffic::default()))
+        Finished::Row(Box::new(Reply::new(row, rendered, Traffic::default())))
     }
 
     /// The page of it, with figures that are the same for all.

@@ -134,9 +134,9 @@ impl Handler {
     }
 
     async fn make(&self, task: &FetchTask, slot: SlotId) -> Made {
-        if let Some(verdict) = &task.verdict {
+        if let Some(verdict) = &task.particulars().verdict {
             let row = unasked(task, slot, verdict.error());
-            return Made::Answer(Answer::Row(reply(&row, self.row_form, Traffic::default())));
+            return Made::Answer(Answer::Row(Box::new(reply(&row, self.row_form, Traffic::default()))));
         }
         let mut visit = match self.visitor.visit(task).await {
             Visited::Done(visit) => visit,
@@ -157,7 +157,7 @@ impl Handler {
         let page = self.pages.read(seq, &visit.fetched);
         let packed = match self.keep_body(&visit, &page).await {
             Ok(packed) => packed,
-            Err(not_kept) => return Made::Answer(Answer::NotKept(not_kept)),
+            Err(not_kept) => return Made::Answer(Answer::NotKept(Box::new(not_kept))),
         };
         let waits = self.visitor.gate.due_waits();
         let row = keeping(task, row_of(seq, url, slot, visit, page));
@@ -185,7 +185,7 @@ impl Handler {
     fn fault_of(&self, task: &FetchTask, slot: SlotId) -> Answer {
         let message = "a fault in the crawler; standard error says more".to_owned();
         let error = RowError { kind: FailureKind::Internal, message };
-        Answer::Row(reply(&unasked(task, slot, error), self.row_form, Traffic::default()))
+        Answer::Row(Box::new(reply(&unasked(task, slot, error), self.row_form, Traffic::default())))
     }
 }
 
@@ -198,7 +198,7 @@ impl Unsent {
         };
         self.row.warc = match turn.place(&packed) {
             Ok(place) => place,
-            Err(not_kept) => return Answer::NotKept(not_kept),
+            Err(not_kept) => return Answer::NotKept(Box::new(not_kept)),
         };
         let Some((row, rendered)) = fitting(&self.row, form) else {
             let reply = reply(&self.row, form, self.traffic);
@@ -208,12 +208,12 @@ impl Unsent {
         drop(row);
         match turn.append(packed) {
             Ok(appended) => self.told(reply.with_archived(appended)),
-            Err(not_kept) => Answer::NotKept(not_kept),
+            Err(not_kept) => Answer::NotKept(Box::new(not_kept)),
         }
     }
 
     fn told(self: Box<Self>, reply: Reply) -> Answer {
-        Answer::Row(reply.with_news(self.news, self.waits.as_ref()))
+        Answer::Row(Box::new(reply.with_news(self.news, self.waits.as_ref())))
     }
 }
 

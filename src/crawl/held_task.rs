@@ -2,15 +2,12 @@
 //!
 //! Does not know where it goes. What it is written as is read by the same process alone, so the form may change.
 
-use crate::crawl::wire::{FetchTask, Trail};
+use crate::crawl::wire::FetchTask;
 use crate::frontier::HeldItem;
 
 impl HeldItem for FetchTask {
     fn n_bytes(&self) -> usize {
-        let given = self.given.as_ref().map_or(0, String::capacity);
-        let trail = self.trail.as_ref().map_or(0, |trail| size_of::<Trail>() + trail.n_bytes());
-        let extra = self.extra.as_ref().map_or(0, |extra| extra.n_bytes());
-        size_of::<Self>() + self.url.capacity() + given + trail + extra
+        FetchTask::n_bytes(self)
     }
 
     fn encode(&self, into: &mut Vec<u8>) {
@@ -28,7 +25,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::crawl::wire::{Ended, Extra, Traffic};
+    use crate::crawl::wire::{Ended, Extra, Particulars, Traffic, Trail};
     use crate::fetch::{Chain, Failure, Fetched, LineBody, LineRequest, Url};
     use crate::ids::Seq;
     use crate::model::{FailureKind, Line, RejectReason, Rejected, Target};
@@ -57,8 +54,9 @@ mod tests {
         let headers = vec![("A".into(), Some("b".into())), ("C".into(), None)];
         let request = LineRequest { method: Some("PUT".into()), headers, body: Some(body) };
         let extra = Extra { kept: Some(r#"{"id":7}"#.into()), request: Some(request) };
-        check(&FetchTask { extra: Some(Box::new(extra)), ..plain.clone() });
-        check(&FetchTask { once: true, crashes: 2, kills: 1, ..plain.clone() });
+        let of = |particulars: Particulars| plain.clone().with(particulars);
+        check(&of(Particulars { extra: Some(Box::new(extra)), ..Particulars::NONE }));
+        check(&of(Particulars { once: true, crashes: 2, kills: 1, ..Particulars::NONE }));
         let chain = Chain {
             url: "https://other/".into(),
             redirects: 1,
@@ -74,16 +72,14 @@ mod tests {
         };
         let traffic = Traffic { requests: 3, received: 1 << 40 };
         let trail = Trail { attempts: 1, traffic, started: Some(SystemTime::UNIX_EPOCH), ..Trail::default() };
-        check(&FetchTask { trail: Some(Box::new(trail.clone())), ..plain.clone() });
+        let came = |trail: Trail| of(Particulars { trail: Some(Box::new(trail)), ..Particulars::NONE });
+        check(&came(trail.clone()));
         let failure = Failure::new(FailureKind::Timeout, "took long");
         let asked = Url::parse("http://h/x").unwrap();
         let before =
             Some(Ended::of(&Fetched::not_asked(asked, failure, Some(&chain), SystemTime::UNIX_EPOCH)));
-        check(&FetchTask {
-            trail: Some(Box::new(Trail { before, is_retry_uncounted: true, ..trail.clone() })),
-            ..plain.clone()
-        });
-        check(&FetchTask { trail: Some(Box::new(Trail { chain: Some(chain), ..trail })), ..plain });
+        check(&came(Trail { before, is_retry_uncounted: true, ..trail.clone() }));
+        check(&came(Trail { chain: Some(chain), ..trail }));
         let rejected =
             Rejected { seq: Seq(0), url: String::new(), reason: RejectReason::NotAbsolute, kept: None };
         check(&FetchTask::of(Line::Rejected(rejected), None));

@@ -511,7 +511,7 @@ mod tests {
             let row = Row::unasked(Seq(seq), String::new(), error);
             let mut books = crate::crawl::books::Books::new(Stats::new());
             let reply = crate::crawl::wire::Reply::new(&row, vec![b'x'; length], Default::default());
-            let rows = books.take(vec![crate::crawl::engine::Finished::Row(reply)]).unwrap();
+            let rows = books.take(vec![crate::crawl::engine::Finished::Row(Box::new(reply))]).unwrap();
             keeper.keep(&rows, &[], self.now + Duration::from_millis(millis)).unwrap();
         }
     }

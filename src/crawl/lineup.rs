@@ -152,7 +152,7 @@ impl Lineup {
 
     /// Takes the next line of the input.
     pub(super) fn push(&mut self, task: FetchTask, now: Instant) {
-        if task.verdict.is_some() {
+        if task.particulars().verdict.is_some() {
             return self.hostless.push_back(task);
         }
         let host = task.host;
@@ -190,14 +190,16 @@ impl Lineup {
         self.n_out += 1;
         self.out.insert(task.seq, host);
         if !self.known.is_empty() {
-            task.news = self.known.news_of(host, now);
+            if let Some(news) = self.known.news_of(host, now) {
+                task.change(|particulars| particulars.news = Some(news));
+            }
             let delay = self.known.get(host).and_then(|known| known.delay);
             if let (HostHome::AnyWorker, Some(delay)) = (self.rules.home, delay) {
                 self.held.hold(host, later(now, delay));
             }
         }
-        if task.once {
-            task.sent.clone_from(&self.sent);
+        if task.particulars().once {
+            task.change(|particulars| particulars.sent.clone_from(&self.sent));
         }
         task
     }
@@ -223,7 +225,7 @@ impl Lineup {
         let Later { task, wait, news } = later_line;
         self.finish_unnamed();
         let (host, before) = (task.host, self.out.remove(&task.seq));
-        let task = FetchTask { news: None, ..task };
+        let task = task.without_news();
         if before == Some(host) {
             self.held.put_back(host, task, later(now, wait));
         } else {

@@ -37,7 +37,7 @@ impl Task for FetchTask {
     }
 
     fn repeatable(&self) -> bool {
-        !self.once || !self.may_have_been_sent()
+        !self.particulars().once || !self.may_have_been_sent()
     }
 }
 

@@ -125,7 +125,7 @@ impl Visitor {
             Err(failure) => return Visited::Done(Visit::refused(failure)),
         };
         self.take_news(task);
-        let mut trail = task.trail.as_deref().cloned().unwrap_or_default();
+        let mut trail = task.particulars().trail.as_deref().cloned().unwrap_or_default();
         let mut before = trail.before.take().map(|ended| Box::new(ended.fetched()));
         let mut heard = Heard::default();
         if std::mem::take(&mut trail.is_retry_uncounted)
@@ -179,12 +179,12 @@ impl Visitor {
         loop {
             let url = next_url(line, chain.as_ref());
             let host = HostKey::of(&url);
-            if !is_first && !task.once && self.is_of_others(task, &url) {
+            if !is_first && !task.particulars().once && self.is_of_others(task, &url) {
                 return Attempted::Later { wait: Duration::ZERO, chain };
             }
             is_first = false;
             // For each hop another: it is a request like any other, and its host may have a gap to be kept.
-            let cleared = self.clear(&host, &url, task.once && chain.is_some()).await;
+            let cleared = self.clear(&host, &url, task.particulars().once && chain.is_some()).await;
             if let Err(Hindrance::Row(_) | Hindrance::MustWait(_)) = &cleared {
                 self.take_note(&host, heard);
             }
@@ -248,7 +248,7 @@ impl Visitor {
     }
 
     fn mark(&self, task: &FetchTask) -> Result<(), Failure> {
-        let Some(sent) = self.sent.as_ref().filter(|_| task.once) else { return Ok(()) };
+        let Some(sent) = self.sent.as_ref().filter(|_| task.particulars().once) else { return Ok(()) };
         sent.mark(task.seq).map_err(|error| {
             let message = format!("could not note that the request is sent, so it was not: {error}");
             Failure::new(FailureKind::Internal, message)
@@ -277,7 +277,11 @@ impl Visitor {
                     continue;
                 }
                 // That time ran out while this process stood still says nothing of the URL.
-                if n_pauses < MOST_PAUSES && !task.once && is_out_of_time(fetched) && watched.take_pause() {
+                if n_pauses < MOST_PAUSES
+                    && !task.particulars().once
+                    && is_out_of_time(fetched)
+                    && watched.take_pause()
+                {
                     n_pauses += 1;
                     n_extra += fetched.requests.saturating_sub(n_before);
                     received_extra += fetched.received.saturating_sub(received_before);
@@ -340,7 +344,7 @@ impl Visitor {
         fetched: &Fetched,
         attempts: u32,
     ) -> Option<Duration> {
-        if task.once {
+        if task.particulars().once {
             return None;
         }
         let cause = match (&fetched.failure, fetched.status) {
@@ -365,8 +369,8 @@ impl Visitor {
 
     /// What another worker knew of the host.
     fn take_news(self: &Arc<Self>, task: &FetchTask) {
-        let Some(news) = &task.news else { return };
-        let chain = task.trail.as_ref().and_then(|trail| trail.chain.as_ref());
+        let Some(news) = &task.particulars().news else { return };
+        let chain = task.particulars().trail.as_ref().and_then(|trail| trail.chain.as_ref());
         let Ok(url) = Url::parse(chain.map_or(&task.url, |chain| &chain.url)) else { return };
         let note = HostNote { not_before: news.not_before, delay: news.delay, given_up: news.given_up };
         self.gate.with_table(|table, now| table.handle_note(&HostKey::of(&url), &note, now));

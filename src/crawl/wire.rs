@@ -3,6 +3,8 @@
 //! Does not know how a row is made or counted; domain types are turned into these, and back, by move.
 
 mod extra;
+mod particulars;
+mod row_bytes;
 mod trail;
 
 use std::io;
@@ -10,7 +12,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::crawl::body_store::BodiesSetup;
@@ -25,6 +26,7 @@ use crate::output::{Appended, RowForm, SinkError, is_out_of_descriptors};
 use crate::report::RowFacts;
 use crate::state::RowNote;
 pub(super) use extra::Extra;
+pub(super) use particulars::Particulars;
 pub(super) use trail::{Ended, Trail};
 
 /// What each worker is told once.
@@ -82,27 +84,9 @@ impl Setup {
 pub(super) struct FetchTask {
     pub(super) seq: u64,
     pub(super) url: String,
-    /// The line as given, where that is not the URL.
-    pub(super) given: Option<String>,
-    /// What its line of a table has beside the URL. Boxed, as most lines are text.
-    pub(super) extra: Option<Box<Extra>>,
     /// The host that is asked next, as a hash.
     pub(super) host: u64,
-    /// What its row says, where that is known without asking. Boxed, as it is rare and a task is moved often.
-    pub(super) verdict: Option<Box<Verdict>>,
-    /// Whether its request must not be sent twice.
-    pub(super) once: bool,
-    /// Workers that died of it in earlier runs.
-    pub(super) crashes: u32,
-    /// Workers that were killed over it in earlier runs.
-    pub(super) kills: u32,
-    /// How far it has come, where it was given back on its way.
-    pub(super) trail: Option<Box<Trail>>,
-    /// What is known of its host, where its worker may not know it.
-    pub(super) news: Option<Box<HostNews>>,
-    /// What tells the master whether the request was sent; the worker has its own, and a line that waits has none.
-    #[serde(skip)]
-    pub(super) sent: Option<Arc<SentMarks>>,
+    particulars: Option<Box<Particulars>>,
 }
 
 /// What was asked for the sake of a line, and how much came.
@@ -210,54 +194,77 @@ impl FetchTask {
 
     /// A line of the input. With marks its request must not be sent twice.
     pub(super) fn new(line: Line, sent: Option<Arc<SentMarks>>, hosts: &mut HostHasher) -> Self {
-        let (crashes, kills, trail, news) = (0, 0, None, None);
         match line {
             Line::Target(target) => {
-                let (seq, url, given, once) = (target.seq.0, target.url, target.given, sent.is_some());
-                let host = hosts.hash(&url);
+                let host = hosts.hash(&target.url);
                 let extra = target.brought.map(|brought| Box::new(Extra::from(*brought)));
-                Self { seq, url, given, extra, host, verdict: None, once, crashes, kills, trail, news, sent }
+                let (given, once) = (target.given, sent.is_some());
+                let particulars = Particulars { given, extra, once, sent, ..Particulars::NONE };
+                Self { seq: target.seq.0, url: target.url, host, particulars: None }.with(particulars)
             }
             Line::Rejected(line) => {
                 let verdict = Some(Box::new(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string())));
-                // Any will do: it asks none.
-                let (seq, url, given, host) = (line.seq.0, line.url, None, line.seq.0);
                 let extra = line.kept.map(|kept| Box::new(Extra { kept: Some(kept), request: None }));
-                Self {
-                    seq,
-                    url,
-                    given,
-                    extra,
-                    host,
-                    verdict,
-                    once: false,
-                    crashes,
-                    kills,
-                    trail,
-                    news,
-                    sent: None,
-                }
+                let particulars = Particulars { extra, verdict, ..Particulars::NONE };
+                // Any host will do: it asks none.
+                Self { seq: line.seq.0, url: line.url, host: line.seq.0, particulars: None }.with(particulars)
             }
         }
     }
 
+    /// The same line with other particulars.
+    pub(super) fn with(self, particulars: Particulars) -> Self {
+        let particulars = (!particulars.is_none()).then(|| Box::new(particulars));
+        Self { particulars, ..self }
+    }
+
+    /// What holds for this line and not for most.
+    pub(super) fn particulars(&self) -> &Particulars {
+        static NONE: Particulars = Particulars::NONE;
+        self.particulars.as_deref().unwrap_or(&NONE)
+    }
+
+    /// Changes what holds for this line.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Particulars)) {
+        change(self.particulars.get_or_insert_with(|| Box::new(Particulars::NONE)));
+    }
+
     /// Whether its request must not be sent, because it may have been already.
     pub(super) fn may_have_been_sent(&self) -> bool {
-        self.sent.as_ref().is_some_and(|sent| sent.is_marked(self.seq))
+        self.particulars().sent.as_ref().is_some_and(|sent| sent.is_marked(self.seq))
     }
 
     /// One that must not be asked twice, and was being asked when an earlier run died.
-    pub(super) fn of_unknown_fate(self) -> Self {
+    pub(super) fn of_unknown_fate(mut self) -> Self {
         let message = "the run died while this request was out; \
                        whether the server acted on it is not known, so it is not sent again";
         let verdict = Some(Box::new(Verdict::new(FailureKind::WorkerCrashed, message.to_owned())));
-        Self { verdict, once: false, sent: None, ..self }
+        self.change(|particulars| {
+            (particulars.verdict, particulars.once, particulars.sent) = (verdict, false, None);
+        });
+        self
     }
 
     /// The same line to be given out again, with how far it has come.
     pub(super) fn again(&self, trail: Trail) -> Self {
         let host = host_hash(trail.chain.as_ref().map_or(&self.url, |chain| &chain.url));
-        Self { host, trail: Some(Box::new(trail)), news: None, ..self.clone() }
+        let trail = Some(Box::new(trail));
+        let particulars = Particulars { trail, news: None, ..self.particulars().clone() };
+        Self { seq: self.seq, url: self.url.clone(), host, particulars: Some(Box::new(particulars)) }
+    }
+
+    /// The same without news of its host.
+    pub(super) fn without_news(mut self) -> Self {
+        if let Some(particulars) = &mut self.particulars {
+            particulars.news = None;
+        }
+        self
+    }
+
+    /// What it takes of memory, itself included.
+    pub(super) fn n_bytes(&self) -> usize {
+        let particulars = self.particulars.as_ref().map_or(0, |particulars| particulars.n_bytes());
+        size_of::<Self>() + self.url.capacity() + particulars
     }
 
     pub(super) fn seq(&self) -> Seq {
@@ -271,32 +278,32 @@ impl FetchTask {
 
     /// What the line asks in another way than the options.
     pub(super) fn request(&self) -> Option<&LineRequest> {
-        self.extra.as_ref()?.request.as_ref()
+        self.particulars().extra.as_ref()?.request.as_ref()
     }
 
     /// What the row keeps of the line.
     pub(super) fn kept(&self) -> Option<String> {
-        self.extra.as_ref()?.kept.clone()
+        self.particulars().extra.as_ref()?.kept.clone()
     }
 
     /// What the row says was asked for.
     pub(super) fn given(&self) -> &str {
-        self.given.as_ref().unwrap_or(&self.url)
+        self.particulars().given.as_ref().unwrap_or(&self.url)
     }
 }
 
 /// What a worker answers for a line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
-    /// Its row.
-    Row(Reply),
+    /// Its row. Boxed, as it is handed on often on its way to the output.
+    Row(Box<Reply>),
     /// Its turn had not come when the worker was told to leave: it was not asked.
     NotDone,
     /// It is to be given out again: its host must wait long, or a redirect has led it to another host, or it
     /// begins again at that of its line.
     Later(Box<Later>),
     /// It was asked, and there is no room to keep what came: the run can not go on.
-    NotKept(NotKept),
+    NotKept(Box<NotKept>),
 }
 
 /// Why a body could not be kept.
@@ -344,7 +351,8 @@ pub(super) struct Later {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Reply {
     /// One whole line of the output.
-    pub(super) row: Bytes,
+    #[serde(with = "row_bytes")]
+    pub(super) row: Vec<u8>,
     pub(super) seq: u64,
     outcome: u8,
     kind: Option<u8>,
@@ -356,6 +364,13 @@ pub(super) struct Reply {
     /// What its row cost.
     pub(super) traffic: Traffic,
     slot: Option<u32>,
+    /// What goes along with some rows and not with most.
+    pub(super) aside: Option<Box<Aside>>,
+}
+
+/// What is told along with a row, and is not of the row itself.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub(super) struct Aside {
     /// What the worker has learnt of hosts.
     pub(super) news: Vec<HostNews>,
     /// What was waited for hosts; told now and then.
@@ -379,7 +394,7 @@ pub(super) struct BadNote;
 impl Reply {
     pub(super) fn new(row: &Row, rendered: Vec<u8>, traffic: Traffic) -> Self {
         Self {
-            row: rendered.into(),
+            row: rendered,
             seq: row.seq.0,
             outcome: row.outcome as u8,
             kind: row.error.as_ref().map(|error| error.kind.code()),
@@ -389,21 +404,26 @@ impl Reply {
             began: row.fetched_at.map(millis_since_1970),
             traffic,
             slot: row.worker.map(|slot| slot.0),
-            news: Vec::new(),
-            waits: None,
-            archived: None,
+            aside: None,
         }
     }
 
     /// The same, with what was appended to an archive.
-    pub(super) fn with_archived(self, appended: Option<Appended>) -> Self {
-        let archived = appended.map(|Appended { file, end }| Archived { file, end });
-        Self { archived, ..self }
+    pub(super) fn with_archived(mut self, appended: Option<Appended>) -> Self {
+        if let Some(Appended { file, end }) = appended {
+            self.aside.get_or_insert_default().archived = Some(Archived { file, end });
+        }
+        self
     }
 
     /// The same, with what was learnt of hosts.
-    pub(super) fn with_news(self, news: Vec<HostNews>, waits: Option<&Waits>) -> Self {
-        Self { news, waits: waits.map(|waits| Box::new(WaitsTold::of(waits))), ..self }
+    pub(super) fn with_news(mut self, news: Vec<HostNews>, waits: Option<&Waits>) -> Self {
+        if !news.is_empty() || waits.is_some() {
+            let aside = self.aside.get_or_insert_default();
+            aside.news = news;
+            aside.waits = waits.map(|waits| Box::new(WaitsTold::of(waits)));
+        }
+        self
     }
 
     /// What the journal keeps of the row.

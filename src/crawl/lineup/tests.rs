@@ -147,7 +147,7 @@ fn a_line_that_comes_back_goes_out_again_when_it_may() {
     assert_eq!(lineup.n_out(), 0);
     check(&mut lineup, now, &[], "wait 5000");
     let tasks = check(&mut lineup, now + seconds(5), &[0], "Nothing");
-    assert!(tasks[0].news.is_none(), "its time has come");
+    assert!(tasks[0].particulars().news.is_none(), "its time has come");
     lineup.finish(0);
     check(&mut lineup, now + seconds(5), &[1], "Nothing");
 }
@@ -164,7 +164,7 @@ fn a_redirect_to_another_host_is_counted_there() {
     check(&mut lineup, now, &[3], "NeedInput");
     lineup.finish(1);
     let tasks = check(&mut lineup, now, &[0], "NeedInput");
-    assert!(tasks[0].trail.is_some());
+    assert!(tasks[0].particulars().trail.is_some());
     lineup.finish(0);
     check(&mut lineup, now, &[2], "NeedInput");
 }
@@ -179,7 +179,7 @@ fn a_host_that_is_given_up_waits_for_nothing_and_its_lines_say_so() {
     check(&mut lineup, now, &[0], "NeedInput");
     lineup.learn(&HostNews { given_up: true, ..news("http://a/") }, now);
     let tasks = check(&mut lineup, now, &[1, 2], "NeedInput");
-    assert!(tasks.iter().all(|task| task.news.as_ref().is_some_and(|news| news.given_up)));
+    assert!(tasks.iter().all(|task| task.particulars().news.as_ref().is_some_and(|news| news.given_up)));
     (0..3).for_each(|seq| lineup.finish(seq));
     // It was forgotten, as nothing of it was left, but not that it is given up.
     assert!(lineup.is_empty());
@@ -197,7 +197,7 @@ fn a_line_brings_back_what_was_learnt_of_every_host_on_its_way() {
     lineup.take_back(Later { news: told.into(), ..back(tasks.remove(0), seconds(0)) }, now);
     lineup.push(line(1, "http://b/"), now);
     let tasks = check(&mut lineup, now, &[0, 1], "NeedInput");
-    assert!(tasks.iter().all(|task| task.news.as_ref().is_some_and(|news| news.given_up)));
+    assert!(tasks.iter().all(|task| task.particulars().news.as_ref().is_some_and(|news| news.given_up)));
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_delay_that_a_host_asks_for_narrows_its_share() {
     lineup.learn(&HostNews { delay: Some(seconds(1)), ..news("http://a/") }, now);
     let tasks = check(&mut lineup, now, &[0, 9, 1], "NeedInput");
     let told = [true, false, true];
-    assert_eq!(tasks.iter().map(|task| task.news.is_some()).collect::<Vec<_>>(), told);
+    assert_eq!(tasks.iter().map(|task| task.particulars().news.is_some()).collect::<Vec<_>>(), told);
 }
 
 #[test]
