@@ -12,12 +12,14 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
-use futures_util::{Stream, stream};
+use futures_util::Stream;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
@@ -62,10 +64,11 @@ pub(super) struct FeedPlan {
 impl FeedPlan {
     /// The marks, if the request of this line must not be sent twice.
     fn marks_for(&self, line: &Line) -> Option<Arc<SentMarks>> {
+        let sent = self.sent.as_ref()?;
         let Line::Target(target) = line else { return None };
         let own = target.brought.as_ref().and_then(|brought| brought.request.as_ref());
         let method = own.map_or(self.method.as_str(), |request| request.method(&self.method));
-        if is_repeatable(method) { None } else { self.sent.clone() }
+        if is_repeatable(method) { None } else { Some(sent.clone()) }
     }
 }
 
@@ -258,8 +261,7 @@ pub(super) fn feed(
     pacer: Option<Pacer>,
 ) -> (Rc<FeedState>, impl Stream<Item = FetchTask>) {
     let state = Rc::new(FeedState::new(&plan, lineup, pacer));
-    // Boxed, because the stream moves it for each line.
-    let source = Box::new(Source {
+    let source = Source {
         chunks,
         lines: Vec::new().into_iter(),
         chunk_ends: plan.place.seq,
@@ -267,33 +269,77 @@ pub(super) fn feed(
         hosts: HostHasher::default(),
         plan,
         state: state.clone(),
-    });
-    let tasks = stream::unfold(source, |mut source| async move { Some((source.next().await?, source)) });
-    (state, tasks)
+    };
+    (state, Feed::Reading(Box::new(source)))
+}
+
+/// The lines as a stream. A line that is here is given without a future: most are.
+enum Feed {
+    Reading(Box<Source>),
+    /// The source comes back when what it waits for is there.
+    Waiting(Pin<Box<dyn Future<Output = Box<Source>>>>),
+    Ended,
+}
+
+impl Stream for Feed {
+    type Item = FetchTask;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<FetchTask>> {
+        loop {
+            match &mut *self {
+                Self::Reading(source) => match source.next_deed() {
+                    Deed::Give(task) => return Poll::Ready(Some(task)),
+                    deed => {
+                        let Self::Reading(source) = std::mem::replace(&mut *self, Self::Ended) else {
+                            unreachable!("it was reading a line above")
+                        };
+                        if let Deed::End = deed {
+                            return Poll::Ready(None);
+                        }
+                        *self = Self::Waiting(Box::pin(source.carry_out(deed)));
+                    }
+                },
+                Self::Waiting(source) => *self = Self::Reading(ready!(source.as_mut().poll(context))),
+                Self::Ended => return Poll::Ready(None),
+            }
+        }
+    }
 }
 
 impl Source {
-    async fn next(&mut self) -> Option<FetchTask> {
-        loop {
-            let now = Instant::now();
-            match self.decide(now) {
-                Deed::Give(task) => {
-                    if let Some(pacer) = self.state.pacer.borrow_mut().as_mut() {
-                        pacer.hand_over();
-                    }
-                    return Some(task);
-                }
-                Deed::Take => {
-                    self.take_lines(now);
-                    // A list of hosts that wait is read for long, and rows come meanwhile.
-                    yield_now().await;
-                }
-                Deed::Read(until) => self.read(until).await,
-                Deed::Wait(until) => self.wait(until).await,
-                Deed::LookForMore => self.look_for_more().await,
-                Deed::End => return None,
+    async fn carry_out(mut self: Box<Self>, deed: Deed) -> Box<Self> {
+        match deed {
+            Deed::Take => {
+                self.take_lines(Instant::now());
+                // A list of hosts that wait is read for long, and rows come meanwhile.
+                yield_now().await;
             }
+            Deed::Read(until) => self.read(until).await,
+            Deed::Wait(until) => self.wait(until).await,
+            Deed::LookForMore => self.look_for_more().await,
+            // The stream's own business.
+            Deed::Give(_) | Deed::End => {}
         }
+        self
+    }
+
+    fn next_deed(&mut self) -> Deed {
+        if self.may_pass() {
+            let task = self.take_line();
+            return Deed::Give(self.state.lineup.borrow_mut().pass(task));
+        }
+        let deed = self.decide(Instant::now());
+        if let (Deed::Give(_), Some(pacer)) = (&deed, self.state.pacer.borrow_mut().as_mut()) {
+            pacer.hand_over();
+        }
+        deed
+    }
+
+    /// Whether the next line of the chunk goes out as it is read: no other waits, and no time matters.
+    fn may_pass(&self) -> bool {
+        let lineup = self.state.lineup.borrow();
+        let is_free = lineup.order() == Order::AsRead && lineup.is_empty();
+        is_free && self.state.pacer.borrow().is_none() && self.lines.len() > 0 && !self.has_taken_all()
     }
 
     fn decide(&mut self, now: Instant) -> Deed {
@@ -361,7 +407,9 @@ impl Source {
         let line = self.lines.next().expect("a line that is taken is here");
         let sent = self.plan.marks_for(&line);
         let mut task = FetchTask::new(line, sent, &mut self.hosts);
-        if let Some(suspicion) = self.plan.suspicions.remove(&task.seq) {
+        if !self.plan.suspicions.is_empty()
+            && let Some(suspicion) = self.plan.suspicions.remove(&task.seq)
+        {
             task.change(|particulars| {
                 (particulars.crashes, particulars.kills) = (suspicion.crashes, suspicion.kills);
             });
