@@ -99,15 +99,15 @@ impl Books {
         let facts = facts_of(&note)?;
         rows.n_failed += usize::from(facts.outcome == Outcome::Failed);
         if let Some(gathering) = &mut self.gathering
-            && gathering.take(&facts, reply.began, &reply.row).is_none()
+            && gathering.take(&facts, reply.numbers.began, &reply.row).is_none()
         {
             self.gathering = None;
         }
         self.unwritten.push_back(facts);
         rows.bytes.extend_from_slice(&reply.row);
         rows.ends.push(rows.bytes.len());
-        rows.notes.push((reply.seq, note));
-        rows.traffic.push(reply.traffic);
+        rows.notes.push((reply.numbers.seq, note));
+        rows.traffic.push(reply.numbers.traffic);
         Ok(())
     }
 

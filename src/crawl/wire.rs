@@ -3,6 +3,7 @@
 //! Does not know how a row is made or counted; domain types are turned into these, and back, by move.
 
 mod extra;
+mod numbers;
 mod particulars;
 mod row_bytes;
 mod trail;
@@ -26,6 +27,7 @@ use crate::output::{Appended, RowForm, SinkError, is_out_of_descriptors};
 use crate::report::RowFacts;
 use crate::state::RowNote;
 pub(super) use extra::Extra;
+pub(super) use numbers::Numbers;
 pub(super) use particulars::Particulars;
 pub(super) use trail::{Ended, Trail};
 
@@ -353,17 +355,7 @@ pub(super) struct Reply {
     /// One whole line of the output.
     #[serde(with = "row_bytes")]
     pub(super) row: Vec<u8>,
-    pub(super) seq: u64,
-    outcome: u8,
-    kind: Option<u8>,
-    status: Option<u16>,
-    bytes: u64,
-    latency_micros: Option<u64>,
-    /// When the first attempt began, in milliseconds since 1970, as the row says it.
-    pub(super) began: Option<u64>,
-    /// What its row cost.
-    pub(super) traffic: Traffic,
-    slot: Option<u32>,
+    pub(super) numbers: Numbers,
     /// What goes along with some rows and not with most.
     pub(super) aside: Option<Box<Aside>>,
 }
@@ -393,8 +385,7 @@ pub(super) struct BadNote;
 
 impl Reply {
     pub(super) fn new(row: &Row, rendered: Vec<u8>, traffic: Traffic) -> Self {
-        Self {
-            row: rendered,
+        let numbers = Numbers {
             seq: row.seq.0,
             outcome: row.outcome as u8,
             kind: row.error.as_ref().map(|error| error.kind.code()),
@@ -404,8 +395,8 @@ impl Reply {
             began: row.fetched_at.map(millis_since_1970),
             traffic,
             slot: row.worker.map(|slot| slot.0),
-            aside: None,
-        }
+        };
+        Self { row: rendered, numbers, aside: None }
     }
 
     /// The same, with what was appended to an archive.
@@ -428,15 +419,8 @@ impl Reply {
 
     /// What the journal keeps of the row.
     pub(super) fn note(&self) -> RowNote {
-        RowNote {
-            outcome: self.outcome,
-            kind: self.kind,
-            status: self.status,
-            bytes: self.bytes,
-            latency_micros: self.latency_micros,
-            requests: self.traffic.requests,
-            slot: self.slot,
-        }
+        let Numbers { outcome, kind, status, bytes, latency_micros, traffic, slot, .. } = self.numbers;
+        RowNote { outcome, kind, status, bytes, latency_micros, requests: traffic.requests, slot }
     }
 }
 

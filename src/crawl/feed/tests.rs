@@ -109,8 +109,8 @@ impl Feed {
     fn finish(&self, tasks: &[FetchTask]) {
         let lost = |task: &FetchTask| lost_row(task, RowForm::Jsonl, FailureKind::Dns, String::new(), 1);
         let rows: Vec<_> = tasks.iter().map(lost).collect();
-        let notes = rows.iter().map(|reply| (reply.seq, reply.note())).collect();
-        let traffic = rows.iter().map(|reply| reply.traffic).collect();
+        let notes = rows.iter().map(|reply| (reply.numbers.seq, reply.note())).collect();
+        let traffic = rows.iter().map(|reply| reply.numbers.traffic).collect();
         self.state.take_back(&mut NewRows { notes, traffic, ..NewRows::default() }, Instant::now());
     }
 
