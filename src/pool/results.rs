@@ -24,6 +24,10 @@ use crate::pool::task::{Done, Task};
 /// How many tasks are handed to the pool at a time, at most.
 const HANDED_AT_A_TIME: usize = 256;
 
+/// The share of the capacity that has to be free before more tasks are handed over, while others are out: each time the
+/// pool's loop has a turn for it. Half of the capacity waits in the pool, so workers do not feel an eighth.
+const LEAST_FREE: usize = 8;
+
 /// The outcomes of a map, as they come: a [`Stream`] of [`Done`].
 ///
 /// The input is read while this is polled, and only as far ahead as the workers need.
@@ -119,7 +123,12 @@ impl<T: Task, S: Stream<Item = T>> Results<T, S> {
     /// Takes tasks from the input while there is room for them. `ahead` are outcomes that the reader holds back.
     fn feed(&mut self, context: &mut Context<'_>, ahead: usize) {
         loop {
-            let room = self.capacity.now().saturating_sub(self.n_out + self.ready.len() + ahead);
+            let capacity = self.capacity.now();
+            let room = capacity.saturating_sub(self.n_out + self.ready.len() + ahead);
+            // Where outcomes are held back, those that are out may all be slow.
+            if room < capacity / LEAST_FREE && self.n_out > 0 && ahead == 0 {
+                return;
+            }
             let room = room.min(HANDED_AT_A_TIME);
             let mut tasks = Vec::new();
             while tasks.len() < room {
