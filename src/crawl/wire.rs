@@ -199,10 +199,13 @@ impl FetchTask {
         match line {
             Line::Target(target) => {
                 let host = hosts.hash(&target.url);
+                let plain = Self { seq: target.seq.0, url: target.url, host, particulars: None };
+                if target.given.is_none() && target.brought.is_none() && sent.is_none() {
+                    return plain;
+                }
                 let extra = target.brought.map(|brought| Box::new(Extra::from(*brought)));
                 let (given, once) = (target.given, sent.is_some());
-                let particulars = Particulars { given, extra, once, sent, ..Particulars::NONE };
-                Self { seq: target.seq.0, url: target.url, host, particulars: None }.with(particulars)
+                plain.with(Particulars { given, extra, once, sent, ..Particulars::NONE })
             }
             Line::Rejected(line) => {
                 let verdict = Some(Box::new(Verdict::new(FailureKind::InvalidUrl, line.reason.to_string())));
