@@ -74,12 +74,8 @@ impl Books {
         for finished in batch {
             match finished {
                 Finished::Row(mut reply) => {
-                    let mut aside = reply.aside.take().map_or_else(Aside::default, |aside| *aside);
-                    rows.news.append(&mut aside.news);
-                    if let Some(told) = aside.waits {
-                        self.waits.merge(told.waits());
-                    }
-                    rows.archived.push(aside.archived);
+                    let archived = reply.aside.take().and_then(|aside| self.take_aside(*aside, &mut rows));
+                    rows.archived.push(archived);
                     self.take_reply(&reply, &mut rows)?;
                 }
                 Finished::NotDone => rows.n_not_done += 1,
@@ -92,6 +88,15 @@ impl Books {
             }
         }
         Ok(rows)
+    }
+
+    fn take_aside(&mut self, aside: Aside, rows: &mut NewRows) -> Option<Archived> {
+        let Aside { mut news, waits, archived } = aside;
+        rows.news.append(&mut news);
+        if let Some(told) = waits {
+            self.waits.merge(told.waits());
+        }
+        archived
     }
 
     fn take_reply(&mut self, reply: &Reply, rows: &mut NewRows) -> Result<(), BadNote> {
