@@ -110,7 +110,7 @@ fn bench() -> Command {
             value("runs", "N", "Turns that count").default_value("5"),
             value("workers", "N", "Workers, in modes that can have several [default: one per CPU that may be used]")
                 .short('w'),
-            value("concurrency", "N", "Fetches in flight in all workers together [default: 256; slow: all]")
+            value("concurrency", "N", "Fetches in flight in all, one a worker at least [default: 256; slow: all]")
                 .short('c'),
             value(
                 "output",
