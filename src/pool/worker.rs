@@ -17,7 +17,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -31,7 +30,7 @@ use tokio::task::JoinSet;
 use crate::ipc::FromWorker;
 use crate::pool::blackbox::Recorder;
 use crate::pool::lease::LeaseId;
-use crate::pool::link::{Inbox, InboxError, Incoming, Outbox, Replies, Sink, TaskFault, panic_message};
+use crate::pool::link::{Inbox, InboxError, Incoming, Outbox, Replies, Sink, TaskFault, caught};
 use crate::pool::task::{Task, WorkerContext};
 
 /// Turns of the loop that answers wait for others to go with them. A turn that finds nothing to do costs one system
@@ -235,10 +234,9 @@ impl<T: Task> Shared<T> {
         poll_fn(|context| {
             let polled = {
                 let _entry = self.recorder.enter(lease);
-                catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)))
+                caught(|| running.as_mut().poll(context))
             };
-            let polled = polled
-                .unwrap_or_else(|panic| Poll::Ready(Err(TaskFault::Panicked(panic_message(panic.as_ref())))));
+            let polled = polled.unwrap_or_else(|message| Poll::Ready(Err(TaskFault::Panicked(message))));
             if polled.is_pending() {
                 *turn = Turn::default();
                 if std::mem::take(&mut is_new) {
