@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn all_text_is_escape_html() {
+    fn all_text_is_escaped() {
         let svg = bars(&WORDS, &[bar("<script>\u{202e}", &[1.0])]);
         assert!(svg.contains("aria-label=\"T&lt;: what &amp; why\""), "{svg}");
         assert!(svg.contains("&lt;script&gt;\\u{202e}</text>") && svg.contains("8 &lt;us&gt;"), "{svg}");

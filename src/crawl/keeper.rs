@@ -41,7 +41,7 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The longest that a row waits for others to be written with: too short for anybody who looks on, and long enough for
 /// hundreds of rows where a crawl is fast. A guess.
-const LONGEST_WAIT: Duration = Duration::from_millis(15);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_millis(15);
 
 /// The same for others to be compressed with: little to do again after a death, and some hundred
 /// rows in a piece where a crawl is slow.

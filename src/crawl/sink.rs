@@ -11,19 +11,18 @@ use std::cell::RefCell;
 use std::future::pending;
 use std::io;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
 use crate::crawl::books::NewRows;
 use crate::crawl::disk_thread::DiskThread;
-use crate::crawl::keeper::{JobEnd, Keeper, Surroundings};
+use crate::crawl::keeper::{JobEnd, Keeper, LONGEST_WAIT, Surroundings};
 use crate::output::{RowForm, RowWriter, SinkError, StandardOutput, StopConversion};
 use crate::state::{StreamCheck, Suspicion};
 
-/// How many bytes of rows go to the thread at once, and the longest that a row waits for so many: as for files.
+/// How many bytes of rows go to the thread at once, as to a file.
 const CHUNK_SIZE: usize = 64 * 1024;
-const LONGEST_WAIT: Duration = Duration::from_millis(15);
 
 /// The output of a run.
 pub(super) enum Sink {
